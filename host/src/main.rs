@@ -1,0 +1,3 @@
+//! Entry point of the `pagewalk` binary.
+
+fn main() {}
