@@ -1,0 +1,199 @@
+//! Page-table memory as the walker sees it. Owns the sparse store; no meaning of what is stored.
+
+use crate::{FRAME_BYTES, PhysAddr};
+use std::collections::HashMap;
+
+/// A memory access that the bus answers with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no memory answers at physical address {0}")]
+pub struct BusError(pub PhysAddr);
+
+/// Memory with the two operations that the walker's port has. `bytes` is 4 or 8; addresses are aligned to it.
+pub trait PteMemory {
+    /// The little-endian value at `addr`, zero-extended.
+    fn read(&self, addr: PhysAddr, bytes: u32) -> Result<u64, BusError>;
+
+    /// If the value at `addr` is `expected`, replaces it by `new`, in one indivisible step. Returns the value that
+    /// memory holds **afterwards**: `new` after a swap, the deviating one otherwise.
+    fn compare_exchange(
+        &mut self,
+        addr: PhysAddr,
+        bytes: u32,
+        expected: u64,
+        new: u64,
+    ) -> Result<u64, BusError>;
+
+    /// Stores the low `bytes` of `value`.
+    fn write(&mut self, addr: PhysAddr, bytes: u32, value: u64) -> Result<(), BusError>;
+}
+
+/// Frames that share one hash-map entry: 2 MiB.
+const CHUNK_FRAMES: u64 = 512;
+type Frame = [u64; FRAME_BYTES as usize / 8];
+type Chunk = [Option<Box<Frame>>; CHUNK_FRAMES as usize];
+
+/// Sparse memory that costs what is touched: reads of what was never written give 0 and allocate nothing.
+/// Addresses at or above `limit` and poisoned frames answer with a [`BusError`].
+#[derive(Clone)]
+pub struct TableMemory {
+    limit: u64,
+    poisoned: Vec<u64>,
+    chunk_of: HashMap<u64, usize>,
+    chunks: Vec<Box<Chunk>>,
+    /// Last chunk used: walks stay in few chunks.
+    recent: std::cell::Cell<(u64, usize)>,
+    frames: usize,
+}
+
+impl TableMemory {
+    /// Empty memory that answers below `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            poisoned: Vec::new(),
+            chunk_of: HashMap::new(),
+            chunks: Vec::new(),
+            recent: std::cell::Cell::new((u64::MAX, 0)),
+            frames: 0,
+        }
+    }
+    /// First address that answers with an error.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+    /// Frames that were written to.
+    pub fn frame_count(&self) -> usize {
+        self.frames
+    }
+    /// Makes frame number `frame` answer with a bus error, or heals it.
+    pub fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
+        self.poisoned.retain(|&f| f != frame);
+        if poisoned {
+            self.poisoned.push(frame);
+        }
+    }
+
+    fn check(&self, addr: PhysAddr, bytes: u32) -> Result<(), BusError> {
+        debug_assert!(matches!(bytes, 4 | 8) && addr.0.is_multiple_of(u64::from(bytes)), "{addr} × {bytes}");
+        let beyond = addr.0 >= self.limit || self.limit - addr.0 < u64::from(bytes);
+        if beyond || (!self.poisoned.is_empty() && self.poisoned.contains(&addr.frame())) {
+            return Err(BusError(addr));
+        }
+        Ok(())
+    }
+
+    fn chunk(&self, frame: u64) -> Option<usize> {
+        let number = frame / CHUNK_FRAMES;
+        let (recent, index) = self.recent.get();
+        if recent == number {
+            return Some(index);
+        }
+        let index = *self.chunk_of.get(&number)?;
+        self.recent.set((number, index));
+        Some(index)
+    }
+
+    fn word(&self, addr: PhysAddr) -> u64 {
+        let frame = addr.frame();
+        let Some(chunk) = self.chunk(frame) else { return 0 };
+        match &self.chunks[chunk][(frame % CHUNK_FRAMES) as usize] {
+            Some(words) => words[(addr.frame_offset() / 8) as usize],
+            None => 0,
+        }
+    }
+
+    fn word_mut(&mut self, addr: PhysAddr) -> &mut u64 {
+        let frame = addr.frame();
+        let chunk = match self.chunk(frame) {
+            Some(chunk) => chunk,
+            None => {
+                self.chunks.push(Box::new([const { None }; CHUNK_FRAMES as usize]));
+                let index = self.chunks.len() - 1;
+                self.chunk_of.insert(frame / CHUNK_FRAMES, index);
+                index
+            }
+        };
+        let slot = &mut self.chunks[chunk][(frame % CHUNK_FRAMES) as usize];
+        let words = slot.get_or_insert_with(|| {
+            self.frames += 1;
+            Box::new([0; FRAME_BYTES as usize / 8])
+        });
+        &mut words[(addr.frame_offset() / 8) as usize]
+    }
+}
+
+impl PteMemory for TableMemory {
+    #[inline]
+    fn read(&self, addr: PhysAddr, bytes: u32) -> Result<u64, BusError> {
+        self.check(addr, bytes)?;
+        let word = self.word(addr);
+        Ok(if bytes == 8 { word } else { (word >> (8 * (addr.0 & 4))) & 0xffff_ffff })
+    }
+
+    fn compare_exchange(
+        &mut self,
+        addr: PhysAddr,
+        bytes: u32,
+        expected: u64,
+        new: u64,
+    ) -> Result<u64, BusError> {
+        let current = self.read(addr, bytes)?;
+        if current != expected {
+            return Ok(current);
+        }
+        self.write(addr, bytes, new)?;
+        Ok(new)
+    }
+
+    fn write(&mut self, addr: PhysAddr, bytes: u32, value: u64) -> Result<(), BusError> {
+        self.check(addr, bytes)?;
+        if bytes == 8 {
+            *self.word_mut(addr) = value;
+        } else {
+            let shift = 8 * (addr.0 & 4);
+            let word = self.word_mut(PhysAddr(addr.0 & !4));
+            *word = (*word & !(0xffff_ffff << shift)) | ((value & 0xffff_ffff) << shift);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_was_written_and_costs_what_is_touched() {
+        let mut m = TableMemory::new(1 << 40);
+        assert_eq!(m.read(PhysAddr(0xff_f000), 8), Ok(0));
+        assert_eq!(m.frame_count(), 0);
+        m.write(PhysAddr(0x1004), 4, 0xdead_beef).unwrap();
+        m.write(PhysAddr(0x1000), 4, 0x1234_5678).unwrap();
+        assert_eq!(m.read(PhysAddr(0x1000), 8), Ok(0xdead_beef_1234_5678));
+        assert_eq!(m.read(PhysAddr(0x1004), 4), Ok(0xdead_beef));
+        m.write(PhysAddr(1 << 39), 8, 7).unwrap();
+        assert_eq!(m.frame_count(), 2);
+    }
+
+    #[test]
+    fn exchange_returns_what_memory_holds_afterwards() {
+        let mut m = TableMemory::new(1 << 30);
+        assert_eq!(m.compare_exchange(PhysAddr(8), 8, 0, 5), Ok(5));
+        assert_eq!(
+            m.compare_exchange(PhysAddr(8), 8, 0, 9),
+            Ok(5),
+            "a failed swap shows the deviating value"
+        );
+        assert_eq!(m.read(PhysAddr(8), 8), Ok(5));
+    }
+
+    #[test]
+    fn errors_beyond_the_limit_and_in_poisoned_frames() {
+        let mut m = TableMemory::new(0x2000);
+        assert_eq!(m.read(PhysAddr(0x2000), 8), Err(BusError(PhysAddr(0x2000))));
+        m.set_poisoned(1, true);
+        assert!(m.read(PhysAddr(0x1008), 8).is_err());
+        m.set_poisoned(1, false);
+        assert!(m.read(PhysAddr(0x1008), 8).is_ok());
+    }
+}

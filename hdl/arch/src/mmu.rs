@@ -1,0 +1,118 @@
+//! The one interface of every engine: golden model, Verilated hardware, rust-hdl simulation, lockstep of two.
+
+use crate::{Access, Context, MmuConfig, Outcome, PhysAddr, TlbFlush};
+use serde::Serialize;
+
+/// What a batch does when an access faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFault {
+    /// As a core does: stop at the oldest access that faulted. Whatever was accepted after it is squashed: its
+    /// effects on TLBs and A bits stay, its outcome is dropped, and it is presented again.
+    Stop,
+    /// Every access is carried out and reported.
+    Continue,
+}
+
+/// A run of accesses between two synchronisation points.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// In trace order.
+    pub accesses: &'a [Access],
+    /// No further access follows before a fence, a change of context or the end. When false, the last access is
+    /// left unconsumed, because whether it pairs with its successor cannot be known yet; that makes cycle counts
+    /// independent of how a trace is cut into batches.
+    pub end: bool,
+    /// What to do at a fault.
+    pub on_fault: OnFault,
+}
+
+/// How far a batch went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Accesses carried out, from the start of the batch. With [`OnFault::Stop`] the last of them may have faulted.
+    pub consumed: usize,
+    /// The outcome of access `consumed - 1` where that faulted and stopped the batch.
+    pub fault: Option<Outcome>,
+}
+
+/// A write of the walker to page-table memory (A and D bits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PteWrite {
+    /// Where.
+    pub addr: PhysAddr,
+    /// The value replaced.
+    pub before: u64,
+    /// The value now there.
+    pub after: u64,
+}
+
+/// Plain counters since construction. The names are stable: JSON and tables are views of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MmuStats {
+    /// Instruction-side look-ups that hit.
+    pub l1i_hits: u64,
+    /// Instruction-side look-ups that went to the walker.
+    pub l1i_misses: u64,
+    /// Data-side look-ups that hit.
+    pub l1d_hits: u64,
+    /// Data-side look-ups that went to the walker.
+    pub l1d_misses: u64,
+    /// Accesses whose outcome was dropped because an older one faulted; each was looked up once more later.
+    pub squashed: u64,
+    /// Walks, those that read nothing included.
+    pub walks: u64,
+    /// PTE reads.
+    pub pte_reads: u64,
+    /// Compare-and-swaps that changed a PTE.
+    pub pte_writes: u64,
+    /// Page faults reported.
+    pub page_faults: u64,
+    /// Access faults reported.
+    pub access_faults: u64,
+    /// General-protection faults reported.
+    pub gp_faults: u64,
+    /// Fences carried out.
+    pub flushes: u64,
+    /// The cycle that the engine stands in; 0 from a model without timing.
+    pub cycles: u64,
+}
+
+/// An MMU with its own copy of page-table memory.
+///
+/// Between two calls the engine is at rest: nothing is outstanding. Engines panic only on a broken invariant of
+/// their own; a difference between two engines is carried by [`Mmu::difference`].
+pub trait Mmu {
+    /// The configuration it was built from.
+    fn config(&self) -> &MmuConfig;
+
+    /// Sets root, identifier and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
+    /// PAE: loads the four PDPTEs from memory now.
+    fn set_context(&mut self, context: &Context);
+
+    /// Carries out a fence to its end.
+    fn fence(&mut self, flush: &TlbFlush);
+
+    /// Carries out accesses. With `outcomes`, pushes one outcome per consumed access.
+    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress;
+
+    /// A PTE as the MMU's memory holds it, A and D bits included; 0 where nothing answers.
+    fn read_pte(&self, addr: PhysAddr) -> u64;
+
+    /// A store of software into page tables. Ignored where nothing answers.
+    fn write_pte(&mut self, addr: PhysAddr, value: u64);
+
+    /// Makes a frame answer with bus errors, or heals it.
+    fn set_poisoned(&mut self, frame: u64, poisoned: bool);
+
+    /// The walker's writes since the last call, in order, appended to `log`.
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>);
+
+    /// The counters.
+    fn stats(&self) -> MmuStats;
+
+    /// The first difference that a lockstep found; every engine that is alone has none. After a difference the
+    /// engine consumes nothing more.
+    fn difference(&self) -> Option<&str> {
+        None
+    }
+}
