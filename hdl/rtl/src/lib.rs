@@ -1,1 +1,8 @@
-//! placeholder
+//! The MMU as hardware: a generator in rust-hdl whose geometry is chosen at run time.
+//!
+//! Owns the runtime-width layer ([`bits`], [`wire`], [`primitive`]) and the blocks built from it. Does not own the page-table formats and the configuration: those are `pagewalk-arch`.
+
+pub mod bits;
+pub mod prelude;
+pub mod primitive;
+pub mod wire;

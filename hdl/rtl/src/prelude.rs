@@ -1,0 +1,40 @@
+//! What a block imports, and the rules its kernel keeps.
+//!
+//! A kernel is the body of `#[hdl_gen] fn update(&mut self)`. It runs as Rust in simulation and is printed as Verilog
+//! by `crate::emit`. Both must mean the same:
+//!
+//! **Taken**: `x.next = e`; `if`/`else`; `match` on literals, unit enums and `_`; `for i in a..b` with `a`, `b` integers or
+//! `self._n`; `Vec`s and arrays of wires, constants, registers and blocks with one index of the form `[i]`, `[i * 2 + 1]`;
+//! `get_bit(i)`, `get_bits::<N>(i)`, `replace_bit(i, b)`, `any()`, `all()`, `xor()` on any expression; `+ - & | ^ ! << >>`,
+//! comparisons, `&& ||`; `bits_w(e, self._w)`, `bits_b(b, self._w)`; integer literals (`.into()` when assigned to a `Wire`);
+//! `x.val().into()` from a bit to a 1-bit `Wire`; `get_bit(self.position.val().index())` with a [`Const`] or wire as index.
+//! A generate-if is `for _g in 0..self._flag {}`. Fields that begin with `_` are no hardware.
+//!
+//! **Widths**: operators work at the larger width of their operands (zero-extended), assignments cut or extend. See
+//! [`crate::bits`]. No carry is kept: extend an operand with `bits_w` first.
+//!
+//! **Refused by the compiler**: `let`, `+=`, `return`, `if`/`match` as values, or- and range-patterns, `as`, other calls and methods,
+//! `set_bit`, `Option<Block>`, literals over 64 bits. `bits_w(…)` is evaluated when Verilog is made, so it cannot
+//! mention a loop variable: assign to a `Wire` of the right width instead.
+//!
+//! **Refused by the emitter** with an error that names the signal: an operand that is no signal (a Rust `const`, `self._n`: use a
+//! [`Const`]); reading the input of a sub-block (Rust sees the old value: go through a Local); a variable that is
+//! not assigned on every path (give a default first); combinational loops; a literal that does not fit; a wire read but
+//! never driven; Verilog keywords and names that collide; indices out of range.
+//!
+//! **Safe here, silently wrong with rust-hdl's own generator**: precedence (parentheses follow the Rust expression),
+//! casts of arithmetic and of `!x`, the missed latch, the missed loop, dynamic indices out of range (they read 0).
+//!
+//! **Still silently wrong, because `hdl_gen` drops it before anyone can see it**: `a..=b` counts like `a..b`; guards of
+//! `match` arms vanish; a function whose name starts with `bits` or `Bits` counts as a cast of its first argument. Do not write these.
+//!
+//! Clocks: `ClockLink::link(&mut self.clock, &mut self.part.clock)` for each part (indices are fine), or
+//! `clock!(self, clock, first, second, third[i])` for many at once.
+
+pub use crate::bits::{Bv, bits_b, bits_w};
+pub use crate::clock;
+pub use crate::primitive::{
+    BitRegister, BitRegisterEn, LutRam, Register, RegisterEn, StateRegister, StateRegisterEn,
+};
+pub use crate::wire::{ClockLink, Const, Wire};
+pub use rust_hdl::prelude::*;

@@ -1,0 +1,245 @@
+//! Signals and constants whose width is a run-time value.
+//!
+//! Owns [`Wire`], [`Const`] and the links [`ClockLink`] makes: the atoms of the runtime-width layer. They implement
+//! rust-hdl's public traits, so `#[derive(LogicBlock)]` and `#[hdl_gen]` take them like its own `Signal`. Does not
+//! own registers and memories ([`crate::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
+
+use crate::bits::{Bv, mask};
+use rust_hdl::prelude::*;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Identities of atoms; starts far above those that rust-hdl hands out to its own signals.
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1 << 40);
+
+fn fresh_id() -> usize {
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A signal of 1 to 128 bits. `D` is `In`, `Out` or `Local`.
+#[derive(Clone, Debug)]
+pub struct Wire<D: Direction> {
+    /// What the kernel drives the wire with; cut or zero-extended to its width.
+    pub next: Bv,
+    value: Bv,
+    changed: bool,
+    driven: bool,
+    id: usize,
+    direction: PhantomData<D>,
+}
+
+impl<D: Direction> Wire<D> {
+    /// A wire that carries 0. Panics unless `width` is in 1..=128.
+    pub fn new(width: usize) -> Self {
+        let zero = Bv::new(width, 0);
+        Self {
+            next: zero,
+            value: zero,
+            changed: false,
+            driven: false,
+            id: fresh_id(),
+            direction: PhantomData,
+        }
+    }
+
+    /// Width in bits.
+    #[inline]
+    pub fn width(&self) -> usize {
+        self.value.bits()
+    }
+
+    #[inline]
+    fn settled(&self) -> Bv {
+        self.next.resized(self.width())
+    }
+}
+
+impl Wire<In> {
+    /// The value as of the last settled step.
+    #[inline]
+    pub fn val(&self) -> Bv {
+        self.value
+    }
+}
+
+impl Wire<Out> {
+    /// The value last driven.
+    #[inline]
+    pub fn val(&self) -> Bv {
+        self.settled()
+    }
+}
+
+impl Wire<Local> {
+    /// The value last driven, within the same kernel too.
+    #[inline]
+    pub fn val(&self) -> Bv {
+        self.settled()
+    }
+}
+
+impl<D: Direction> Logic for Wire<D> {
+    fn update(&mut self) {}
+    fn connect(&mut self) {
+        self.driven = true;
+    }
+}
+
+impl<D: Direction> Block for Wire<D> {
+    fn connect_all(&mut self) {}
+    #[inline]
+    fn update_all(&mut self) {
+        let next = self.settled();
+        self.changed = next.value() != self.value.value();
+        self.value = next;
+    }
+    #[inline]
+    fn has_changed(&self) -> bool {
+        self.changed
+    }
+    fn accept(&self, name: &str, probe: &mut dyn Probe) {
+        probe.visit_atom(name, self);
+    }
+}
+
+fn descriptor(width: usize) -> TypeDescriptor {
+    TypeDescriptor { name: format!("Bits::<{width}>"), kind: TypeKind::Bits(width) }
+}
+
+/// rust-hdl's waveform type is only reachable through its conversion from a truth value.
+fn waveform(value: Bv) -> VCDValue {
+    let bits = (0..value.bits()).rev().filter_map(|i| match VCDValue::from(value.get_bit(i)) {
+        VCDValue::Single(bit) => Some(bit),
+        _ => None,
+    });
+    VCDValue::Vector(bits.collect())
+}
+
+impl<D: Direction> Atom for Wire<D> {
+    fn bits(&self) -> usize {
+        self.width()
+    }
+    fn connected(&self) -> bool {
+        self.driven
+    }
+    fn changed(&self) -> bool {
+        self.changed
+    }
+    fn kind(&self) -> AtomKind {
+        D::KIND
+    }
+    fn descriptor(&self) -> TypeDescriptor {
+        descriptor(self.width())
+    }
+    fn vcd(&self) -> VCDValue {
+        waveform(self.value)
+    }
+    fn id(&self) -> usize {
+        self.id
+    }
+    fn verilog(&self) -> VerilogLiteral {
+        self.value.value().into()
+    }
+    fn constraints(&self) -> Vec<PinConstraint> {
+        vec![]
+    }
+}
+
+/// A constant of 1 to 128 bits: the only way to name a generator parameter as an operand in a kernel.
+#[derive(Clone, Debug)]
+pub struct Const {
+    value: Bv,
+    id: usize,
+}
+
+impl Const {
+    /// Panics unless `width` is in 1..=128 and `value` fits into it.
+    pub fn new(width: usize, value: u128) -> Self {
+        assert!(value <= mask(width), "the constant {value:#x} does not fit into {width} bits");
+        Self { value: Bv::new(width, value), id: fresh_id() }
+    }
+
+    /// The value.
+    #[inline]
+    pub fn val(&self) -> Bv {
+        self.value
+    }
+}
+
+impl Logic for Const {
+    fn update(&mut self) {}
+}
+
+impl Block for Const {
+    fn connect_all(&mut self) {}
+    fn update_all(&mut self) {}
+    fn has_changed(&self) -> bool {
+        false
+    }
+    fn accept(&self, name: &str, probe: &mut dyn Probe) {
+        probe.visit_atom(name, self);
+    }
+}
+
+impl Atom for Const {
+    fn bits(&self) -> usize {
+        self.value.bits()
+    }
+    fn connected(&self) -> bool {
+        true
+    }
+    fn changed(&self) -> bool {
+        false
+    }
+    fn kind(&self) -> AtomKind {
+        AtomKind::Constant
+    }
+    fn descriptor(&self) -> TypeDescriptor {
+        descriptor(self.value.bits())
+    }
+    fn vcd(&self) -> VCDValue {
+        waveform(self.value)
+    }
+    fn id(&self) -> usize {
+        self.id
+    }
+    fn verilog(&self) -> VerilogLiteral {
+        self.value.value().into()
+    }
+    fn constraints(&self) -> Vec<PinConstraint> {
+        vec![]
+    }
+}
+
+/// Connects the clock of a sub-block to the clock of its parent, port to port.
+///
+/// `Signal::link` on a bare signal makes rust-hdl print a connection to a name that does not exist; a bidirectional
+/// link with an empty name connects the ports themselves.
+pub struct ClockLink;
+
+impl ClockLink {
+    /// `child` follows `parent`.
+    #[inline]
+    pub fn link(parent: &mut Signal<In, Clock>, child: &mut Signal<In, Clock>) {
+        child.next = parent.val();
+    }
+
+    /// What `hdl_gen` records for [`ClockLink::link`].
+    pub fn link_hdl(name: &str, parent: &str, child: &str) -> Vec<ast::VerilogLink> {
+        vec![ast::VerilogLink::Bidirectional(ast::VerilogLinkDetails {
+            my_name: name.into(),
+            owner_name: parent.into(),
+            other_name: child.into(),
+        })]
+    }
+}
+
+/// Connects the clocks of several sub-blocks: `clock!(self, clock, first, second, third[i])`.
+///
+/// As rust-hdl's macro of this name, which `hdl_gen` knows, but indices are allowed.
+#[macro_export]
+macro_rules! clock {
+    ($self:ident, $clock:ident, $($part:ident $([$index:expr])?),+ $(,)?) => {
+        $($self.$part $([$index])?.clock.next = $self.$clock.val();)+
+    };
+}
