@@ -1,0 +1,217 @@
+//! From a Verilog text to a shared library.
+//!
+//! Owns the flags, the shim that gives every design the same C interface, what a library's cache key depends on,
+//! and the two compilations: Verilator's runtime, once per tool version, and the design. Does not own loading
+//! (`ffi`), nor where entries are kept and how builders exclude each other (`cache`).
+
+mod compile;
+mod error;
+mod generated;
+mod port;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use error::BuildError;
+pub use port::{Direction, Port, PortTable, Slot};
+
+use crate::cache::{Cache, CacheError, Entry, Key, KeyHasher, Shelf};
+use crate::toolchain::{Log, Toolchain};
+use compile::{Compilation, Tracing};
+use generated::Sources;
+
+/// The version of the C interface in `shim.cpp`; `ffi` refuses any other.
+pub(crate) const ABI_VERSION: u32 = 1;
+
+/// The library's name within its cache entry.
+const LIBRARY: &str = "model.so";
+
+/// The shim, the same for every design; the ports come from a generated `ports.inc`.
+const SHIM: &str = include_str!("../shim.cpp");
+
+/// What `--cc` is told: optimise, leave undefined values at what is fastest (the design's resets define them),
+/// check no assertions, and report warnings without failing: judging the Verilog's style is a lint's business.
+const VERILATOR_FLAGS: [&str; 8] =
+    ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing"];
+
+/// The format of waveform files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TraceFormat {
+    /// GTKWave's compressed format; compiling its writer needs the headers of zlib and, for recent Verilators, lz4.
+    Fst,
+    /// Value change dump, which any viewer reads and which is many times bigger.
+    Vcd,
+}
+
+impl TraceFormat {
+    /// The customary suffix of file names, without a dot.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            TraceFormat::Fst => "fst",
+            TraceFormat::Vcd => "vcd",
+        }
+    }
+}
+
+/// A design to be built.
+#[derive(Clone, Debug)]
+pub struct Build<'a> {
+    /// The complete Verilog text.
+    pub verilog: &'a str,
+    /// The name of the top module.
+    pub top: &'a str,
+    /// All ports of the top module, in the order their words shall have. The input called `clock`, if there is
+    /// one, is the clock.
+    pub ports: &'a [Port],
+    /// Whether the model can write waveforms, which makes it slower even when it does not.
+    pub trace: bool,
+}
+
+/// A library in the cache, kept there for as long as this value lives.
+#[derive(Debug)]
+pub struct BuiltModel {
+    entry: Entry,
+    ports: PortTable,
+    trace_format: Option<TraceFormat>,
+}
+
+impl BuiltModel {
+    /// The shared library.
+    pub fn library(&self) -> PathBuf {
+        self.entry.directory().join(LIBRARY)
+    }
+
+    /// Where each port lies in the arrays of words.
+    pub fn ports(&self) -> &PortTable {
+        &self.ports
+    }
+
+    /// The format of the waveforms it can write, `None` if it was built without.
+    pub fn trace_format(&self) -> Option<TraceFormat> {
+        self.trace_format
+    }
+}
+
+impl Build<'_> {
+    /// Returns the library from the cache, building it first if need be: some seconds, told to `notice`.
+    ///
+    /// # Errors
+    /// [`BuildError`]: ports that do not fit the Verilog, a failed tool, an unusable cache.
+    pub fn run(
+        &self,
+        toolchain: &Toolchain,
+        cache: &Cache,
+        notice: &dyn Fn(&str),
+    ) -> Result<BuiltModel, BuildError> {
+        if !port::is_identifier(self.top) {
+            return Err(BuildError::TopName { top: self.top.to_owned() });
+        }
+        let ports = PortTable::new(self.ports)?;
+        let tracing = self.trace.then(|| Tracing::choose(toolchain));
+        let key = self.key(toolchain, &ports, tracing);
+        let entry = cache.entry(Shelf::Models, &key, notice, |directory| {
+            notice(&format!("compiling `{}` with Verilator {}", self.top, toolchain.verilator.version()));
+            let mut log = Log::new(cache, key.as_str());
+            let compilation = Compilation { toolchain, cache, tracing, notice };
+            self.build(&compilation, &ports, directory, &mut log)
+        })?;
+        Ok(BuiltModel { entry, ports, trace_format: tracing.map(Tracing::format) })
+    }
+
+    /// Everything the library depends on.
+    fn key(&self, toolchain: &Toolchain, ports: &PortTable, tracing: Option<Tracing>) -> Key {
+        let mut key = KeyHasher::new("pagewalk model");
+        key.field(ABI_VERSION.to_le_bytes());
+        key.field(SHIM);
+        key.field(VERILATOR_FLAGS.join(" "));
+        key.field(compile::flags_identity(toolchain, tracing));
+        key.field(toolchain.verilator.identity());
+        key.field(toolchain.compiler.identity());
+        key.field(self.top);
+        key.field(self.verilog);
+        for (direction, slots) in [("input", ports.inputs()), ("output", ports.outputs())] {
+            for slot in slots {
+                key.field(direction);
+                key.field(&slot.name);
+                key.field(slot.width_bits.to_le_bytes());
+            }
+        }
+        key.finish()
+    }
+
+    /// Fills the entry's `directory`: the library and the transcript of its making.
+    fn build(
+        &self,
+        compilation: &Compilation,
+        ports: &PortTable,
+        directory: &Path,
+        log: &mut Log,
+    ) -> Result<(), BuildError> {
+        let work = directory.join("work");
+        let files = Files { root: compilation.cache.root() };
+        files.create_directory(&work)?;
+        files.write(&work.join("design.v"), self.verilog)?;
+        let mut verilator = compilation.toolchain.verilator.command();
+        verilator
+            .args(VERILATOR_FLAGS)
+            .args(compilation.tracing.iter().map(|tracing| tracing.verilator_flag()))
+            .args(["-Wno-fatal", "--top-module", self.top, "--prefix", "Vmodel", "--Mdir", ".", "design.v"])
+            .current_dir(&work);
+        log.run("Verilator", &mut verilator)?;
+
+        let not_understood = |file, reason: String| BuildError::Generated {
+            version: compilation.toolchain.verilator.version().to_string(),
+            file,
+            reason,
+        };
+        let makefile = files.read(&work.join("Vmodel_classes.mk"))?;
+        let sources = Sources::parse(&makefile)
+            .ok_or_else(|| not_understood("Vmodel_classes.mk", "it lists no sources".to_owned()))?;
+        let header = files.read(&work.join("Vmodel.h"))?;
+        let pins = generated::pins(&header).map_err(|line| not_understood("Vmodel.h", line))?;
+        files.write(&work.join("ports.inc"), &generated::ports_include(self.top, ports, &pins)?)?;
+        files.write(&work.join("shim.cpp"), SHIM)?;
+        // All sources of a kind as one: Verilator's files share most of what they include, and the compiler
+        // sees the shim and the model's evaluation together.
+        let include =
+            |names: &[String]| names.iter().map(|name| format!("#include \"{name}.cpp\"\n")).collect();
+        let fast = [sources.fast.clone(), vec!["shim".to_owned()]].concat();
+        let (fast, slow): (String, String) = (include(&fast), include(&sources.slow));
+        files.write(&work.join("fast.cpp"), &fast)?;
+        files.write(&work.join("slow.cpp"), &slow)?;
+
+        let runtime = compilation.runtime(&sources.runtime)?;
+        compilation.design(&work, &runtime, &directory.join(LIBRARY), log)?;
+        files.write(&directory.join("build.log"), log.text())?;
+        fs::remove_dir_all(&work).map_err(files.unusable("remove", &work))?;
+        Ok(())
+    }
+}
+
+/// File operations whose errors name the cache directory.
+struct Files<'a> {
+    root: &'a Path,
+}
+
+impl Files<'_> {
+    fn create_directory(&self, path: &Path) -> Result<(), CacheError> {
+        fs::create_dir(path).map_err(self.unusable("create", path))
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<(), CacheError> {
+        fs::write(path, text).map_err(self.unusable("write", path))
+    }
+
+    fn read(&self, path: &Path) -> Result<String, CacheError> {
+        fs::read_to_string(path).map_err(self.unusable("read", path))
+    }
+
+    fn unusable(
+        &self,
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> CacheError + use<> {
+        let (path, root) = (path.to_owned(), self.root.to_owned());
+        move |reason| CacheError::Unusable { action, path, root, reason }
+    }
+}

