@@ -3,6 +3,16 @@
 //! Owns the runtime-width layer ([`bits`], [`wire`], [`primitive`]) and the blocks built from it. Does not own the page-table formats and the configuration: those are `pagewalk-arch`.
 
 pub mod bits;
+pub mod full_tlb;
+pub mod geometry;
+pub mod mmu;
+pub mod port;
 pub mod prelude;
 pub mod primitive;
+pub mod pte_check;
+pub mod pte_masks;
+pub mod ptw;
+pub mod set_tlb;
+pub mod tlb_entry;
+pub mod tlb_lane;
 pub mod wire;
