@@ -19,8 +19,9 @@ pub struct Batch<'a> {
     /// In trace order.
     pub accesses: &'a [Access],
     /// No further access follows before a fence, a change of context or the end. When false, the last access is
-    /// left unconsumed, because whether it pairs with its successor cannot be known yet; that makes cycle counts
-    /// independent of how a trace is cut into batches.
+    /// consumed only if it is accepted in the same cycle as its predecessor; otherwise it is left, because whether
+    /// it pairs with its successor cannot be known yet. That makes cycle counts independent of how a trace is cut
+    /// into batches ([`crate::IssueOrder::Blocking`]).
     pub end: bool,
     /// What to do at a fault.
     pub on_fault: OnFault,
