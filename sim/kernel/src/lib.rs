@@ -1,1 +1,45 @@
-//! placeholder
+//! The software half of an MMU, on Linux's model: who owns which frame, which pages a process may use, and what
+//! happens at a page fault.
+//!
+//! Owns physical memory (zones, buddy allocator, frame metadata), address spaces (VMAs, page tables, identifiers),
+//! processes, and the fault handler. Learns from the hardware what Linux learns: faults, and the A and D bits in
+//! page tables. Acts on it as Linux does: by stores into page tables and fences. Never looks into a TLB, walks for
+//! nobody but itself, and does no input or output.
+//!
+//! The way in is [`Kernel`]: [`Kernel::on_event`] for what the traced program asked of its kernel,
+//! [`Kernel::on_fault`] for what the MMU refused. `README.md` beside this crate tells the whole path in prose.
+//!
+//! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
+//! and fences, whatever engine is below.
+
+mod asid;
+mod config;
+mod event;
+mod kernel;
+mod mm;
+mod page;
+mod pgtable;
+mod physical;
+mod proc;
+mod process;
+mod shared;
+mod signal;
+mod stats;
+mod system;
+mod vma;
+
+pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use event::EventError;
+pub use kernel::Kernel;
+pub use mm::{AddressSpace, MmId};
+pub use page::{PageRange, Vpn};
+pub use pgtable::{EntryLayout, Mapped, PageTable, Pte};
+pub use physical::{
+    Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
+};
+pub use proc::{BuddyInfo, Maps};
+pub use process::Process;
+pub use shared::SharedId;
+pub use signal::{Death, FaultResolution, SegvCode, Signal};
+pub use stats::KernelStats;
+pub use vma::{Backing, Vma, VmaAttributes, VmaMap};

@@ -1,0 +1,29 @@
+//! brk(2): the heap grows and shrinks at its upper end.
+
+use super::{AddressSpace, Heap};
+use crate::system::System;
+use crate::{PageRange, Vma, Vpn};
+use pagewalk_arch::{FRAME_BYTES, Mmu, Protection, VirtAddr};
+
+const HEAP_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
+
+/// The first page that starts at or above `end`.
+pub(super) fn page_above(end: VirtAddr) -> Vpn {
+    Vpn(end.0.div_ceil(FRAME_BYTES))
+}
+
+impl AddressSpace {
+    /// The break is now at `end`. The first call of a program asks where it is (`brk(0)`) and so says where the heap
+    /// begins; the page that it begins in may belong to the image.
+    pub(crate) fn set_break(&mut self, system: &mut System, mmu: &mut dyn Mmu, end: VirtAddr) {
+        let heap = *self.heap.get_or_insert(Heap { start: end, end });
+        let (before, now) = (page_above(heap.end), page_above(end));
+        self.heap = Some(Heap { start: heap.start.min(end), end });
+        if now > before {
+            let grown = PageRange::new(before, now);
+            self.map_area(system, mmu, Vma::anonymous(grown, HEAP_RIGHTS));
+        } else if now < before {
+            self.unmap(system, mmu, PageRange::new(now, before));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The page tables of one address space, built in the MMU's own memory.
+//!
+//! Owns the frames of the tables and every entry that software writes: allocation from the root down, look-up,
+//! enumeration, release. One loop over the levels of the format serves all eight. Does not own what leaf entries
+//! point to, nor the fences that a change needs: the address space does.
+//!
+//! Invariant: a frame that is no page table reads as zeroes in page-table memory. Tables are emptied entry by entry
+//! before their frames are returned, so a new table needs no clearing, in no engine.
+
+mod entry;
+
+pub use entry::{EntryLayout, Pte};
+
+use crate::{FrameUse, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
+use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Mmu, PhysAddr};
+
+/// A leaf entry that is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// The page that it maps.
+    pub page: Vpn,
+    /// Where the entry lies.
+    pub slot: PhysAddr,
+    /// The entry, with the A and D bits that the hardware has set so far.
+    pub pte: Pte,
+}
+
+/// Where a leaf entry lies, and what had to change to make room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) addr: PhysAddr,
+    /// An entry that the MMU holds resident (a PAE PDPTE) was written: the context must be set again.
+    pub(crate) resident_changed: bool,
+}
+
+/// What a release of unused tables did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Released {
+    pub(crate) tables: u64,
+    pub(crate) resident_changed: bool,
+}
+
+/// First frame that CR3 cannot name in PAE paging.
+const PAE_ROOT_END: u64 = 1 << (32 - FRAME_SHIFT);
+
+/// The page tables of one address space.
+#[derive(Debug)]
+pub struct PageTable {
+    layout: EntryLayout,
+    root: Pfn,
+    tables: u64,
+}
+
+impl PageTable {
+    /// An empty root table.
+    pub fn new(spec: &'static FormatSpec, memory: &mut PhysicalMemory) -> Result<Self, OutOfMemory> {
+        let end = if spec.resident_root_entries > 0 { PAE_ROOT_END } else { u64::MAX };
+        let root = memory.allocate_below(end, FrameUse::PageTable { entries: 0 })?;
+        Ok(Self { layout: EntryLayout::new(spec), root, tables: 1 })
+    }
+
+    /// First byte of the root table, as satp or CR3 takes it.
+    pub fn root(&self) -> PhysAddr {
+        self.root.addr()
+    }
+    /// Frames that hold tables, the root included.
+    pub fn tables(&self) -> u64 {
+        self.tables
+    }
+    /// How entries are laid out.
+    pub fn layout(&self) -> EntryLayout {
+        self.layout
+    }
+
+    fn spec(&self) -> &'static FormatSpec {
+        self.layout.spec()
+    }
+    fn slot_in(&self, table: Pfn, page: Vpn, level: usize) -> PhysAddr {
+        let index = self.spec().index(page.addr(), level);
+        PhysAddr(table.addr().0 + index * u64::from(self.spec().pte_bytes))
+    }
+    /// log2 of the pages under one entry of `level`.
+    fn entry_page_bits(&self, level: usize) -> u32 {
+        self.spec().level_shift(level) - FRAME_SHIFT
+    }
+
+    /// The leaf entry of `page`; `None` where it or a table on the way to it is not there.
+    pub fn lookup(&self, mmu: &dyn Mmu, page: Vpn) -> Option<Mapped> {
+        let mut table = self.root;
+        for level in (1..self.spec().levels()).rev() {
+            table = self.layout.table_frame(mmu.read_pte(self.slot_in(table, page, level)))?;
+        }
+        let slot = self.slot_in(table, page, 0);
+        self.layout.decode(mmu.read_pte(slot)).map(|pte| Mapped { page, slot, pte })
+    }
+
+    /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing.
+    pub(crate) fn slot(
+        &mut self,
+        mmu: &mut dyn Mmu,
+        memory: &mut PhysicalMemory,
+        page: Vpn,
+    ) -> Result<Slot, OutOfMemory> {
+        let mut table = self.root;
+        let mut resident_changed = false;
+        for level in (1..self.spec().levels()).rev() {
+            let addr = self.slot_in(table, page, level);
+            table = match self.layout.table_frame(mmu.read_pte(addr)) {
+                Some(below) => below,
+                None => {
+                    let below = memory.allocate(FrameUse::PageTable { entries: 0 })?;
+                    self.tables += 1;
+                    self.write(mmu, memory, addr, self.layout.pointer(below, level));
+                    resident_changed |= self.is_resident(level);
+                    below
+                }
+            };
+        }
+        Ok(Slot { addr: self.slot_in(table, page, 0), resident_changed })
+    }
+
+    fn is_resident(&self, level: usize) -> bool {
+        self.spec().resident_root_entries > 0 && level == self.spec().levels() - 1
+    }
+
+    /// Writes the leaf entry at `slot`.
+    pub(crate) fn set(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr, pte: Pte) {
+        self.write(mmu, memory, slot, self.layout.encode(pte));
+    }
+
+    /// Clears the leaf entry at `slot`.
+    pub(crate) fn clear(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr) {
+        self.write(mmu, memory, slot, 0);
+    }
+
+    fn write(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr, value: u64) {
+        let (was_used, used) = (mmu.read_pte(slot) != 0, value != 0);
+        if was_used != used {
+            memory.count_table_entry(Pfn::of(slot), used);
+        }
+        mmu.write_pte(slot, value);
+    }
+
+    /// Every leaf entry of `pages` that is in use, upwards.
+    pub fn mapped(&self, mmu: &dyn Mmu, pages: PageRange) -> Vec<Mapped> {
+        let mut found = Vec::new();
+        if !pages.is_empty() {
+            self.collect(mmu, self.spec().levels() - 1, self.root, pages, &mut found);
+        }
+        found
+    }
+
+    /// `pages` must be non-empty and lie under `table`.
+    fn collect(&self, mmu: &dyn Mmu, level: usize, table: Pfn, pages: PageRange, found: &mut Vec<Mapped>) {
+        for part in self.entries(level, pages) {
+            let slot = self.slot_in(table, part.start(), level);
+            let value = mmu.read_pte(slot);
+            if level == 0 {
+                let page = part.start();
+                found.extend(self.layout.decode(value).map(|pte| Mapped { page, slot, pte }));
+            } else if let Some(below) = self.layout.table_frame(value) {
+                self.collect(mmu, level - 1, below, part, found);
+            }
+        }
+    }
+
+    /// `pages` cut at the borders of the entries of `level`.
+    fn entries(&self, level: usize, pages: PageRange) -> impl Iterator<Item = PageRange> + use<> {
+        let bits = self.entry_page_bits(level);
+        let (first, last) = (pages.start().0 >> bits, (pages.end().0 - 1) >> bits);
+        (first..=last).map(move |entry| {
+            PageRange::new(Vpn(entry << bits), Vpn((entry + 1) << bits)).intersection(&pages)
+        })
+    }
+
+    /// Returns the frames of all tables but the root that serve only pages of `hole`, none of which may be mapped.
+    /// Linux's `free_pgtables`.
+    pub(crate) fn release(
+        &mut self,
+        mmu: &mut dyn Mmu,
+        memory: &mut PhysicalMemory,
+        hole: PageRange,
+    ) -> Released {
+        let mut released = Released::default();
+        if !hole.is_empty() {
+            self.release_under(mmu, memory, self.spec().levels() - 1, self.root, hole, &mut released);
+        }
+        self.tables -= released.tables;
+        released
+    }
+
+    fn release_under(
+        &self,
+        mmu: &mut dyn Mmu,
+        memory: &mut PhysicalMemory,
+        level: usize,
+        table: Pfn,
+        hole: PageRange,
+        released: &mut Released,
+    ) {
+        if level == 0 {
+            return;
+        }
+        for part in self.entries(level, hole) {
+            let slot = self.slot_in(table, part.start(), level);
+            let Some(below) = self.layout.table_frame(mmu.read_pte(slot)) else { continue };
+            self.release_under(mmu, memory, level - 1, below, part, released);
+            if part.pages() == 1 << self.entry_page_bits(level) {
+                self.write(mmu, memory, slot, 0);
+                memory.put(below);
+                released.tables += 1;
+                released.resident_changed |= self.is_resident(level);
+            }
+        }
+    }
+
+    /// Returns the frames of all tables. No page may be mapped any more.
+    pub(crate) fn destroy(mut self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory) {
+        let all = PageRange::new(Vpn(0), Vpn(self.spec().user_end() / FRAME_BYTES));
+        self.release(mmu, memory, all);
+        memory.put(self.root);
+    }
+}

@@ -1,0 +1,258 @@
+//! Physical memory: zones of buddy-managed frames, and the metadata of frames in use (Linux's `struct page`).
+//!
+//! Owns who holds a frame and how often. Does not own what a frame means to its holder: page tables and address
+//! spaces do. Metadata exists only for frames in use, so installed memory costs nothing.
+
+mod buddy;
+
+pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
+
+use pagewalk_arch::{FRAME_SHIFT, PhysAddr};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+
+/// Number of a 4 KiB page frame: the physical address shifted right by 12.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Pfn(pub u64);
+
+impl Pfn {
+    /// The frame that holds `addr`.
+    pub const fn of(addr: PhysAddr) -> Self {
+        Self(addr.frame())
+    }
+    /// First byte of the frame.
+    pub const fn addr(self) -> PhysAddr {
+        PhysAddr::of_frame(self.0)
+    }
+}
+
+impl fmt::Debug for Pfn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pfn({:#x})", self.0)
+    }
+}
+
+/// No frame is free that the request could take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("out of memory: no free frame is left; configure more memory")]
+pub struct OutOfMemory;
+
+/// What a frame in use is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameUse {
+    /// A page table with this many entries that are not zero.
+    PageTable {
+        /// Entries that are not zero.
+        entries: u32,
+    },
+    /// A page private to whoever maps it.
+    Anonymous,
+    /// A page of a shared mapping, held by the mapping itself and by every PTE.
+    Shared,
+    /// The page of zeroes that untouched anonymous memory reads from.
+    ZeroPage,
+}
+
+/// The metadata of a frame in use: 16 bytes.
+#[derive(Clone, Copy, Debug)]
+struct PageFrame {
+    references: u32,
+    usage: FrameUse,
+}
+
+/// Which memory a zone is, in Linux's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ZoneKind {
+    /// Below 4 GiB, where wider addresses exist: for what a 32-bit register must reach.
+    Dma32,
+    /// Everything else.
+    Normal,
+}
+
+impl ZoneKind {
+    /// The name in `/proc/buddyinfo`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ZoneKind::Dma32 => "DMA32",
+            ZoneKind::Normal => "Normal",
+        }
+    }
+}
+
+/// Frames of one kind, managed together.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    kind: ZoneKind,
+    buddy: Buddy,
+}
+
+impl Zone {
+    /// Which memory it is.
+    pub fn kind(&self) -> ZoneKind {
+        self.kind
+    }
+    /// Its free lists.
+    pub fn buddy(&self) -> &Buddy {
+        &self.buddy
+    }
+}
+
+/// First frame that a 32-bit physical address cannot name.
+const DMA32_END: u64 = 1 << (32 - FRAME_SHIFT);
+
+/// All frames of the machine.
+#[derive(Clone, Debug)]
+pub struct PhysicalMemory {
+    /// Lowest first; allocation prefers the highest, as Linux's zonelists do, and keeps scarce low memory.
+    zones: Vec<Zone>,
+    frames: HashMap<Pfn, PageFrame>,
+    frames_in_use_max: usize,
+}
+
+impl PhysicalMemory {
+    /// Memory of the frames `frames`, all free. Frame 0 is kept back where it is among them, so that a page number
+    /// of 0 always means "none". With `split_at_4g`, what lies below 4 GiB is a zone of its own.
+    pub fn new(frames: Range<u64>, split_at_4g: bool) -> Self {
+        let first = frames.start.max(1);
+        let end = frames.end.max(first);
+        let boundary = if split_at_4g { DMA32_END.clamp(first, end) } else { first };
+        let zones = [(ZoneKind::Dma32, first..boundary), (ZoneKind::Normal, boundary..end)];
+        let zones = zones.into_iter().filter(|(_, span)| !span.is_empty());
+        Self {
+            zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
+            frames: HashMap::new(),
+            frames_in_use_max: 0,
+        }
+    }
+
+    /// Takes a frame for `usage`, with one reference.
+    pub fn allocate(&mut self, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
+        self.allocate_below(u64::MAX, usage)
+    }
+
+    /// Takes a frame for `usage` from a zone that lies entirely below frame number `end`.
+    pub fn allocate_below(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
+        let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
+        let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
+        let before = self.frames.insert(pfn, PageFrame { references: 1, usage });
+        assert!(before.is_none(), "{pfn:?} was free and in use at once");
+        self.frames_in_use_max = self.frames_in_use_max.max(self.frames.len());
+        Ok(pfn)
+    }
+
+    /// One more holder.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub fn get(&mut self, pfn: Pfn) {
+        self.frame_mut(pfn).references += 1;
+    }
+
+    /// One holder less. The last one returns the frame to its zone; says whether this was the last.
+    ///
+    /// # Panics
+    /// Where the frame is not in use, or is a page table that still has entries.
+    pub fn put(&mut self, pfn: Pfn) -> bool {
+        let frame = self.frame_mut(pfn);
+        frame.references -= 1;
+        if frame.references > 0 {
+            return false;
+        }
+        let empty = !matches!(frame.usage, FrameUse::PageTable { entries: 1.. });
+        assert!(empty, "{pfn:?} is freed as a page table with entries");
+        self.frames.remove(&pfn);
+        let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
+        zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
+        true
+    }
+
+    /// Holders of a frame; 0 where it is free or does not exist.
+    pub fn references(&self, pfn: Pfn) -> u32 {
+        self.frames.get(&pfn).map_or(0, |frame| frame.references)
+    }
+
+    /// What a frame is used for; `None` where it is free or does not exist.
+    pub fn usage(&self, pfn: Pfn) -> Option<FrameUse> {
+        self.frames.get(&pfn).map(|frame| frame.usage)
+    }
+
+    /// Counts an entry of the page table in `table` that became used or unused.
+    pub(crate) fn count_table_entry(&mut self, table: Pfn, used: bool) {
+        let frame = self.frame_mut(table);
+        let FrameUse::PageTable { entries } = &mut frame.usage else {
+            panic!("{table:?} is written as a page table but is {:?}", frame.usage);
+        };
+        *entries = if used { *entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
+    }
+
+    fn frame_mut(&mut self, pfn: Pfn) -> &mut PageFrame {
+        self.frames.get_mut(&pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
+    }
+
+    /// The zones, lowest first.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+    /// Frames in the machine.
+    pub fn frames_total(&self) -> u64 {
+        self.zones.iter().map(|zone| zone.buddy.span().end - zone.buddy.span().start).sum()
+    }
+    /// Frames in use now.
+    pub fn frames_in_use(&self) -> u64 {
+        self.frames.len() as u64
+    }
+    /// The most frames that were ever in use at once.
+    pub fn frames_in_use_max(&self) -> u64 {
+        self.frames_in_use_max as u64
+    }
+    /// Frames that are free now. With [`Self::frames_in_use`] they make up [`Self::frames_total`] at every instant.
+    pub fn frames_free(&self) -> u64 {
+        self.zones.iter().map(|zone| zone.buddy.frames_free()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_zero_is_never_handed_out() {
+        let mut memory = PhysicalMemory::new(0..4, false);
+        assert_eq!(memory.frames_total(), 3);
+        let mut taken: Vec<_> =
+            std::iter::from_fn(|| memory.allocate(FrameUse::Anonymous).ok()).map(|p| p.0).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2, 3]);
+    }
+
+    #[test]
+    fn high_memory_goes_first_and_low_memory_stays_for_those_who_need_it() {
+        let mut memory = PhysicalMemory::new(0x10_0000 - 2..0x10_0000 + 1, true);
+        assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000)));
+        assert_eq!(memory.allocate_below(DMA32_END, FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 2)));
+        assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 1)), "falls back");
+        assert_eq!(memory.allocate(FrameUse::Anonymous), Err(OutOfMemory));
+    }
+
+    #[test]
+    fn the_last_holder_frees() {
+        let mut memory = PhysicalMemory::new(1..8, false);
+        let pfn = memory.allocate(FrameUse::Anonymous).unwrap();
+        memory.get(pfn);
+        assert!(!memory.put(pfn));
+        assert_eq!((memory.references(pfn), memory.frames_in_use()), (1, 1));
+        assert!(memory.put(pfn));
+        assert_eq!((memory.references(pfn), memory.frames_in_use(), memory.frames_free()), (0, 0, 7));
+    }
+
+    #[test]
+    #[should_panic(expected = "is not in use")]
+    fn freeing_twice_is_caught() {
+        let mut memory = PhysicalMemory::new(1..8, false);
+        let pfn = memory.allocate(FrameUse::Anonymous).unwrap();
+        memory.put(pfn);
+        memory.put(pfn);
+    }
+}

@@ -1,0 +1,86 @@
+//! Views in the layout of Linux's `/proc`, so that habits and scripts that read it work unchanged.
+
+use crate::{AddressSpace, Backing, PhysicalMemory, Vma};
+use pagewalk_arch::{FRAME_SHIFT, FormatSpec};
+use std::fmt;
+
+/// `/proc/PID/maps`: one line per area. A file is shown by the descriptor that it was mapped from, for a trace knows
+/// no more; device and inode are 0. Inferred areas carry Linux's mark of named anonymous memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Maps<'a> {
+    space: &'a AddressSpace,
+    spec: &'static FormatSpec,
+}
+
+impl<'a> Maps<'a> {
+    pub(crate) fn new(space: &'a AddressSpace, spec: &'static FormatSpec) -> Self {
+        Self { space, spec }
+    }
+
+    fn name(&self, vma: &Vma) -> String {
+        match vma.attributes.backing {
+            Backing::PrivateFile { fd } | Backing::Shared { fd: Some(fd), .. } => {
+                format!("/proc/self/fd/{fd}")
+            }
+            Backing::Shared { fd: None, .. } => "/dev/zero (deleted)".into(),
+            Backing::Anonymous if vma.attributes.grows_down => "[stack]".into(),
+            Backing::Anonymous if self.space.is_heap(vma) => "[heap]".into(),
+            Backing::Anonymous if vma.attributes.inferred => "[anon:inferred]".into(),
+            Backing::Anonymous => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Maps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `seq_pad` of fs/proc/task_mmu.c: names begin at column 25 + 6 × sizeof(void *).
+        let column = 24 + 6 * self.spec.va_register_bits as usize / 8;
+        for vma in self.space.vmas().iter() {
+            let attributes = &vma.attributes;
+            let flag = |set: bool, letter: char| if set { letter } else { '-' };
+            let offset = match attributes.backing {
+                Backing::Anonymous => 0,
+                _ => vma.page_offset << FRAME_SHIFT,
+            };
+            let line = format!(
+                "{:08x}-{:08x} {}{}{}{} {offset:08x} 00:00 0 ",
+                vma.pages.start().addr().0,
+                vma.pages.end().addr().0,
+                flag(attributes.protection.read, 'r'),
+                flag(attributes.protection.write, 'w'),
+                flag(attributes.protection.execute, 'x'),
+                if attributes.backing.is_private() { 'p' } else { 's' },
+            );
+            match self.name(vma) {
+                name if name.is_empty() => writeln!(f, "{line}")?,
+                name => writeln!(f, "{line:column$} {name}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `/proc/buddyinfo`: free blocks of each order, a line per zone.
+#[derive(Clone, Copy, Debug)]
+pub struct BuddyInfo<'a> {
+    memory: &'a PhysicalMemory,
+}
+
+impl<'a> BuddyInfo<'a> {
+    pub(crate) fn new(memory: &'a PhysicalMemory) -> Self {
+        Self { memory }
+    }
+}
+
+impl fmt::Display for BuddyInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for zone in self.memory.zones() {
+            write!(f, "Node 0, zone {:>8} ", zone.kind().name())?;
+            for count in zone.buddy().blocks_free() {
+                write!(f, "{count:6} ")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

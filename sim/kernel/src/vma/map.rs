@@ -1,0 +1,264 @@
+//! The ordered set of a process's areas. Invariants: no area is empty, none overlap, and no two neighbours could be
+//! one. Splits and merges are Linux's `split_vma` and `vma_merge`, but that areas merge whatever their `anon_vma`s.
+
+use super::{Vma, VmaAttributes};
+use crate::{PageRange, Vpn};
+use std::collections::BTreeMap;
+
+/// The areas of an address space, by address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmaMap {
+    by_start: BTreeMap<Vpn, Vma>,
+    pages: u64,
+}
+
+impl VmaMap {
+    /// The area that holds `page`.
+    pub fn find(&self, page: Vpn) -> Option<&Vma> {
+        self.at_or_below(page).filter(|vma| vma.pages.contains(page))
+    }
+
+    /// The last area that ends at or below `page`.
+    pub fn below(&self, page: Vpn) -> Option<&Vma> {
+        self.by_start.range(..page).next_back().map(|(_, vma)| vma).filter(|vma| vma.pages.end() <= page)
+    }
+
+    /// The first area that starts at or above `page`.
+    pub fn above(&self, page: Vpn) -> Option<&Vma> {
+        self.by_start.range(page..).next().map(|(_, vma)| vma)
+    }
+
+    fn at_or_below(&self, page: Vpn) -> Option<&Vma> {
+        self.by_start.range(..=page).next_back().map(|(_, vma)| vma)
+    }
+
+    /// All areas, upwards.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Vma> {
+        self.by_start.values()
+    }
+
+    /// The areas that have a page in `pages`, whole, upwards.
+    pub fn overlapping(&self, pages: PageRange) -> impl Iterator<Item = &Vma> {
+        let first = self.find(pages.start()).map_or(pages.start(), |vma| vma.pages.start());
+        let last = pages.end().max(first);
+        self.by_start.range(first..last).map(|(_, vma)| vma).filter(move |vma| vma.pages.overlaps(&pages))
+    }
+
+    /// The parts of `pages` that no area covers, upwards.
+    pub fn gaps(&self, pages: PageRange) -> Vec<PageRange> {
+        let mut gaps = Vec::new();
+        let mut from = pages.start();
+        for vma in self.overlapping(pages) {
+            if from < vma.pages.start() {
+                gaps.push(PageRange::new(from, vma.pages.start()));
+            }
+            from = vma.pages.end();
+        }
+        if from < pages.end() {
+            gaps.push(PageRange::new(from, pages.end()));
+        }
+        gaps
+    }
+
+    /// The largest range around `pages` that no area touches, where `pages` itself is a gap: Linux's floor and
+    /// ceiling. Page tables that lie in it serve nobody.
+    pub fn hole_around(&self, pages: PageRange, end: Vpn) -> PageRange {
+        let floor = self.below(pages.start()).map_or(Vpn(0), |vma| vma.pages.end());
+        let ceiling = self.above(pages.end()).map_or(end.max(pages.end()), |vma| vma.pages.start());
+        PageRange::new(floor, ceiling)
+    }
+
+    /// Adds an area where none is, merged with neighbours that it continues.
+    ///
+    /// # Panics
+    /// Where it is empty or overlaps another.
+    pub fn insert(&mut self, vma: Vma) {
+        assert!(!vma.pages.is_empty(), "an area without pages");
+        assert!(self.overlapping(vma.pages).next().is_none(), "{vma:?} overlaps another area");
+        self.pages += vma.pages.pages();
+        let mut merged = vma;
+        if let Some(below) = self.at_or_below(vma.pages.start()).copied()
+            && below.continues_in(&merged)
+        {
+            self.by_start.remove(&below.pages.start());
+            merged = Vma { pages: PageRange::new(below.pages.start(), merged.pages.end()), ..below };
+        }
+        if let Some(above) = self.by_start.get(&vma.pages.end()).copied()
+            && merged.continues_in(&above)
+        {
+            self.by_start.remove(&above.pages.start());
+            merged.pages = PageRange::new(merged.pages.start(), above.pages.end());
+        }
+        self.by_start.insert(merged.pages.start(), merged);
+    }
+
+    /// Takes `pages` out, splitting areas at its ends, and returns the pieces taken, upwards.
+    pub fn remove(&mut self, pages: PageRange) -> Vec<Vma> {
+        if pages.is_empty() {
+            return Vec::new();
+        }
+        self.split_at(pages.start());
+        self.split_at(pages.end());
+        let taken: Vec<Vma> = self.by_start.range(pages.start()..pages.end()).map(|(_, vma)| *vma).collect();
+        for vma in &taken {
+            self.by_start.remove(&vma.pages.start());
+            self.pages -= vma.pages.pages();
+        }
+        taken
+    }
+
+    /// Changes the attributes of everything in `pages`, splitting and merging as that needs.
+    pub fn update(&mut self, pages: PageRange, mut change: impl FnMut(&mut VmaAttributes)) {
+        for mut piece in self.remove(pages) {
+            change(&mut piece.attributes);
+            self.insert(piece);
+        }
+    }
+
+    fn split_at(&mut self, page: Vpn) {
+        let Some(vma) = self.find(page).copied() else { return };
+        if vma.pages.start() == page {
+            return;
+        }
+        let lower = vma.part(&PageRange::new(vma.pages.start(), page));
+        let upper = vma.part(&PageRange::new(page, vma.pages.end()));
+        self.by_start.insert(lower.pages.start(), lower);
+        self.by_start.insert(upper.pages.start(), upper);
+    }
+
+    /// Number of areas.
+    pub fn len(&self) -> usize {
+        self.by_start.len()
+    }
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_start.is_empty()
+    }
+    /// Pages in all areas.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::Protection;
+    use proptest::prelude::*;
+
+    const PAGES: u64 = 64;
+
+    fn protection(bits: u8) -> Protection {
+        Protection { read: bits & 1 != 0, write: bits & 2 != 0, execute: bits & 4 != 0 }
+    }
+
+    fn range(start: u64, end: u64) -> PageRange {
+        PageRange::new(Vpn(start), Vpn(end))
+    }
+
+    fn shown(map: &VmaMap) -> Vec<(u64, u64, bool)> {
+        map.iter().map(|v| (v.pages.start().0, v.pages.end().0, v.attributes.protection.write)).collect()
+    }
+
+    #[test]
+    fn mprotect_in_the_middle_splits_and_undoing_it_merges() {
+        let mut map = VmaMap::default();
+        map.insert(Vma::anonymous(range(10, 20), protection(3)));
+        map.update(range(13, 15), |a| a.protection.write = false);
+        assert_eq!(shown(&map), [(10, 13, true), (13, 15, false), (15, 20, true)]);
+        map.update(range(13, 15), |a| a.protection.write = true);
+        assert_eq!(shown(&map), [(10, 20, true)]);
+    }
+
+    #[test]
+    fn filling_a_hole_merges_three_into_one() {
+        let mut map = VmaMap::default();
+        map.insert(Vma::anonymous(range(1, 3), protection(3)));
+        map.insert(Vma::anonymous(range(5, 7), protection(3)));
+        assert_eq!(map.gaps(range(0, 9)), [range(0, 1), range(3, 5), range(7, 9)]);
+        map.insert(Vma::anonymous(range(3, 5), protection(3)));
+        assert_eq!(shown(&map), [(1, 7, true)]);
+    }
+
+    #[test]
+    fn files_merge_only_where_their_offsets_continue() {
+        let file = |pages: PageRange, page_offset| Vma {
+            attributes: VmaAttributes {
+                backing: super::super::Backing::PrivateFile { fd: 3 },
+                ..Vma::anonymous(pages, protection(1)).attributes
+            },
+            pages,
+            page_offset,
+        };
+        let mut map = VmaMap::default();
+        map.insert(file(range(0, 2), 0));
+        map.insert(file(range(2, 4), 7));
+        assert_eq!(map.len(), 2);
+        map.insert(file(range(4, 6), 9));
+        assert_eq!(map.len(), 2);
+        assert_eq!(map.find(Vpn(5)).unwrap().offset_of(Vpn(5)), 10);
+    }
+
+    #[test]
+    fn the_hole_around_a_gap_reaches_to_its_neighbours() {
+        let mut map = VmaMap::default();
+        map.insert(Vma::anonymous(range(1, 3), protection(3)));
+        assert_eq!(map.hole_around(range(5, 7), Vpn(64)), range(3, 64));
+        map.insert(Vma::anonymous(range(9, 10), protection(3)));
+        assert_eq!(map.hole_around(range(5, 7), Vpn(64)), range(3, 9));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Map(u64, u64, u8),
+        Unmap(u64, u64),
+        Protect(u64, u64, u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let pages = || (0..PAGES, 1..16u64).prop_map(|(start, n)| (start, (start + n).min(PAGES)));
+        let step = prop_oneof![
+            (pages(), 0..8u8).prop_map(|((s, e), p)| Step::Map(s, e, p)),
+            pages().prop_map(|(s, e)| Step::Unmap(s, e)),
+            (pages(), 0..8u8).prop_map(|((s, e), p)| Step::Protect(s, e, p)),
+        ];
+        prop::collection::vec(step, 1..60)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_one_cell_per_page(steps in steps()) {
+            let mut map = VmaMap::default();
+            let mut cells = [None::<u8>; PAGES as usize];
+            for step in steps {
+                match step {
+                    Step::Map(s, e, p) => {
+                        map.remove(range(s, e));
+                        map.insert(Vma::anonymous(range(s, e), protection(p)));
+                        cells[s as usize..e as usize].fill(Some(p));
+                    }
+                    Step::Unmap(s, e) => {
+                        map.remove(range(s, e));
+                        cells[s as usize..e as usize].fill(None);
+                    }
+                    Step::Protect(s, e, p) => {
+                        map.update(range(s, e), |a| a.protection = protection(p));
+                        cells[s as usize..e as usize].iter_mut().flatten().for_each(|cell| *cell = p);
+                    }
+                }
+                for page in 0..PAGES {
+                    let found = map.find(Vpn(page)).map(|vma| vma.attributes.protection);
+                    prop_assert_eq!(found, cells[page as usize].map(protection), "page {}", page);
+                }
+                // Fully merged: as many areas as there are runs of equal cells.
+                let runs = (0..PAGES as usize)
+                    .filter(|&i| cells[i].is_some() && (i == 0 || cells[i] != cells[i - 1]))
+                    .count();
+                prop_assert_eq!(map.len(), runs);
+                prop_assert_eq!(map.pages(), cells.iter().flatten().count() as u64);
+                let gaps: u64 = map.gaps(range(0, PAGES)).iter().map(PageRange::pages).sum();
+                prop_assert_eq!(gaps + map.pages(), PAGES);
+            }
+        }
+    }
+}
