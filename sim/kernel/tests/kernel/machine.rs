@@ -1,0 +1,200 @@
+//! A kernel with its MMU, driven as a program would drive it, with the kernel's identities checked on request.
+
+use crate::mmu::ExactMmu;
+use pagewalk_arch::{
+    Access, AccessKind, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr,
+    Protection, Syscall, SyscallOutcome, VirtAddr,
+};
+use pagewalk_kernel::{
+    EventError, FaultResolution, FrameUse, Kernel, KernelConfig, PageRange, SegvCode, Signal, VmaPolicy, Vpn,
+};
+use std::collections::BTreeMap;
+
+pub const R: Protection = Protection { read: true, write: false, execute: false };
+pub const RW: Protection = Protection { read: true, write: true, execute: false };
+pub const RX: Protection = Protection { read: true, write: false, execute: true };
+pub const NONE: Protection = Protection { read: false, write: false, execute: false };
+
+pub struct Machine {
+    pub kernel: Kernel,
+    pub mmu: ExactMmu,
+}
+
+/// A private anonymous mmap.
+pub fn anonymous(at: u64, bytes: u64, protection: Protection) -> MapRequest {
+    MapRequest {
+        at: VirtAddr(at),
+        bytes,
+        protection,
+        shared: false,
+        anonymous: true,
+        populate: false,
+        grows_down: false,
+        fd: None,
+        offset: 0,
+    }
+}
+
+impl Machine {
+    pub fn with(config: KernelConfig, mmu: MmuConfig) -> Self {
+        let mut kernel = Kernel::new(config, &mmu).expect("the configuration works");
+        let mut mmu = ExactMmu::new(mmu);
+        kernel.boot(&mut mmu);
+        Self { kernel, mmu }
+    }
+    pub fn strict(format: PagingFormat) -> Self {
+        let config = KernelConfig { vma_policy: VmaPolicy::Strict, ..KernelConfig::default() };
+        Self::with(config, MmuConfig::of(format))
+    }
+    pub fn inferring(format: PagingFormat) -> Self {
+        Self::with(KernelConfig::default(), MmuConfig::of(format))
+    }
+
+    /// The access as a core makes it: retried until translated or fatal.
+    pub fn access(&mut self, va: u64, kind: AccessKind) -> Result<PhysAddr, FaultResolution> {
+        self.present(&Access::user(va, kind))
+    }
+    pub fn present(&mut self, access: &Access) -> Result<PhysAddr, FaultResolution> {
+        for _ in 0..8 {
+            let outcome: Outcome = self.mmu.access(access);
+            if outcome.is_ok() {
+                return Ok(outcome.pa);
+            }
+            match self.kernel.on_fault(&mut self.mmu, access, &outcome) {
+                FaultResolution::Retry => {}
+                end => return Err(end),
+            }
+        }
+        panic!("{access:?} faults for ever");
+    }
+    pub fn load(&mut self, va: u64) -> PhysAddr {
+        self.access(va, AccessKind::Load).expect("a legal load")
+    }
+    pub fn store(&mut self, va: u64) -> PhysAddr {
+        self.access(va, AccessKind::Store).expect("a legal store")
+    }
+    /// The signal that an illegal access ends in.
+    pub fn killed(&mut self, va: u64, kind: AccessKind) -> Signal {
+        match self.access(va, kind) {
+            Err(FaultResolution::Killed(death)) => death.signal,
+            other => panic!("{va:#x} was to be fatal, not {other:?}"),
+        }
+    }
+
+    pub fn try_call(&mut self, pid: u32, call: Syscall) -> Result<(), EventError> {
+        let event = Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 7 };
+        self.kernel.on_event(&mut self.mmu, &event)
+    }
+    pub fn call(&mut self, pid: u32, call: Syscall) {
+        self.try_call(pid, call).expect("a legal call");
+    }
+    pub fn map(&mut self, at: u64, bytes: u64, protection: Protection) {
+        let pid = self.kernel.running().unwrap();
+        self.call(pid, Syscall::Map(anonymous(at, bytes, protection)));
+    }
+    pub fn unmap(&mut self, at: u64, bytes: u64) {
+        let pid = self.kernel.running().unwrap();
+        self.call(pid, Syscall::Unmap { at: VirtAddr(at), bytes });
+    }
+    pub fn protect(&mut self, at: u64, bytes: u64, protection: Protection) {
+        let pid = self.kernel.running().unwrap();
+        self.call(pid, Syscall::Protect { at: VirtAddr(at), bytes, protection });
+    }
+    pub fn fork(&mut self, parent: u32, child: u32) {
+        self.call(parent, Syscall::Fork { child, shares_memory: false });
+    }
+    pub fn switch(&mut self, pid: u32) {
+        self.kernel.on_event(&mut self.mmu, &Event::Switch { pid, line: 1 }).expect("a switch");
+    }
+    pub fn exit(&mut self, pid: u32) {
+        self.call(pid, Syscall::Exit { status: 0 });
+    }
+    pub fn maps(&self) -> String {
+        self.kernel.maps(self.kernel.running().unwrap()).unwrap().to_string()
+    }
+
+    /// Ends everything; nothing may be left.
+    pub fn shut_down(mut self) {
+        self.check();
+        self.kernel.shutdown(&mut self.mmu);
+        let memory = self.kernel.memory();
+        assert_eq!(memory.frames_in_use(), 0, "frames leak");
+        assert_eq!(memory.frames_free(), memory.frames_total());
+        let stats = self.kernel.stats();
+        assert_eq!((stats.processes, stats.rss_bytes, stats.vsz_bytes, stats.page_table_bytes), (0, 0, 0, 0));
+        for (addr, _) in std::mem::take(&mut self.mmu.stores) {
+            assert_eq!(
+                pagewalk_arch::Mmu::read_pte(&self.mmu, addr),
+                0,
+                "{addr}: a freed table is not empty"
+            );
+        }
+    }
+
+    /// What must hold at every instant.
+    pub fn check(&self) {
+        let (kernel, stats) = (&self.kernel, self.kernel.stats());
+        let memory = kernel.memory();
+        assert_eq!(memory.frames_in_use() + memory.frames_free(), memory.frames_total());
+        let mut spaces = BTreeMap::new();
+        for (pid, _) in kernel.processes() {
+            let space = kernel.address_space(pid).unwrap();
+            spaces.insert(space.id().0, space);
+        }
+        let mut holders: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
+        let mut tables = 1;
+        let mut leaves = 0;
+        for space in spaces.values() {
+            tables += space.page_table().tables();
+            let all = PageRange::new(Vpn(0), Vpn(kernel_end(self.mmu_format())));
+            let mapped = space.page_table().mapped(&self.mmu, all);
+            leaves += mapped.len() as u64;
+            assert_eq!(mapped.len() as u64, space.leaf_entries());
+            for leaf in mapped {
+                let vma = space.vmas().find(leaf.page).expect("a mapped page lies in an area");
+                let rights = leaf.pte.rights;
+                assert!(
+                    !rights.write || vma.attributes.protection.write,
+                    "{leaf:?} grants more than {vma:?}"
+                );
+                let private_write = rights.write && vma.attributes.backing.is_private();
+                let holder = holders.entry(leaf.pte.frame.0).or_default();
+                holder.0 += 1;
+                holder.1 += u32::from(private_write);
+                assert!(
+                    !private_write || memory.references(leaf.pte.frame) == 1,
+                    "{leaf:?} is shared but writable"
+                );
+            }
+        }
+        for (&frame, &(mapped, writable)) in &holders {
+            let pfn = pagewalk_kernel::Pfn(frame);
+            match memory.usage(pfn).expect("a mapped frame is in use") {
+                FrameUse::Anonymous => assert_eq!(memory.references(pfn), mapped, "{pfn:?}"),
+                FrameUse::Shared => assert_eq!(memory.references(pfn), mapped + 1, "{pfn:?}"),
+                FrameUse::ZeroPage => assert_eq!(writable, 0, "the page of zeroes is writable"),
+                FrameUse::PageTable { .. } => panic!("{pfn:?} is a page table and mapped"),
+            }
+        }
+        assert_eq!(stats.leaf_entries, leaves);
+        assert_eq!(stats.page_table_bytes, tables << FRAME_SHIFT);
+        let areas: u64 =
+            spaces.values().map(|space| space.vmas().iter().map(|v| v.pages.bytes()).sum::<u64>()).sum();
+        assert_eq!(stats.vsz_bytes, areas);
+    }
+
+    fn mmu_format(&self) -> PagingFormat {
+        pagewalk_arch::Mmu::config(&self.mmu).format
+    }
+}
+
+fn kernel_end(format: PagingFormat) -> u64 {
+    format.spec().user_end() >> FRAME_SHIFT
+}
+
+pub fn map_err(address: u64) -> Signal {
+    Signal::Segv { code: SegvCode::MapErr, address: VirtAddr(address) }
+}
+pub fn acc_err(address: u64) -> Signal {
+    Signal::Segv { code: SegvCode::AccErr, address: VirtAddr(address) }
+}

@@ -1,0 +1,10 @@
+//! The kernel on an MMU that forgets nothing: every fence that is missing shows as a stale translation.
+
+mod address_space;
+mod fault;
+mod machine;
+mod memory;
+mod mmu;
+mod process;
+mod random;
+mod tables;

@@ -1,0 +1,182 @@
+//! Random programs: several processes map, unmap, protect, move, fork, exit and access in any order. A model with
+//! one cell per page says what each access must come to; the MMU finds every missing fence; the machine's
+//! identities hold after each step; nothing leaks.
+
+use crate::machine::{Machine, acc_err, anonymous, map_err};
+use pagewalk_arch::{AccessKind, MapRequest, MmuConfig, PagingFormat, Protection, Syscall, VirtAddr};
+use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Pages of the arena of each process. They straddle borders of tables at every level that 32 bits have.
+const PAGES: u64 = 48;
+const BASE: u64 = 0x4000_0000 - 24 * 0x1000;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Map { at: u64, pages: u64, rights: u8, shared: bool, populate: bool },
+    Unmap { at: u64, pages: u64 },
+    Protect { at: u64, pages: u64, rights: u8 },
+    Remap { from: u64, to: u64, pages: u64 },
+    Advise { at: u64, pages: u64, free: bool },
+    Access { at: u64, kind: AccessKind },
+    Fork { child: u32 },
+    Switch { pid: u32 },
+    Exit,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let at = 0..PAGES;
+    let pages = 1..12u64;
+    let pid = 1..4u32;
+    let kind = prop_oneof![Just(AccessKind::Load), Just(AccessKind::Store), Just(AccessKind::Fetch)];
+    prop_oneof![
+        4 => (at.clone(), pages.clone(), 0..8u8, any::<bool>(), any::<bool>())
+            .prop_map(|(at, pages, rights, shared, populate)| Step::Map { at, pages, rights, shared, populate }),
+        2 => (at.clone(), pages.clone()).prop_map(|(at, pages)| Step::Unmap { at, pages }),
+        2 => (at.clone(), pages.clone(), 0..8u8).prop_map(|(at, pages, rights)| Step::Protect { at, pages, rights }),
+        1 => (at.clone(), at.clone(), pages.clone()).prop_map(|(from, to, pages)| Step::Remap { from, to, pages }),
+        1 => (at.clone(), pages, any::<bool>()).prop_map(|(at, pages, free)| Step::Advise { at, pages, free }),
+        20 => (at, kind).prop_map(|(at, kind)| Step::Access { at, kind }),
+        1 => pid.clone().prop_map(|child| Step::Fork { child }),
+        3 => pid.prop_map(|pid| Step::Switch { pid }),
+        1 => Just(Step::Exit),
+    ]
+}
+
+fn rights(bits: u8) -> Protection {
+    Protection { read: bits & 1 != 0, write: bits & 2 != 0, execute: bits & 4 != 0 }
+}
+
+/// What mmap(2) and the manuals say an area with these rights permits.
+fn legal(format: PagingFormat, bits: u8, kind: AccessKind) -> bool {
+    let riscv = format.name().starts_with("sv");
+    match kind {
+        AccessKind::Store => bits & 2 != 0,
+        AccessKind::Load if riscv => bits & 3 != 0,
+        AccessKind::Load => bits != 0,
+        AccessKind::Fetch if format == PagingFormat::X86Legacy => bits != 0,
+        AccessKind::Fetch => bits & 4 != 0,
+    }
+}
+
+/// One process: the rights of each page, `None` where nothing is mapped.
+type Cells = [Option<u8>; PAGES as usize];
+
+fn va(page: u64) -> u64 {
+    BASE + page * 0x1000
+}
+
+fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step]) {
+    let mut machine = Machine::with(config, MmuConfig { asid_bits, ..MmuConfig::of(format) });
+    let mut model: BTreeMap<u32, Cells> = BTreeMap::from([(1, [None; PAGES as usize])]);
+    let mut pid = 1;
+    for step in steps {
+        let alive: Vec<u32> = model.keys().copied().collect();
+        let Some(cells) = model.get_mut(&pid) else { break };
+        let span = |at: u64, pages: u64| (at as usize, (at + pages).min(PAGES) as usize);
+        match *step {
+            Step::Map { at, pages, rights: bits, shared, populate } => {
+                let (start, end) = span(at, pages);
+                let bytes = (end - start) as u64 * 0x1000;
+                let request = MapRequest { shared, populate, ..anonymous(va(at), bytes, rights(bits)) };
+                machine.call(pid, Syscall::Map(request));
+                cells[start..end].fill(Some(bits));
+            }
+            Step::Unmap { at, pages } => {
+                let (start, end) = span(at, pages);
+                machine.unmap(va(at), (end - start) as u64 * 0x1000);
+                cells[start..end].fill(None);
+            }
+            Step::Protect { at, pages, rights: bits } => {
+                let (start, end) = span(at, pages);
+                machine.protect(va(at), (end - start) as u64 * 0x1000, rights(bits));
+                cells[start..end].iter_mut().flatten().for_each(|cell| *cell = bits);
+            }
+            Step::Remap { from, to, pages } => {
+                let (start, end) = span(from, pages);
+                let pages = ((end - start) as u64).min(PAGES - to);
+                if from.abs_diff(to) < pages || pages == 0 {
+                    continue;
+                }
+                let (bytes, moved) = (pages * 0x1000, cells[start..start + pages as usize].to_vec());
+                let (from, to_va) = (VirtAddr(va(from)), VirtAddr(va(to)));
+                machine.call(pid, Syscall::Remap { from, from_bytes: bytes, to: to_va, to_bytes: bytes });
+                cells[start..start + moved.len()].fill(None);
+                cells[to as usize..to as usize + moved.len()].copy_from_slice(&moved);
+            }
+            Step::Advise { at, pages, free } => {
+                let (start, end) = span(at, pages);
+                let (at, bytes) = (VirtAddr(va(at)), (end - start) as u64 * 0x1000);
+                machine.call(pid, Syscall::Advise { at, bytes, advice: if free { 8 } else { 4 } });
+            }
+            Step::Access { at, kind } => {
+                let address = va(at) + at % 4096;
+                let result = machine.access(address, kind);
+                let expected = match cells[at as usize] {
+                    Some(bits) if legal(format, bits, kind) => None,
+                    Some(_) => Some(acc_err(address)),
+                    None => Some(map_err(address)),
+                };
+                match (result, expected) {
+                    (Ok(_), None) => {}
+                    (Err(FaultResolution::Killed(death)), Some(signal)) => {
+                        assert_eq!((death.pid, death.signal), (pid, signal));
+                        model.remove(&pid);
+                    }
+                    (got, wanted) => {
+                        panic!("{kind:?} at {address:#x} by {pid}: {got:x?}, expected {wanted:?}")
+                    }
+                }
+            }
+            Step::Fork { child } if !alive.contains(&child) => {
+                let copy = *cells;
+                machine.fork(pid, child);
+                model.insert(child, copy);
+            }
+            Step::Switch { pid: next } if alive.contains(&next) => {
+                machine.switch(next);
+                pid = next;
+            }
+            Step::Exit => {
+                machine.exit(pid);
+                model.remove(&pid);
+            }
+            Step::Fork { .. } | Step::Switch { .. } => {}
+        }
+        machine.check();
+        if !model.contains_key(&pid)
+            && let Some(&next) = model.keys().next()
+        {
+            machine.switch(next);
+            pid = next;
+        }
+    }
+    machine.shut_down();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_access_comes_to_what_its_area_says(
+        format in prop::sample::select(PagingFormat::ALL.to_vec()),
+        wide in any::<bool>(),
+        software in any::<bool>(),
+        zero_page in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let spec = format.spec();
+        let riscv = spec.isa == pagewalk_arch::Isa::RiscV;
+        // On RISC-V one bit of identifier rolls over at every switch; on x86 it is all or nothing.
+        let asid_bits = if wide { spec.asid_bits.min(12) } else { u32::from(riscv) };
+        let config = KernelConfig {
+            vma_policy: VmaPolicy::Strict,
+            ad_mode: if software && riscv { AdMode::Software } else { AdMode::Hardware },
+            zero_page,
+            flush_ceiling_pages: 5,
+            ..KernelConfig::default()
+        };
+        run(format, asid_bits, config, &steps);
+    }
+}
