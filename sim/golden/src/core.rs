@@ -1,0 +1,125 @@
+//! What the exact and the bare model have in common: page-table memory, context, counters and the log of writes. Owns
+//! the bookkeeping around a walk; knows neither TLB nor clock.
+
+use crate::walk::{Explanation, Fault, Leaf, PageTables, Transaction};
+use pagewalk_arch::{
+    Access, Asid, ConfigError, Context, MmuConfig, MmuStats, Outcome, PhysAddr, PteMemory, PteWrite, Served,
+    TableMemory, TlbFlush,
+};
+
+/// Memory, context and counters.
+#[derive(Clone)]
+pub(crate) struct Core {
+    pub config: MmuConfig,
+    pub context: Context,
+    pub tables: PageTables,
+    pub memory: TableMemory,
+    pub stats: MmuStats,
+    pub writes: Vec<PteWrite>,
+}
+
+/// A walk and what it did to memory.
+pub(crate) struct Walked {
+    pub verdict: Result<Leaf, Fault>,
+    /// Sum of what its transactions cost.
+    pub cost: u64,
+    /// Compare-and-swaps, those that failed included.
+    pub swaps: u64,
+    reads: u8,
+    writes: u8,
+}
+
+impl Core {
+    pub(crate) fn new(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let memory = TableMemory::new(memory_limit_bytes);
+        let context = Context::default();
+        let tables = PageTables::new(config, &context, &memory);
+        let (stats, writes) = (MmuStats::default(), Vec::new());
+        Ok(Self { config: *config, context, tables, memory, stats, writes })
+    }
+
+    /// The part of an identifier that is implemented.
+    fn implemented_asid(&self, asid: Asid) -> Asid {
+        Asid((u32::from(asid.0) & ((1 << self.config.asid_bits) - 1)) as u16)
+    }
+    /// Sets the context, cut to what is implemented. Returns whether the translation of anything may have changed.
+    pub(crate) fn set_context(&mut self, context: &Context) -> bool {
+        let context = Context { asid: self.implemented_asid(context.asid), ..*context };
+        let changed = context != self.context;
+        self.context = context;
+        // PAE: loaded anew even from the same root.
+        self.tables = PageTables::new(&self.config, &context, &self.memory);
+        changed
+    }
+    /// A fence as the implemented ports can express it: without identifiers there is none to narrow it by.
+    pub(crate) fn implemented_flush(&self, flush: &TlbFlush) -> TlbFlush {
+        let asid = if self.config.asid_bits == 0 { None } else { flush.asid };
+        TlbFlush { asid: asid.map(|asid| self.implemented_asid(asid)), ..*flush }
+    }
+
+    /// Walks for `access`, counting and logging; `cost` is asked once per memory transaction, in their order.
+    pub(crate) fn walk(&mut self, access: &Access, mut cost: impl FnMut() -> u64) -> Walked {
+        let (mut total, mut swaps, mut reads, mut writes) = (0, 0, 0u64, 0u64);
+        let log = &mut self.writes;
+        let verdict = self.tables.walk(access, &mut self.memory, |step| match step.transaction {
+            Transaction::Resident => {}
+            Transaction::Read => {
+                reads += 1;
+                total += cost();
+            }
+            Transaction::Swap { expected, new } => {
+                swaps += 1;
+                total += cost();
+                if step.answer == Ok(new) {
+                    writes += 1;
+                    log.push(PteWrite { addr: step.address, before: expected, after: new });
+                }
+            }
+        });
+        self.stats.walks += 1;
+        self.stats.pte_reads += reads;
+        self.stats.pte_writes += writes;
+        let at_most_255 = |count: u64| count.min(u64::from(u8::MAX)) as u8;
+        Walked { verdict, cost: total, swaps, reads: at_most_255(reads), writes: at_most_255(writes) }
+    }
+
+    /// The walk for `access` step by step, changing nothing.
+    pub(crate) fn explain(&self, access: &Access) -> Explanation {
+        self.tables.explain(access, &self.memory)
+    }
+
+    pub(crate) fn read_pte(&self, addr: PhysAddr) -> u64 {
+        let bytes = self.config.spec().pte_bytes;
+        let aligned = PhysAddr(addr.0 & !(u64::from(bytes) - 1));
+        self.memory.read(aligned, bytes).unwrap_or(0)
+    }
+    pub(crate) fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        let bytes = self.config.spec().pte_bytes;
+        let aligned = PhysAddr(addr.0 & !(u64::from(bytes) - 1));
+        // Where nothing answers there is nothing to store.
+        let _ = self.memory.write(aligned, bytes, value);
+    }
+}
+
+impl Walked {
+    /// The outcome, without its place in time.
+    pub(crate) fn outcome(&self, access: &Access) -> Outcome {
+        let common = Outcome {
+            va: access.va,
+            served: Served::Walk,
+            pte_reads: self.reads,
+            pte_writes: self.writes,
+            ..Outcome::default()
+        };
+        match &self.verdict {
+            Ok(leaf) => Outcome {
+                pa: leaf.translate(access.va),
+                page: leaf.page,
+                memory_type: leaf.memory_type,
+                ..common
+            },
+            Err(fault) => Outcome { fault: fault.kind, code: fault.code, ..common },
+        }
+    }
+}

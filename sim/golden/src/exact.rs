@@ -1,0 +1,271 @@
+//! The model of the hardware: TLBs, walker and pipeline together, one event after the other in time.
+//!
+//! Owns the order of events. Two kinds exist: an access is accepted, and a walk is carried out. A walk that starts in
+//! cycle x may only be carried out once every access accepted before x is known, because a data access among them goes
+//! first; so [`Exact::advance`] always takes the earlier of the two. Walks are then whole events: the walker does one
+//! at a time, and only walks touch page-table memory and draw latencies. A TLB sees the events of its own port in the
+//! order of the trace, since a port holds one access. Rules of time are asked of `timing`.
+
+use crate::core::Core;
+use crate::delivery::Delivery;
+use crate::filter::Filter;
+use crate::rights::{GrantTable, combination};
+use crate::timing::Schedule;
+use crate::tlb::{Matches, Tlb, Touch};
+use pagewalk_arch::{
+    Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Port, Progress, Served,
+    TlbFlush,
+};
+
+/// An access that missed and waits for the walker.
+#[derive(Clone, Copy)]
+struct Waiting {
+    index: usize,
+    access: Access,
+    accepted: u64,
+    matches: Matches,
+}
+
+impl Waiting {
+    /// s, the first cycle in which the walker could take it.
+    fn since(&self) -> u64 {
+        self.accepted + 1
+    }
+}
+
+/// A batch under way.
+pub(crate) struct Running<'a> {
+    pub accesses: &'a [Access],
+    end: bool,
+    /// The access to be accepted next.
+    pub next: usize,
+    pub delivery: Delivery<'a>,
+}
+
+impl Running<'_> {
+    /// Accesses that may be accepted as the first of their cycle: the last one's partner is unknown unless the batch
+    /// ends with it.
+    pub(crate) fn leaders(&self) -> usize {
+        self.accesses.len() - usize::from(!self.end && !self.accesses.is_empty())
+    }
+}
+
+/// How far [`Exact::advance`] goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Nothing can be done any more.
+    Done,
+    /// No access waits for the walker, nor does a fence wait for the pipeline to empty.
+    Quiet,
+}
+
+/// Both TLBs and the clock.
+#[derive(Clone)]
+pub(crate) struct Exact {
+    pub tlbs: [Tlb; 2],
+    grants: GrantTable,
+    pub schedule: Schedule,
+    pub filter: Filter,
+    streaming: bool,
+    waiting: [Option<Waiting>; 2],
+}
+
+impl Exact {
+    /// As after reset. Without `streaming`, every access goes through [`Exact::advance`].
+    pub(crate) fn new(core: &Core, streaming: bool) -> Self {
+        let config: &MmuConfig = &core.config;
+        let spec = config.spec();
+        let tlbs = [Port::Data, Port::Instruction].map(|port| Tlb::new(spec, config.l1(port)));
+        let schedule = Schedule::new(config);
+        Self {
+            filter: Filter::new(&tlbs),
+            tlbs,
+            grants: GrantTable::new(spec.isa, &core.context.mode),
+            streaming: streaming && schedule.is_uniform(),
+            schedule,
+            waiting: [None; 2],
+        }
+    }
+
+    pub(crate) fn context_changed(&mut self, core: &Core) {
+        self.grants = GrantTable::new(core.config.spec().isa, &core.context.mode);
+        self.filter.forget_all();
+    }
+    pub(crate) fn fence(&mut self, flush: &TlbFlush) {
+        self.drop_entries(flush);
+        self.schedule.fence(flush.va);
+    }
+    fn drop_entries(&mut self, flush: &TlbFlush) {
+        self.tlbs.iter_mut().for_each(|tlb| tlb.flush(flush));
+        self.filter.forget_all();
+    }
+
+    pub(crate) fn run(
+        &mut self,
+        core: &mut Core,
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
+        // Faults do not stop a driver that runs ahead of them.
+        let stop = batch.on_fault == OnFault::Stop && self.schedule.is_blocking();
+        let delivery = Delivery::new(outcomes, stop);
+        let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery };
+        while self.streaming && running.next < running.leaders() && !running.delivery.stopped() {
+            self.stream_hits(core, &mut running);
+            if running.next < running.leaders() {
+                self.advance(core, &mut running, Until::Quiet);
+            }
+        }
+        self.advance(core, &mut running, Until::Done);
+        self.schedule.rest();
+        running.delivery.progress()
+    }
+
+    /// Carries out events in the order of time.
+    fn advance(&mut self, core: &mut Core, running: &mut Running<'_>, until: Until) {
+        loop {
+            let walk = self.next_walk();
+            match (walk, self.next_acceptance(running)) {
+                (Some((port, x)), Some(c)) if c >= x => self.walk(core, running, port, x),
+                (_, Some(c)) => self.accept(core, running, c),
+                (Some((port, x)), None) => self.walk(core, running, port, x),
+                (None, None) => match self.schedule.carry_out_fault_fence() {
+                    Some(flush) => self.drop_entries(&flush),
+                    None => return,
+                },
+            }
+            if until == Until::Quiet
+                && self.waiting.iter().all(Option::is_none)
+                && !self.schedule.has_fault_fence()
+            {
+                return;
+            }
+        }
+    }
+
+    /// The walk that would be next if nothing more were accepted: the walker takes a waiting access in the first cycle
+    /// x in which it is idle, the data port's if both wait in that cycle.
+    fn next_walk(&self) -> Option<(Port, u64)> {
+        let [data, instruction] = &self.waiting;
+        let earliest = data.iter().chain(instruction).map(Waiting::since).min()?;
+        let x = self.schedule.walk_start(earliest);
+        let data_waits = data.as_ref().is_some_and(|waiting| waiting.since() <= x);
+        Some((if data_waits { Port::Data } else { Port::Instruction }, x))
+    }
+
+    /// The cycle c of the next acceptance, if it does not depend on a walk or fence still to come.
+    fn next_acceptance(&self, running: &Running<'_>) -> Option<u64> {
+        let access = running.accesses.get(running.next)?;
+        if running.delivery.stopped() {
+            return None;
+        }
+        let port = access.kind.port() as usize;
+        if self.waiting[port].is_some() {
+            return None;
+        }
+        let c = self.schedule.acceptance(access.kind, self.waiting[1 - port].is_some())?;
+        let may_lead = running.next < running.leaders();
+        (may_lead || self.schedule.completes_pair(c)).then_some(c)
+    }
+
+    fn accept(&mut self, core: &mut Core, running: &mut Running<'_>, c: u64) {
+        let index = running.next;
+        let access = running.accesses[index];
+        let port = access.kind.port();
+        running.next += 1;
+        running.delivery.expect();
+        self.schedule.accept(c);
+        match self.look_up(core, &access) {
+            Ok(outcome) => {
+                let valid = c + 1;
+                self.schedule.respond(port, valid);
+                let outcome = Outcome { cycle: valid, latency: 1, ..outcome };
+                running.delivery.answer(index, outcome, &mut core.stats);
+                *hits(core, port) += 1;
+            }
+            Err(matches) => {
+                self.waiting[port as usize] = Some(Waiting { index, access, accepted: c, matches });
+                *misses(core, port) += 1;
+            }
+        }
+    }
+
+    /// Looks an access up and touches what it hits. The outcome is without its place in time.
+    pub(crate) fn look_up(&mut self, core: &Core, access: &Access) -> Result<Outcome, Matches> {
+        if !core.config.spec().is_canonical(access.va) {
+            return Err(Matches::default());
+        }
+        let port = access.kind.port();
+        let tlb = &mut self.tlbs[port as usize];
+        let page = access.va.page();
+        let matches = tlb.look_up(page, core.context.asid);
+        let found = tlb.only(page, matches).ok_or(matches)?;
+        let payload = *found.payload;
+        let way = found.way;
+        let grants = self.grants.of(payload.rights, payload.dirty);
+        if grants >> combination(access) & 1 == 0 {
+            return Err(matches);
+        }
+        let mut touch = Touch::NONE;
+        if let Some(way) = way {
+            tlb.touch(page, way);
+            touch = tlb.touch_of(way);
+        }
+        self.filter.remember(port, page, grants, &payload, touch);
+        Ok(hit(access, payload.frame_of(page), payload.page, payload.memory_type))
+    }
+
+    fn walk(&mut self, core: &mut Core, running: &mut Running<'_>, port: Port, x: u64) {
+        let waiting = self.waiting[port as usize].take().expect("the walk that is next has an access");
+        let access = &waiting.access;
+        let walked = core.walk(access, || self.schedule.transaction());
+        let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
+        match &walked.verdict {
+            Ok(leaf) => {
+                let page = access.va.page();
+                let tlb = &mut self.tlbs[port as usize];
+                if tlb.refill(page, core.context.asid, leaf, waiting.matches) {
+                    self.filter.forget_port(port);
+                } else {
+                    self.filter.forget(port, page);
+                }
+            }
+            Err(fault) if fault.kind == FaultKind::Page && core.config.spec().isa == Isa::X86 => {
+                // SDM volume 3A, 4.10.4.1: a page fault invalidates what is cached for its address.
+                let flush = core.implemented_flush(&TlbFlush::invlpg(access.va, core.context.asid));
+                self.schedule.fault_fence(valid, flush);
+            }
+            Err(_) => {}
+        }
+        let latency = u32::try_from(valid - waiting.accepted).unwrap_or(u32::MAX);
+        let outcome = Outcome { cycle: valid, latency, ..walked.outcome(access) };
+        running.delivery.answer(waiting.index, outcome, &mut core.stats);
+    }
+}
+
+/// The outcome of a hit, without its place in time.
+#[inline(always)]
+pub(crate) fn hit(access: &Access, frame: u64, page: PageSize, memory_type: u8) -> Outcome {
+    Outcome {
+        va: access.va,
+        pa: PhysAddr(PhysAddr::of_frame(frame).0 | access.va.page_offset()),
+        page,
+        memory_type,
+        served: Served::L1,
+        ..Outcome::default()
+    }
+}
+
+pub(crate) fn hits(core: &mut Core, port: Port) -> &mut u64 {
+    match port {
+        Port::Data => &mut core.stats.l1d_hits,
+        Port::Instruction => &mut core.stats.l1i_hits,
+    }
+}
+
+fn misses(core: &mut Core, port: Port) -> &mut u64 {
+    match port {
+        Port::Data => &mut core.stats.l1d_misses,
+        Port::Instruction => &mut core.stats.l1i_misses,
+    }
+}

@@ -1,0 +1,142 @@
+//! [`Golden`], the engine that the rest of Pagewalk sees. Owns the choice between the exact model and the bare walk.
+
+use crate::core::Core;
+use crate::delivery::Delivery;
+use crate::exact::Exact;
+use crate::walk::{Explanation, PageTables};
+use pagewalk_arch::{
+    Access, Batch, ConfigError, Context, Mmu, MmuConfig, MmuStats, OnFault, Outcome, PhysAddr, Progress,
+    PteWrite, TableMemory, TlbFlush,
+};
+
+/// The software model of an MMU, with its own copy of page-table memory.
+///
+/// Exact, it predicts outcome, counters, writes and cycles of the generated hardware. Bare, it is the architecture
+/// alone: every access walks, and no cycle passes.
+#[derive(Clone)]
+pub struct Golden {
+    core: Core,
+    exact: Option<Box<Exact>>,
+}
+
+impl Golden {
+    /// The exact model after reset. Page-table memory answers below `memory_limit_bytes`.
+    ///
+    /// # Errors
+    /// The first field of `config` that no MMU can be built with.
+    pub fn new(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
+        Self::exact(config, memory_limit_bytes, true)
+    }
+
+    /// The exact model without its filter: every look-up goes to the TLBs. Several times slower with the same results;
+    /// an oracle for tests.
+    ///
+    /// # Errors
+    /// As [`Golden::new`].
+    pub fn without_filter(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
+        Self::exact(config, memory_limit_bytes, false)
+    }
+
+    fn exact(config: &MmuConfig, memory_limit_bytes: u64, streaming: bool) -> Result<Self, ConfigError> {
+        let mut core = Core::new(config, memory_limit_bytes)?;
+        let exact = Exact::new(&core, streaming);
+        core.stats.cycles = exact.schedule.now();
+        Ok(Self { core, exact: Some(Box::new(exact)) })
+    }
+
+    /// The architecture without TLBs and without time: every access walks; cycle and latency are 0.
+    ///
+    /// # Errors
+    /// As [`Golden::new`].
+    pub fn bare(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
+        Ok(Self { core: Core::new(config, memory_limit_bytes)?, exact: None })
+    }
+
+    /// Walks for `access` as things stand, with a record of every step, and changes nothing: no A or D bit, no
+    /// counter, no TLB, no cycle.
+    pub fn explain(&self, access: &Access) -> Explanation {
+        self.core.explain(access)
+    }
+    /// The page tables of the current context.
+    pub fn page_tables(&self) -> &PageTables {
+        &self.core.tables
+    }
+    /// Page-table memory.
+    pub fn memory(&self) -> &TableMemory {
+        &self.core.memory
+    }
+    /// The current context, its identifier cut to the implemented bits.
+    pub fn context(&self) -> &Context {
+        &self.core.context
+    }
+}
+
+/// Walks for every access, up to the first fault if that stops the batch.
+fn run_bare(core: &mut Core, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    let mut delivery = Delivery::new(outcomes, batch.on_fault == OnFault::Stop);
+    for (index, access) in batch.accesses.iter().enumerate() {
+        let walked = core.walk(access, || 0);
+        delivery.expect();
+        delivery.answer(index, walked.outcome(access), &mut core.stats);
+        if delivery.stopped() {
+            break;
+        }
+    }
+    delivery.progress()
+}
+
+impl Mmu for Golden {
+    fn config(&self) -> &MmuConfig {
+        &self.core.config
+    }
+
+    fn set_context(&mut self, context: &Context) {
+        let changed = self.core.set_context(context);
+        if let Some(exact) = &mut self.exact
+            && changed
+        {
+            exact.context_changed(&self.core);
+        }
+    }
+
+    fn fence(&mut self, flush: &TlbFlush) {
+        self.core.stats.flushes += 1;
+        if let Some(exact) = &mut self.exact {
+            exact.fence(&self.core.implemented_flush(flush));
+            self.core.stats.cycles = exact.schedule.now();
+        }
+    }
+
+    /// Consumes the whole batch unless a fault stops it; but where `end` is false, the exact model leaves the last
+    /// access unconsumed if that would be the first of its cycle.
+    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        match &mut self.exact {
+            None => run_bare(&mut self.core, batch, outcomes),
+            Some(exact) => {
+                let progress = exact.run(&mut self.core, batch, outcomes);
+                self.core.stats.cycles = exact.schedule.now();
+                progress
+            }
+        }
+    }
+
+    fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.core.read_pte(addr)
+    }
+
+    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        self.core.write_pte(addr, value);
+    }
+
+    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
+        self.core.memory.set_poisoned(frame, poisoned);
+    }
+
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+        log.append(&mut self.core.writes);
+    }
+
+    fn stats(&self) -> MmuStats {
+        self.core.stats
+    }
+}

@@ -1,0 +1,75 @@
+//! Streams of hits, fast. Owns the loop that most accesses of most traces stay in; leaves everything that is not a hit
+//! to [`Exact::advance`]. Same results as there, which tests prove: only the way to them differs.
+
+use crate::core::Core;
+use crate::exact::{Exact, Running, hit, hits};
+use crate::rights::combination;
+use pagewalk_arch::{Access, Outcome, Port};
+
+impl Exact {
+    /// Carries out accesses up to the first that misses, or to the last that may be accepted alone. Nothing is in
+    /// flight before and after.
+    pub(crate) fn stream_hits(&mut self, core: &mut Core, running: &mut Running<'_>) {
+        let accesses = &running.accesses[running.next..running.leaders()];
+        let touching = self.tlbs.iter().any(|tlb| tlb.is_fully_associative());
+        let count = match (running.delivery.list(), touching) {
+            (None, false) => self.stream::<false>(core, accesses, |_| {}),
+            (None, true) => self.stream::<true>(core, accesses, |_| {}),
+            (Some(list), false) => self.stream::<false>(core, accesses, |outcome| list.push(outcome)),
+            (Some(list), true) => self.stream::<true>(core, accesses, |outcome| list.push(outcome)),
+        };
+        running.next += count;
+        running.delivery.delivered_hits(count);
+    }
+
+    /// With `TOUCHING`, a TLB is fully associative and every hit touches it.
+    #[inline(always)]
+    fn stream<const TOUCHING: bool>(
+        &mut self,
+        core: &mut Core,
+        accesses: &[Access],
+        mut deliver: impl FnMut(Outcome),
+    ) -> usize {
+        let mut clock = self.schedule.hit_clock();
+        let mut fetches = 0;
+        let mut count = 0;
+        for access in accesses {
+            let port = access.kind.port() as usize;
+            let (page, combination) = (access.va.page(), combination(access));
+            let row = match self.filter.find(port, page, combination) {
+                Some(row) => row,
+                None => match self.look_up_again(core, access) {
+                    Some(row) => row,
+                    None => break,
+                },
+            };
+            clock.accept(access.kind);
+            fetches += port as u64;
+            count += 1;
+            let answer = self.filter.answer(row);
+            if TOUCHING {
+                let touch = answer.touch;
+                let tlb = &mut self.tlbs[port];
+                if tlb.is_fully_associative() {
+                    tlb.set_replacement_state(0, touch.apply(tlb.replacement_state(0)));
+                }
+            }
+            let answer = self.filter.answer(row);
+            let outcome = hit(access, answer.frame, answer.page, answer.memory_type);
+            deliver(Outcome { cycle: clock.cycle + 1, latency: 1, ..outcome });
+        }
+        if count > 0 {
+            self.schedule.after_hits(clock);
+            *hits(core, Port::Instruction) += fetches;
+            *hits(core, Port::Data) += count as u64 - fetches;
+        }
+        count
+    }
+
+    /// The filter has no answer: asks the TLB, whose hit the filter then has.
+    #[inline(never)]
+    fn look_up_again(&mut self, core: &Core, access: &Access) -> Option<usize> {
+        self.look_up(core, access).ok()?;
+        self.filter.find(access.kind.port() as usize, access.va.page(), combination(access))
+    }
+}

@@ -1,0 +1,251 @@
+//! When things happen: the driver's rules, the two-port pipeline, the walker and the fences, in cycles.
+//!
+//! Owns every cycle number and nothing else: what is translated and what a TLB holds is decided elsewhere. The rules
+//! are those of the contract of the MMU, sections "Timing" and "The driver"; the letters c, x, y, t and e are its own.
+
+use pagewalk_arch::{
+    AccessKind, IssueOrder, LatencyStream, MmuConfig, Port, StallPattern, TlbFlush, VirtAddr,
+};
+
+/// The fence that follows an x86 page fault and was not carried out yet.
+#[derive(Clone, Debug)]
+struct PendingFence {
+    /// y, the CHECK of the first fault: both `req_ready` are low from the next cycle on.
+    since: u64,
+    flush: TlbFlush,
+}
+
+/// Where the engine stands in time.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    order: IssueOrder,
+    request_stalls: [StallPattern; 2],
+    response_stalls: [StallPattern; 2],
+    latencies: LatencyStream,
+    /// Cycles of a fence of everything.
+    sweep_rows: u64,
+    /// Cycle in which the last access was accepted, or in which the engine came to rest after it.
+    accepted: u64,
+    /// Exactly one access was accepted in that cycle: another may join it.
+    lone: bool,
+    /// First cycle after the last fence.
+    fences_done: u64,
+    /// Per port the cycle in which its last response was taken.
+    taken: [u64; 2],
+    /// Latest cycle in which a response became valid.
+    answered: u64,
+    /// t + 1: first cycle in which the walker is idle.
+    walker_idle: u64,
+    fence: Option<PendingFence>,
+}
+
+impl Schedule {
+    /// Reset acts as a fence of everything carried out in cycles 0 to N − 1.
+    pub(crate) fn new(config: &MmuConfig) -> Self {
+        let timing = &config.timing;
+        let sweep_rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
+        Self {
+            order: timing.issue,
+            request_stalls: [Port::Data, Port::Instruction].map(|port| timing.request_stalls(port)),
+            response_stalls: [Port::Data, Port::Instruction].map(|port| timing.response_stalls(port)),
+            latencies: LatencyStream::new(timing.memory),
+            sweep_rows,
+            accepted: sweep_rows,
+            lone: false,
+            fences_done: sweep_rows,
+            taken: [0; 2],
+            answered: 0,
+            walker_idle: 0,
+            fence: None,
+        }
+    }
+
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.order == IssueOrder::Blocking
+    }
+    /// Whether streams of hits run at one access per cycle and port, whatever the cycle.
+    pub(crate) fn is_uniform(&self) -> bool {
+        self.is_blocking()
+            && self.request_stalls.iter().chain(&self.response_stalls).all(StallPattern::is_never)
+    }
+
+    /// The cycle c in which the next access can be accepted, given whether an older access waits for the walker. Its
+    /// own port waits for none. `None` where that cycle is decided by a walk or fence still to come.
+    pub(crate) fn acceptance(&self, kind: AccessKind, older_waits: bool) -> Option<u64> {
+        let port = kind.port() as usize;
+        let stalls = &self.request_stalls[port];
+        let mut c = stalls.next_free(self.accepted.max(self.taken[port]).max(self.fences_done));
+        let joins = c == self.accepted && kind != AccessKind::Store;
+        if self.is_blocking() && !joins {
+            if older_waits {
+                return None;
+            }
+            c = stalls.next_free(c.max(self.answered));
+        }
+        let closed = self.fence.as_ref().is_some_and(|fence| c > fence.since);
+        (!closed).then_some(c)
+    }
+    /// Whether an access accepted in cycle c is the second of that cycle.
+    pub(crate) fn completes_pair(&self, c: u64) -> bool {
+        self.lone && c == self.accepted
+    }
+    /// An access is accepted in cycle c.
+    pub(crate) fn accept(&mut self, c: u64) {
+        self.lone = !self.completes_pair(c);
+        self.accepted = c;
+    }
+    /// A response becomes valid; it is taken in the first cycle that is not stalled.
+    pub(crate) fn respond(&mut self, port: Port, valid: u64) {
+        self.taken[port as usize] = self.response_stalls[port as usize].next_free(valid);
+        self.answered = self.answered.max(valid);
+    }
+
+    /// The cycle x in which the walker takes an access that waits since cycle s.
+    pub(crate) fn walk_start(&self, s: u64) -> u64 {
+        s.max(self.walker_idle)
+    }
+    /// Cycles of one memory transaction, d + L and the one in which its answer is registered.
+    pub(crate) fn transaction(&mut self) -> u64 {
+        let draw = self.latencies.draw();
+        1 + u64::from(draw.ready_delay) + u64::from(draw.latency)
+    }
+    /// A walk that started in cycle x took `transactions` cycles for all its transactions, `swaps` of which were
+    /// compare-and-swaps. Returns the cycle of the valid response.
+    pub(crate) fn walked(&mut self, port: Port, x: u64, transactions: u64, swaps: u64) -> u64 {
+        let valid = x + 3 + transactions + swaps;
+        self.respond(port, valid);
+        self.walker_idle = self.taken[port as usize] + 1;
+        valid
+    }
+
+    /// The page fault whose response becomes valid in cycle y + 1 asks for a fence of `flush`; a second one before it
+    /// was carried out makes it a fence of everything.
+    pub(crate) fn fault_fence(&mut self, valid: u64, flush: TlbFlush) {
+        match &mut self.fence {
+            Some(pending) => pending.flush = TlbFlush::ALL,
+            None => self.fence = Some(PendingFence { since: valid - 1, flush }),
+        }
+    }
+    /// With nothing in flight, carries out the fence that page faults asked for, if one did. Returns what it drops.
+    pub(crate) fn carry_out_fault_fence(&mut self) -> Option<TlbFlush> {
+        let PendingFence { since, flush } = self.fence.take()?;
+        let e = self.taken[0].max(self.taken[1]).max(since) + 1;
+        self.fences_done = e + self.fence_cycles(flush.va);
+        Some(flush)
+    }
+    /// Whether page faults asked for a fence that was not carried out yet.
+    pub(crate) fn has_fault_fence(&self) -> bool {
+        self.fence.is_some()
+    }
+    /// At rest, takes a fence and carries it out.
+    pub(crate) fn fence(&mut self, va: Option<VirtAddr>) {
+        let f = self.accepted.max(self.fences_done);
+        self.fences_done = f + 1 + self.fence_cycles(va);
+        self.accepted = self.fences_done;
+        self.lone = false;
+    }
+    fn fence_cycles(&self, va: Option<VirtAddr>) -> u64 {
+        if va.is_some() { 1 } else { self.sweep_rows }
+    }
+
+    /// Nothing is in flight and the batch is over: time goes on to the cycle in which the last response is taken.
+    pub(crate) fn rest(&mut self) {
+        self.accepted = self.accepted.max(self.taken[0]).max(self.taken[1]);
+        self.lone = false;
+    }
+    /// At rest, the cycle in which the engine stands.
+    pub(crate) fn now(&self) -> u64 {
+        self.accepted
+    }
+
+    /// With nothing in flight, the clock of a stream of hits from here on.
+    pub(crate) fn hit_clock(&self) -> HitClock {
+        let first = [self.accepted, self.fences_done, self.answered, self.taken[0], self.taken[1]];
+        let first = first.into_iter().max().unwrap_or(0);
+        // Reset takes at least one cycle, so there is a cycle before the first acceptance.
+        HitClock { cycle: first - 1, may_join: 0 }
+    }
+    /// Takes over where a stream of at least one hit has come to.
+    pub(crate) fn after_hits(&mut self, clock: HitClock) {
+        self.accepted = clock.cycle;
+        self.lone = clock.may_join != 0;
+        self.answered = clock.cycle + 1;
+        self.taken = match clock.may_join {
+            0 => [clock.cycle + 1; 2],
+            FETCH => [clock.cycle + 1, clock.cycle],
+            _ => [clock.cycle, clock.cycle + 1],
+        };
+    }
+}
+
+const FETCH: u64 = 1 << AccessKind::Fetch as u32;
+const LOAD: u64 = 1 << AccessKind::Load as u32;
+/// Per kind, in two bits: who may join it in the cycle in which it is accepted. The other port, and no store.
+const JOINS: u64 = LOAD << (2 * AccessKind::Fetch as u32)
+    | FETCH << (2 * AccessKind::Load as u32)
+    | FETCH << (2 * AccessKind::Store as u32);
+
+/// The driver's rules for accesses that all hit, without stalls, in blocking order: an access joins the one before it,
+/// if that came alone, went to the other port, and it is no store itself; otherwise it comes a cycle later.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HitClock {
+    /// Cycle in which the last access was accepted.
+    pub cycle: u64,
+    /// The kinds of access that could still be accepted in that cycle, as bits.
+    may_join: u64,
+}
+
+impl HitClock {
+    /// Accepts the next access.
+    #[inline(always)]
+    pub(crate) fn accept(&mut self, kind: AccessKind) {
+        let joins = self.may_join >> kind as u32 & 1;
+        self.cycle += 1 - joins;
+        // After a pair nobody may join: all ones become none.
+        self.may_join = JOINS >> (2 * kind as u32) & 3 & joins.wrapping_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AccessKind::{Fetch, Load, Store};
+
+    #[test]
+    fn hits_pair_across_ports_unless_the_second_is_a_store() {
+        let mut clock = HitClock { cycle: 9, may_join: 0 };
+        let kinds = [Fetch, Load, Load, Fetch, Fetch, Store, Fetch, Load, Store, Store];
+        let cycles = kinds.map(|kind| {
+            clock.accept(kind);
+            clock.cycle
+        });
+        assert_eq!(cycles, [10, 10, 11, 11, 12, 13, 13, 14, 15, 16]);
+    }
+
+    #[test]
+    fn a_stream_of_hits_follows_the_rules_of_single_acceptances() {
+        for seed in 0..50 {
+            let mut random = pagewalk_arch::SplitMix64(seed);
+            let mut schedule = Schedule::new(&MmuConfig::default());
+            let mut clock = schedule.hit_clock();
+            for _ in 0..1000 {
+                let kind = [Fetch, Load, Store][random.below(3) as usize];
+                let c = schedule.acceptance(kind, false).unwrap();
+                schedule.accept(c);
+                schedule.respond(kind.port(), c + 1);
+                clock.accept(kind);
+                assert_eq!(clock.cycle, c, "seed {seed}");
+            }
+            let mut taken_over = schedule.clone();
+            taken_over.after_hits(clock);
+            assert_eq!(taken_over.lone, schedule.lone, "seed {seed}");
+            for kind in [Fetch, Load, Store] {
+                assert_eq!(
+                    taken_over.acceptance(kind, false),
+                    schedule.acceptance(kind, false),
+                    "seed {seed}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a RISC-V page-table entry means: steps 3 to 8 of "Virtual Address Translation Process", RISC-V Privileged
+//! Architecture 20240411, with Svnapot, Svpbmt, Svade and Svadu. The comments carry the manual's step numbers.
+
+use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits};
+use crate::rights::{Rights, check};
+use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, PageSize, PhysAddr};
+
+const V: u64 = 1 << 0;
+const R: u64 = 1 << 1;
+const W: u64 = 1 << 2;
+const X: u64 = 1 << 3;
+const U: u64 = 1 << 4;
+const G: u64 = 1 << 5;
+const A: u64 = 1 << 6;
+const D: u64 = 1 << 7;
+/// Bits 60:54. The 32-bit entries of Sv32 have none of the bits from here up.
+const RESERVED: u64 = 0x7f << 54;
+const PBMT_SHIFT: u32 = 61;
+const PBMT: u64 = 3 << PBMT_SHIFT;
+const N: u64 = 1 << 63;
+/// ppn\[3:0\] of a 64 KiB Svnapot leaf.
+const NAPOT_64K: u64 = 0b1000;
+const NAPOT_PAGE_BITS: u64 = 0xf;
+
+pub(super) fn judge(
+    tables: &PageTables,
+    access: &Access,
+    level: usize,
+    pte: u64,
+    inherited: &mut Inherited,
+) -> Meaning {
+    let mode = &tables.mode;
+    // Step 3: not valid, or an encoding that is reserved.
+    if pte & V == 0 {
+        return Meaning::Refused(Refusal::NotPresent);
+    }
+    if pte & (R | W) == W {
+        return Meaning::Refused(Refusal::WriteWithoutRead);
+    }
+    let reserved = pte & reserved_bits(tables, pte);
+    if reserved != 0 {
+        return Meaning::Refused(Refusal::Reserved(reserved));
+    }
+    let ppn = (pte >> tables.spec.ppn_shift) & low_bits(tables.spec.pa_bits - FRAME_SHIFT);
+    let beyond_physical = ppn & !tables.frame_mask() != 0;
+
+    // Step 4: neither R nor X makes a pointer to the next table; i ← i − 1.
+    if pte & (R | X) == 0 {
+        let misplaced = pte & (A | D | U | PBMT | N);
+        if misplaced != 0 {
+            return Meaning::Refused(Refusal::PointerBits(misplaced));
+        }
+        if level == 0 {
+            return Meaning::Refused(Refusal::PointerAtLevel0);
+        }
+        if beyond_physical {
+            return Meaning::Refused(Refusal::BeyondPhysical);
+        }
+        inherited.global |= pte & G != 0;
+        return Meaning::Pointer { table: PhysAddr::of_frame(ppn) };
+    }
+
+    // Step 5: a leaf. A superpage is aligned to its size; N stands for 64 KiB and at level 0 only.
+    let mut page_bits_from_va = tables.page_bits_below(level);
+    if ppn & page_bits_from_va != 0 {
+        return Meaning::Refused(Refusal::Misaligned);
+    }
+    let napot = pte & N != 0;
+    if napot {
+        if level > 0 || ppn & NAPOT_PAGE_BITS != NAPOT_64K {
+            return Meaning::Refused(Refusal::Napot);
+        }
+        page_bits_from_va = NAPOT_PAGE_BITS;
+    }
+
+    // Step 6: the rights that R, W, X and U give, given the privilege, SUM and MXR.
+    let rights = Rights::READ.when(pte & R != 0)
+        | Rights::WRITE.when(pte & W != 0)
+        | Rights::EXECUTE.when(pte & X != 0)
+        | Rights::USER.when(pte & U != 0);
+    if let Err(denial) = check(tables.spec.isa, mode, rights, access.kind, access.privilege) {
+        return Meaning::Refused(Refusal::Denied(denial));
+    }
+
+    // Step 7: A, and D for a store. Svade leaves them to software, Svadu sets them here; no update is made for an
+    // access that would fail afterwards.
+    let needed = if access.kind == AccessKind::Store { A | D } else { A };
+    let complete = pte & needed == needed;
+    if !complete && !mode.adue {
+        return Meaning::Refused(Refusal::NeedsUpdate);
+    }
+    if beyond_physical {
+        return Meaning::Refused(Refusal::BeyondPhysical);
+    }
+    if !complete {
+        return Meaning::Update { new: pte | needed };
+    }
+
+    // Step 8: pa.ppn takes the bits below the leaf's level from the address.
+    Meaning::Leaf(Leaf {
+        page: if napot { PageSize::Napot64K } else { page_size(level) },
+        frame: (ppn & !page_bits_from_va) | (access.va.page() & page_bits_from_va),
+        rights,
+        dirty: pte & D != 0,
+        global: inherited.global || pte & G != 0,
+        memory_type: ((pte & PBMT) >> PBMT_SHIFT) as u8,
+    })
+}
+
+/// The bits that make `pte` reserved if set, given the extensions that are on.
+fn reserved_bits(tables: &PageTables, pte: u64) -> u64 {
+    let pbmt = if !tables.mode.pbmte || pte & PBMT == PBMT { PBMT } else { 0 };
+    let napot = if tables.mode.svnapot { 0 } else { N };
+    RESERVED | pbmt | napot
+}
+
+pub(super) fn page_size(level: usize) -> PageSize {
+    PageSize::from_code(level as u8).expect("no format has more than five levels")
+}
