@@ -39,9 +39,9 @@ pub enum ModelError {
         reason: String,
     },
 
-    /// The model could not be made: there is no memory for it.
-    #[error("the compiled model {} cannot be started: out of memory, or its initial state does not settle", path.display())]
-    Start {
+    /// There is no memory for another model.
+    #[error("no memory for another instance of the compiled model {}", path.display())]
+    Memory {
         /// The library.
         path: PathBuf,
     },
@@ -164,21 +164,22 @@ impl Library {
     /// Makes a model in its initial state, evaluated once with all inputs zero.
     ///
     /// # Errors
-    /// [`ModelError::Start`].
+    /// [`ModelError::Memory`], or [`ModelError::Fatal`] if the initial values do not settle.
     pub fn model(&self) -> Result<Model, ModelError> {
         let shared = Arc::clone(&self.shared);
         // SAFETY: no preconditions; the result is null or an instance that is ours alone.
         let instance = NonNull::new(unsafe { (shared.functions.new)() })
-            .ok_or_else(|| ModelError::Start { path: shared.path.clone() })?;
+            .ok_or_else(|| ModelError::Memory { path: shared.path.clone() })?;
         let words = |count| vec![0; count].into_boxed_slice();
-        Ok(Model {
+        let model = Model {
             functions: shared.functions,
             instance,
             inputs: words(shared.ports.input_word_count()),
             outputs: words(shared.ports.output_word_count()),
             trace_time: None,
             shared,
-        })
+        };
+        if model.error().is_empty() { Ok(model) } else { Err(model.fatal()) }
     }
 }
 
@@ -392,9 +393,14 @@ impl Model {
 
     #[cold]
     fn fatal(&self) -> ModelError {
+        ModelError::Fatal { message: self.error() }
+    }
+
+    /// Why a call failed, empty if none did.
+    fn error(&self) -> String {
         // SAFETY: the instance is alive; the string is valid until the next call and copied before that.
         let message = unsafe { CStr::from_ptr((self.functions.error)(self.instance.as_ptr())) };
-        ModelError::Fatal { message: message.to_string_lossy().into_owned() }
+        message.to_string_lossy().into_owned()
     }
 }
 

@@ -54,7 +54,8 @@ struct Instance {
     std::unique_ptr<Trace> trace;
 #endif
 
-    Instance() {
+    // Initial values may fail to settle like any others: such an instance exists, but has failed.
+    void start() {
 #if defined(PAGEWALK_TRACING)
         context.traceEverOn(true);
 #endif
@@ -67,7 +68,7 @@ struct Instance {
 #if defined(PAGEWALK_TRACING)
         if (trace) trace->close();
 #endif
-        if (!failed) model->final();
+        if (model && !failed) model->final();
     }
 };
 
@@ -124,13 +125,12 @@ PAGEWALK_INLINE void drive_clock(Vmodel& model, const uint64_t* in) {
 PAGEWALK_INLINE void clock_low(Vmodel& model) { PAGEWALK_CLOCK(SET_LOW) }
 PAGEWALK_INLINE void clock_high(Vmodel& model) { PAGEWALK_CLOCK(SET_HIGH) }
 
-// Runs one step of a model unless it has failed before.
+// Runs one step of an instance's life unless it has failed before.
 template <typename Step>
-PAGEWALK_INLINE int guarded(void* handle, Step step) {
-    Instance& instance = *static_cast<Instance*>(handle);
+PAGEWALK_INLINE int attempt(Instance& instance, Step step) {
     if (__builtin_expect(instance.failed, 0)) return kFailed;
     try {
-        step(*instance.model);
+        step(instance);
         return kOk;
     } catch (const std::exception& exception) {
         instance.error = exception.what();
@@ -139,6 +139,12 @@ PAGEWALK_INLINE int guarded(void* handle, Step step) {
     }
     instance.failed = true;
     return kFailed;
+}
+
+// The same for a step that only needs the model.
+template <typename Step>
+PAGEWALK_INLINE int guarded(void* handle, Step step) {
+    return attempt(*static_cast<Instance*>(handle), [step](Instance& instance) { step(*instance.model); });
 }
 
 }  // namespace
@@ -150,10 +156,13 @@ PAGEWALK_API uint32_t pagewalk_abi() { return PAGEWALK_ABI; }
 PAGEWALK_API uint32_t pagewalk_input_words() { return PAGEWALK_INPUT_WORDS; }
 PAGEWALK_API uint32_t pagewalk_output_words() { return PAGEWALK_OUTPUT_WORDS; }
 
-// A new model, or null if it cannot be made.
+// A new model, evaluated once with all inputs zero, or null if there is no memory. `pagewalk_error` is not empty
+// if that evaluation failed.
 PAGEWALK_API void* pagewalk_new() {
     try {
-        return new Instance;
+        Instance* instance = new Instance;
+        attempt(*instance, [](Instance& fresh) { fresh.start(); });
+        return instance;
     } catch (...) {
         return nullptr;
     }
@@ -166,7 +175,7 @@ PAGEWALK_API void pagewalk_free(void* handle) {
     }
 }
 
-// Why the last call failed, valid until the next call.
+// Why a call failed, empty if none did; valid until the next call.
 PAGEWALK_API const char* pagewalk_error(void* handle) { return static_cast<Instance*>(handle)->error.c_str(); }
 
 // Drives all inputs, the clock among them, evaluates, samples the outputs.
@@ -214,11 +223,10 @@ PAGEWALK_API int pagewalk_cycle(void* handle, const uint64_t* in, uint64_t* out)
 
 // Writes a waveform to a new file from now on.
 PAGEWALK_API int pagewalk_trace_open(void* handle, const char* path) {
-    Instance& instance = *static_cast<Instance*>(handle);
-    return guarded(handle, [&instance, path](Vmodel& model) {
+    return attempt(*static_cast<Instance*>(handle), [path](Instance& instance) {
         if (!instance.trace) {
             instance.trace.reset(new Trace);
-            model.trace(instance.trace.get(), 99);
+            instance.model->trace(instance.trace.get(), 99);
         }
         instance.trace->open(path);
         if (!instance.trace->isOpen()) throw std::runtime_error("the waveform file cannot be opened");
@@ -227,15 +235,13 @@ PAGEWALK_API int pagewalk_trace_open(void* handle, const char* path) {
 
 // Adds the present values to the waveform, at a time later than the last one.
 PAGEWALK_API int pagewalk_trace_dump(void* handle, uint64_t time) {
-    Instance& instance = *static_cast<Instance*>(handle);
-    return guarded(handle, [&instance, time](Vmodel&) {
+    return attempt(*static_cast<Instance*>(handle), [time](Instance& instance) {
         if (instance.trace) instance.trace->dump(time);
     });
 }
 
 PAGEWALK_API int pagewalk_trace_close(void* handle) {
-    Instance& instance = *static_cast<Instance*>(handle);
-    return guarded(handle, [&instance](Vmodel&) {
+    return attempt(*static_cast<Instance*>(handle), [](Instance& instance) {
         if (instance.trace) instance.trace->close();
     });
 }

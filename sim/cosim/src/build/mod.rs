@@ -26,6 +26,9 @@ pub(crate) const ABI_VERSION: u32 = 1;
 /// The library's name within its cache entry.
 const LIBRARY: &str = "model.so";
 
+/// Room that must be left on the disk after Verilator has run: less than any library takes.
+const ROOM_BYTES: usize = 64 << 10;
+
 /// The shim, the same for every design; the ports come from a generated `ports.inc`.
 const SHIM: &str = include_str!("../shim.cpp");
 
@@ -158,6 +161,7 @@ impl Build<'_> {
             .args(["-Wno-fatal", "--top-module", self.top, "--prefix", "Vmodel", "--Mdir", ".", "design.v"])
             .current_dir(&work);
         log.run("Verilator", &mut verilator)?;
+        files.check_room(&work)?;
 
         let not_understood = |file, reason: String| BuildError::Generated {
             version: compilation.toolchain.verilator.version().to_string(),
@@ -196,6 +200,14 @@ struct Files<'a> {
 impl Files<'_> {
     fn create_directory(&self, path: &Path) -> Result<(), CacheError> {
         fs::create_dir(path).map_err(self.unusable("create", path))
+    }
+
+    /// Verilator does not notice when its files cannot be written whole; a disk that was full then still is.
+    fn check_room(&self, directory: &Path) -> Result<(), CacheError> {
+        let path = directory.join("room");
+        fs::write(&path, [0; ROOM_BYTES])
+            .and_then(|()| fs::remove_file(&path))
+            .map_err(self.unusable("write", &path))
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), CacheError> {

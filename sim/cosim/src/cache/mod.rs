@@ -78,8 +78,8 @@ impl Key {
     }
 
     /// A key that is a plain name, for things with a version of their own.
-    pub(crate) fn named(name: &'static str) -> Key {
-        Key(name.to_owned())
+    pub(crate) fn named(name: String) -> Key {
+        Key(name)
     }
 }
 
@@ -248,8 +248,12 @@ impl Cache {
             Purpose::Build => Sharing::Exclusive,
             Purpose::Use => Sharing::Shared,
         };
-        Lock::acquire(&path, sharing, || notice("waiting for another process that builds the same thing"))
-            .map_err(self.unusable("lock", &path))
+        let waiting = || match purpose {
+            Purpose::Build => notice("waiting for another process that builds the same thing"),
+            // Only whoever prunes keeps readers waiting, and not for long.
+            Purpose::Use => {}
+        };
+        Lock::acquire(&path, sharing, waiting).map_err(self.unusable("lock", &path))
     }
 
     fn unusable(

@@ -172,7 +172,10 @@ fn executable_at(path: &Path) -> Option<PathBuf> {
 
 /// The Verilator on `PATH`, of whatever version.
 fn on_path(environment: &Environment) -> Option<Verilator> {
-    let executable = environment.find_program(EXECUTABLE)?;
+    let executable = environment.find_program(EXECUTABLE).or_else(|| {
+        // Some distributions put only the wrapper, as a link, on PATH.
+        executable_at(&fs::canonicalize(environment.find_program("verilator")?).ok()?)
+    })?;
     // `find_verilator_root` reads the variables of this process, which are the caller's unless it chose others.
     let is_process_path = std::env::var_os("PATH").as_ref() == Some(&environment.path);
     let root = is_process_path

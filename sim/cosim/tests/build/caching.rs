@@ -107,18 +107,18 @@ fn processes_that_build_the_same_design_share_one_build() {
 #[test]
 fn a_builder_killed_half_way_does_no_harm() {
     let Some(bench) = Bench::cold() else { return };
-    let mut killed = 0;
-    for delay_ms in [30, 150, 400, 900, 1500, 4000] {
+    let mut leftover_seen = false;
+    for delay_ms in [50, 400, 1500] {
         let mut child = spawn_builder(bench.cache.root());
         std::thread::sleep(Duration::from_millis(delay_ms));
         if child.try_wait().unwrap().is_none() {
             // A builder holds its locks and has partial directories now.
             child.kill().unwrap();
-            killed += 1;
         }
         child.wait().unwrap();
+        leftover_seen |= partial_count(&bench.cache) > 0;
     }
-    assert!(killed > 0, "no builder was slow enough to be killed");
+    assert!(leftover_seen, "no builder was killed while it built");
     let built = bench.build(COUNTER, "counter", &counter_ports(), false).unwrap();
     Library::load(&built).unwrap().model().unwrap().cycle().unwrap();
     assert_eq!(partial_count(&bench.cache), 0, "leftovers must be cleaned up");

@@ -131,6 +131,15 @@ fn a_loop_that_does_not_settle_ends_the_model_and_not_the_process() {
 }
 
 #[test]
+fn initial_values_that_do_not_settle_are_an_error() {
+    let Some(bench) = Bench::new() else { return };
+    let inverted = RING.replace("run & ~b", "~run & ~b");
+    let built =
+        bench.build(&inverted, "ring", &[Port::input("run", 1), Port::output("y", 1)], false).unwrap();
+    assert!(matches!(Library::load(&built).unwrap().model(), Err(ModelError::Fatal { .. })));
+}
+
+#[test]
 fn stop_is_an_error_and_not_the_end_of_the_process() {
     let Some(bench) = Bench::new() else { return };
     let ports = [Port::input("clock", 1), Port::input("stop", 1), Port::output("seen", 1)];
