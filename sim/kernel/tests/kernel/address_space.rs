@@ -100,6 +100,22 @@ fn fences_follow_the_ceiling() {
 }
 
 #[test]
+fn a_table_that_goes_takes_the_whole_address_space_along() {
+    for format in PagingFormat::ALL {
+        let mut machine = Machine::strict(format);
+        machine.map(AT, 0x1000, RW);
+        machine.store(AT);
+        let before = machine.kernel.stats();
+        machine.unmap(AT, 0x1000);
+        let stats = machine.kernel.stats();
+        assert_eq!(stats.flushes_address_space, before.flushes_address_space + 1, "{format}");
+        assert_eq!(stats.flushes_page, before.flushes_page, "{format}: one page, but no fence of a page");
+        assert_eq!(machine.killed(AT, AccessKind::Load), map_err(AT));
+        machine.shut_down();
+    }
+}
+
+#[test]
 fn unmapping_what_was_never_touched_needs_no_fence() {
     let mut machine = Machine::strict(PagingFormat::Sv39);
     machine.map(AT, 64 << 12, RW);

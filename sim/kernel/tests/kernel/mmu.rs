@@ -104,6 +104,11 @@ impl ExactMmu {
                 self.memory.read(slot, spec.pte_bytes).expect("tables lie in memory")
             };
             if pte & 1 == 0 {
+                let key = (self.context.asid.0, level, access.va.0 >> spec.level_shift(level));
+                assert!(
+                    !self.pwc.contains_key(&key),
+                    "a table that is gone is still cached: a fence is missing"
+                );
                 return Err(self.fault_code(access, false));
             }
             if resident {
