@@ -1,8 +1,10 @@
 //! The MMU as hardware: a generator in rust-hdl whose geometry is chosen at run time.
 //!
-//! Owns the runtime-width layer ([`bits`], [`wire`], [`primitive`]) and the blocks built from it. Does not own the page-table formats and the configuration: those are `pagewalk-arch`.
+//! Owns the runtime-width layer ([`bits`], [`wire`], [`primitive`]), the blocks built from it, and the emission of
+//! Verilog ([`emit`]). Does not own the page-table formats and the configuration: those are `pagewalk-arch`.
 
 pub mod bits;
+pub mod emit;
 pub mod full_tlb;
 pub mod geometry;
 pub mod mmu;

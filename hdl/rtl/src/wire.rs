@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Identities of atoms; starts far above those that rust-hdl hands out to its own signals.
 static NEXT_ID: AtomicUsize = AtomicUsize::new(1 << 40);
 
-fn fresh_id() -> usize {
+pub(crate) fn fresh_id() -> usize {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 

@@ -1,0 +1,170 @@
+//! One module: from a scope to what is printed of it.
+//!
+//! Owns the order of the passes: symbols, lowering, flow, removal of what nothing observes, groups, simplification.
+
+use super::design::Scope;
+use super::error::{Checked, Defect};
+use super::expr::{Expr, Var};
+use super::flow::{Flow, PathsThrough, is_live_output};
+use super::group::Groups;
+use super::lower::{Kernel, lower};
+use super::ports::Port;
+use super::simplify::{as_expression, join_assignments};
+use super::stmt::{Stmt, is_plain, prune};
+use super::symbols::{Role, Symbols};
+use rust_hdl::prelude::Verilog;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// How a group of signals is driven.
+#[derive(Debug)]
+pub(super) enum Logic {
+    /// One continuous assignment.
+    Assign(Var, Expr),
+    /// A combinational block.
+    Block(BTreeSet<Var>, Vec<Stmt>),
+}
+
+/// A module, ready to be printed.
+#[derive(Debug)]
+pub(super) struct Module {
+    pub symbols: Symbols,
+    /// Signals that reach an output, over any number of cycles.
+    pub live: BTreeSet<Var>,
+    pub logic: Vec<Logic>,
+    /// Inputs of parts that are connected to a signal or number directly.
+    pub aliases: BTreeMap<Var, Expr>,
+    /// The input that drives each clock of a part.
+    pub clocks: HashMap<Var, Var>,
+    /// Combinational paths from inputs to outputs.
+    pub paths: PathsThrough,
+}
+
+/// What a module must know of each part that is an instance: its place in the library, its ports and paths.
+pub(super) type PartModule<'a> = Option<(usize, &'a [Port], &'a PathsThrough)>;
+
+impl Module {
+    /// The module of a scope.
+    pub fn new(scope: &Scope, parts: &[PartModule]) -> Checked<Self> {
+        let Verilog::Combinatorial(code) = &scope.code else { return Err(Defect::ForeignCode) };
+        let ports: Vec<_> = parts.iter().map(|part| part.map(|(module, ports, _)| (module, ports))).collect();
+        let paths: Vec<&PathsThrough> = parts.iter().flatten().map(|(_, _, paths)| *paths).collect();
+        let mut symbols = Symbols::new(scope, &ports)?;
+        let Kernel { body, clocks } = lower(&mut symbols, code)?;
+
+        let mut flow = Flow::new(&body, &symbols)?;
+        flow.add_parts(&symbols, &paths);
+        flow.check_loops(&symbols)?;
+        let paths = flow.paths_through(&symbols);
+        let live = flow.live(&symbols);
+        flow.check_driven(&symbols, &live, &clocks)?;
+
+        let body = prune(&body, &|var| live.contains(&var));
+        let (logic, aliases) = split(&body, &symbols)?;
+        let mut module = Self { symbols, live, logic, aliases, clocks, paths };
+        module.keep_live_parts();
+        Ok(module)
+    }
+
+    /// Drops storage and instances that nothing observes.
+    fn keep_live_parts(&mut self) {
+        let Self { symbols, live, .. } = self;
+        symbols.registers.retain(|register| live.contains(&register.q));
+        symbols.rams.retain(|ram| live.contains(&ram.read_data));
+        let instances = std::mem::take(&mut symbols.instances);
+        symbols.instances = instances
+            .into_iter()
+            .filter(|instance| instance.pins.iter().any(|(_, var)| is_live_output(symbols, live, *var)))
+            .collect();
+    }
+
+    /// What an input of a part is connected to.
+    pub fn connection(&self, var: Var) -> Expr {
+        self.aliases.get(&var).cloned().unwrap_or_else(|| Expr::var(var, self.symbols.of(var).width))
+    }
+
+    /// Signals that are declared and of which some bits are never read, with those bits as lowest and count.
+    pub fn unread(&self) -> Vec<(Var, Vec<(usize, usize)>)> {
+        let mut read = vec![0u128; self.symbols.table.len()];
+        self.for_each_expr(&mut |expr| {
+            expr.for_each_read(&mut |var, low, width| read[var.0] |= crate::bits::mask(width) << low);
+        });
+        let observed = |var: &Var| {
+            let symbol = self.symbols.of(*var);
+            match symbol.role {
+                Role::Input => true,
+                Role::Local => self.live.contains(var),
+                Role::PartOutput => self.is_declared_output(*var),
+                Role::Output | Role::PartInput | Role::PartClock => false,
+            }
+        };
+        let missing = |var: Var| {
+            let width = self.symbols.of(var).width;
+            (var, runs(!read[var.0] & crate::bits::mask(width), width))
+        };
+        let unread = self.symbols.vars().filter(observed).map(missing);
+        unread.filter(|(_, bits)| !bits.is_empty()).collect()
+    }
+
+    /// Whether the signal is an output of a part that was kept.
+    fn is_declared_output(&self, var: Var) -> bool {
+        self.symbols.registers.iter().any(|register| register.q == var)
+            || self.symbols.rams.iter().any(|ram| ram.read_data == var)
+            || self.symbols.instances.iter().any(|i| i.pins.iter().any(|(_, pin)| *pin == var))
+    }
+
+    /// Visits every expression that will be printed.
+    pub fn for_each_expr(&self, visit: &mut impl FnMut(&Expr)) {
+        for logic in &self.logic {
+            match logic {
+                Logic::Assign(_, value) => visit(value),
+                Logic::Block(_, block) => block.iter().for_each(|statement| statement.for_each_expr(visit)),
+            }
+        }
+        for alias in self.aliases.values() {
+            visit(alias);
+        }
+        for clock in self.clocks.iter().filter(|(part, _)| self.live.contains(part)) {
+            visit(&Expr::var(*clock.1, 1));
+        }
+    }
+}
+
+/// Runs of set bits: lowest and count.
+fn runs(bits: u128, width: usize) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = vec![];
+    for at in (0..width).filter(|at| bits >> at & 1 != 0) {
+        match runs.last_mut() {
+            Some((low, count)) if *low + *count == at => *count += 1,
+            _ => runs.push((at, 1)),
+        }
+    }
+    runs
+}
+
+/// The kernel as independent pieces of logic, and the inputs of parts that need none.
+fn split(body: &[Stmt], symbols: &Symbols) -> Checked<(Vec<Logic>, BTreeMap<Var, Expr>)> {
+    let mut groups = Groups::new(body, symbols)?;
+    let expressions: BTreeMap<Var, Expr> = groups
+        .split(body)
+        .into_iter()
+        .filter_map(|(vars, block)| {
+            let var = *vars.first().filter(|_| vars.len() == 1)?;
+            Some((var, as_expression(&join_assignments(block), var)?))
+        })
+        .collect();
+    groups.unite_alike(&|var| !expressions.contains_key(&var));
+
+    let mut logic = vec![];
+    let mut aliases = BTreeMap::new();
+    for (vars, block) in groups.split(body) {
+        let only = vars.first().filter(|_| vars.len() == 1);
+        match only.and_then(|var| Some((*var, expressions.get(var)?.clone()))) {
+            Some((var, value)) if symbols.of(var).role == Role::PartInput && is_plain(&value) => {
+                aliases.insert(var, value);
+            }
+            Some((var, value)) => logic.push(Logic::Assign(var, value)),
+            None => logic.push(Logic::Block(vars, join_assignments(block))),
+        }
+    }
+    Ok((logic, aliases))
+}
