@@ -54,7 +54,7 @@ impl Filter {
 
     #[inline]
     fn row(&self, port: usize, page: u64) -> usize {
-        (port * ROWS | (page & self.row_masks[port]) as usize) & (2 * ROWS - 1)
+        ((port * ROWS) | (page & self.row_masks[port]) as usize) & (2 * ROWS - 1)
     }
 
     /// The row that answers an access of `combination` to `page`, if one does. The whole page number is compared, so
