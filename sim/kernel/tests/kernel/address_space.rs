@@ -232,6 +232,17 @@ fn what_the_trace_unmapped_is_not_inferred() {
 }
 
 #[test]
+fn what_mremap_moved_away_is_not_inferred_where_it_was() {
+    let mut machine = Machine::inferring(PagingFormat::La48);
+    let frame = machine.store(AT);
+    let (from, to) = (VirtAddr(AT), VirtAddr(0x5000_0000));
+    machine.call(1, Syscall::Remap { from, from_bytes: 0x1000, to, to_bytes: 0x1000 });
+    assert_eq!(machine.load(to.0), frame);
+    assert_eq!(machine.killed(AT, AccessKind::Load), map_err(AT));
+    machine.shut_down();
+}
+
+#[test]
 fn a_region_from_before_the_recording_can_be_unmapped_too() {
     let mut machine = Machine::inferring(PagingFormat::Sv39);
     machine.store(AT);

@@ -136,6 +136,9 @@ impl Machine {
         let (kernel, stats) = (&self.kernel, self.kernel.stats());
         let memory = kernel.memory();
         assert_eq!(memory.frames_in_use() + memory.frames_free(), memory.frames_total());
+        let root = pagewalk_kernel::Pfn::of(self.mmu.context().root);
+        let usage = memory.usage(root);
+        assert!(matches!(usage, Some(FrameUse::PageTable { .. })), "the MMU walks from {root:?}: {usage:?}");
         let mut spaces = BTreeMap::new();
         for (pid, _) in kernel.processes() {
             let space = kernel.address_space(pid).unwrap();

@@ -24,8 +24,8 @@ pub struct ExactMmu {
     memory: TableMemory,
     context: Context,
     resident: [u64; 4],
-    /// By identifier and page.
-    tlb: BTreeMap<(u16, u64), Leaf>,
+    /// By identifier, page and port: what one port replaces stays stale in the other.
+    tlb: BTreeMap<(u16, u64, usize), Leaf>,
     /// By identifier, level and the address bits above that level: the table there.
     pwc: BTreeMap<(u16, usize, u64), u64>,
     pub fences: Vec<TlbFlush>,
@@ -60,7 +60,7 @@ impl ExactMmu {
     /// One access, translated or refused.
     pub fn access(&mut self, access: &Access) -> Outcome {
         let va = access.va;
-        let key = (self.context.asid.0, va.page());
+        let key = (self.context.asid.0, va.page(), access.kind.port() as usize);
         if !self.spec().is_canonical(va) {
             let fault =
                 if self.spec().isa == Isa::X86 { FaultKind::GeneralProtection } else { FaultKind::Page };
@@ -192,7 +192,7 @@ impl ExactMmu {
     /// nothing about non-leaf entries: privileged manual, SFENCE.VMA, rs1 ≠ x0.
     fn drop_entries(&mut self, flush: &TlbFlush) {
         let this = |asid: u16| flush.asid.is_none_or(|only: Asid| only.0 == asid);
-        self.tlb.retain(|&(asid, page), _| !(this(asid) && flush.va.is_none_or(|va| va.page() == page)));
+        self.tlb.retain(|&(asid, page, _), _| !(this(asid) && flush.va.is_none_or(|va| va.page() == page)));
         self.pwc.retain(|&(asid, ..), _| !(this(asid) && flush.va.is_none()));
     }
 }

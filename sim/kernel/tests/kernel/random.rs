@@ -14,30 +14,61 @@ const BASE: u64 = 0x4000_0000 - 24 * 0x1000;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Map { at: u64, pages: u64, rights: u8, shared: bool, populate: bool },
-    Unmap { at: u64, pages: u64 },
-    Protect { at: u64, pages: u64, rights: u8 },
-    Remap { from: u64, to: u64, pages: u64 },
-    Advise { at: u64, pages: u64, free: bool },
-    Access { at: u64, kind: AccessKind },
-    Fork { child: u32 },
-    Switch { pid: u32 },
+    Map {
+        at: u64,
+        pages: u64,
+        rights: u8,
+        shared: bool,
+        populate: bool,
+    },
+    Unmap {
+        at: u64,
+        pages: u64,
+    },
+    Protect {
+        at: u64,
+        pages: u64,
+        rights: u8,
+    },
+    Remap {
+        from: u64,
+        to: u64,
+        pages: u64,
+    },
+    Advise {
+        at: u64,
+        pages: u64,
+        free: bool,
+    },
+    /// Left out where it is illegal, unless it `trespasses`: programs should live a while.
+    Access {
+        at: u64,
+        kind: AccessKind,
+        trespasses: bool,
+    },
+    Fork {
+        child: u32,
+    },
+    Switch {
+        pid: u32,
+    },
     Exit,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let at = 0..PAGES;
     let pages = 1..12u64;
-    let pid = 1..4u32;
+    let pid = 1..6u32;
     let kind = prop_oneof![Just(AccessKind::Load), Just(AccessKind::Store), Just(AccessKind::Fetch)];
+    let trespasses = prop::bool::weighted(0.02);
     prop_oneof![
         4 => (at.clone(), pages.clone(), 0..8u8, any::<bool>(), any::<bool>())
             .prop_map(|(at, pages, rights, shared, populate)| Step::Map { at, pages, rights, shared, populate }),
         2 => (at.clone(), pages.clone()).prop_map(|(at, pages)| Step::Unmap { at, pages }),
         2 => (at.clone(), pages.clone(), 0..8u8).prop_map(|(at, pages, rights)| Step::Protect { at, pages, rights }),
-        1 => (at.clone(), at.clone(), pages.clone()).prop_map(|(from, to, pages)| Step::Remap { from, to, pages }),
+        2 => (at.clone(), at.clone(), pages.clone()).prop_map(|(from, to, pages)| Step::Remap { from, to, pages }),
         1 => (at.clone(), pages, any::<bool>()).prop_map(|(at, pages, free)| Step::Advise { at, pages, free }),
-        20 => (at, kind).prop_map(|(at, kind)| Step::Access { at, kind }),
+        30 => (at, kind, trespasses).prop_map(|(at, kind, trespasses)| Step::Access { at, kind, trespasses }),
         1 => pid.clone().prop_map(|child| Step::Fork { child }),
         3 => pid.prop_map(|pid| Step::Switch { pid }),
         1 => Just(Step::Exit),
@@ -60,20 +91,53 @@ fn legal(format: PagingFormat, bits: u8, kind: AccessKind) -> bool {
     }
 }
 
-/// One process: the rights of each page, `None` where nothing is mapped.
-type Cells = [Option<u8>; PAGES as usize];
+/// What is known of one page of one process. Rights as bits: read, write, execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    /// No call spoke of it.
+    Unknown,
+    /// A call took it away.
+    Unmapped,
+    /// A call gave it these rights.
+    Known(u8),
+    /// Accesses showed that it has at least these.
+    Inferred(u8),
+}
+
+type Cells = [Cell; PAGES as usize];
+
+const FRESH: Cells = [Cell::Unknown; PAGES as usize];
 
 fn va(page: u64) -> u64 {
     BASE + page * 0x1000
 }
 
+/// Whether an access is legal, and what it makes of the cell.
+fn model_access(config: &KernelConfig, format: PagingFormat, cell: Cell, kind: AccessKind) -> Option<Cell> {
+    let infers = config.vma_policy == VmaPolicy::Infer;
+    let needs = match kind {
+        AccessKind::Load => 1,
+        AccessKind::Store => 3,
+        AccessKind::Fetch => 5,
+    };
+    match cell {
+        Cell::Known(bits) if legal(format, bits, kind) => Some(cell),
+        Cell::Inferred(bits) if legal(format, bits, kind) => Some(cell),
+        Cell::Inferred(bits) => Some(Cell::Inferred(bits | needs)),
+        Cell::Unknown if infers => Some(Cell::Inferred(needs)),
+        Cell::Unknown | Cell::Unmapped | Cell::Known(_) => None,
+    }
+}
+
 fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step]) {
+    let infers = config.vma_policy == VmaPolicy::Infer;
     let mut machine = Machine::with(config, MmuConfig { asid_bits, ..MmuConfig::of(format) });
-    let mut model: BTreeMap<u32, Cells> = BTreeMap::from([(1, [None; PAGES as usize])]);
+    let mut model: BTreeMap<u32, Cells> = BTreeMap::from([(1, FRESH)]);
     let mut pid = 1;
+    let mut newest = 100;
     for step in steps {
         let alive: Vec<u32> = model.keys().copied().collect();
-        let Some(cells) = model.get_mut(&pid) else { break };
+        let cells = model.get_mut(&pid).expect("the running process is alive");
         let span = |at: u64, pages: u64| (at as usize, (at + pages).min(PAGES) as usize);
         match *step {
             Step::Map { at, pages, rights: bits, shared, populate } => {
@@ -81,17 +145,20 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 let bytes = (end - start) as u64 * 0x1000;
                 let request = MapRequest { shared, populate, ..anonymous(va(at), bytes, rights(bits)) };
                 machine.call(pid, Syscall::Map(request));
-                cells[start..end].fill(Some(bits));
+                cells[start..end].fill(Cell::Known(bits));
             }
             Step::Unmap { at, pages } => {
                 let (start, end) = span(at, pages);
                 machine.unmap(va(at), (end - start) as u64 * 0x1000);
-                cells[start..end].fill(None);
+                cells[start..end].fill(Cell::Unmapped);
             }
             Step::Protect { at, pages, rights: bits } => {
                 let (start, end) = span(at, pages);
                 machine.protect(va(at), (end - start) as u64 * 0x1000, rights(bits));
-                cells[start..end].iter_mut().flatten().for_each(|cell| *cell = bits);
+                for cell in &mut cells[start..end] {
+                    let mapped = matches!(cell, Cell::Known(_) | Cell::Inferred(_));
+                    *cell = if mapped || infers { Cell::Known(bits) } else { *cell };
+                }
             }
             Step::Remap { from, to, pages } => {
                 let (start, end) = span(from, pages);
@@ -99,26 +166,34 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 if from.abs_diff(to) < pages || pages == 0 {
                     continue;
                 }
-                let (bytes, moved) = (pages * 0x1000, cells[start..start + pages as usize].to_vec());
-                let (from, to_va) = (VirtAddr(va(from)), VirtAddr(va(to)));
-                machine.call(pid, Syscall::Remap { from, from_bytes: bytes, to: to_va, to_bytes: bytes });
-                cells[start..start + moved.len()].fill(None);
-                cells[to as usize..to as usize + moved.len()].copy_from_slice(&moved);
+                let bytes = pages * 0x1000;
+                let (source, target) = (start..start + pages as usize, to as usize..(to + pages) as usize);
+                let (from, to) = (VirtAddr(va(from)), VirtAddr(va(to)));
+                machine.call(pid, Syscall::Remap { from, from_bytes: bytes, to, to_bytes: bytes });
+                for (old, new) in source.zip(target) {
+                    let mapped = matches!(cells[old], Cell::Known(_) | Cell::Inferred(_));
+                    cells[new] = if mapped || !infers { cells[old] } else { Cell::Known(3) };
+                    cells[old] = Cell::Unmapped;
+                }
             }
             Step::Advise { at, pages, free } => {
                 let (start, end) = span(at, pages);
                 let (at, bytes) = (VirtAddr(va(at)), (end - start) as u64 * 0x1000);
                 machine.call(pid, Syscall::Advise { at, bytes, advice: if free { 8 } else { 4 } });
             }
-            Step::Access { at, kind } => {
+            Step::Access { at, kind, trespasses } => {
                 let address = va(at) + at % 4096;
-                let result = machine.access(address, kind);
-                let expected = match cells[at as usize] {
-                    Some(bits) if legal(format, bits, kind) => None,
-                    Some(_) => Some(acc_err(address)),
-                    None => Some(map_err(address)),
+                let cell = &mut cells[at as usize];
+                let expected = match (model_access(&config, format, *cell, kind), *cell) {
+                    (Some(after), _) => {
+                        *cell = after;
+                        None
+                    }
+                    _ if !trespasses => continue,
+                    (None, Cell::Known(_)) => Some(acc_err(address)),
+                    (None, _) => Some(map_err(address)),
                 };
-                match (result, expected) {
+                match (machine.access(address, kind), expected) {
                     (Ok(_), None) => {}
                     (Err(FaultResolution::Killed(death)), Some(signal)) => {
                         assert_eq!((death.pid, death.signal), (pid, signal));
@@ -138,25 +213,26 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 machine.switch(next);
                 pid = next;
             }
-            Step::Exit => {
+            Step::Exit if alive.len() > 1 => {
                 machine.exit(pid);
                 model.remove(&pid);
             }
-            Step::Fork { .. } | Step::Switch { .. } => {}
+            Step::Fork { .. } | Step::Switch { .. } | Step::Exit => {}
         }
         machine.check();
-        if !model.contains_key(&pid)
-            && let Some(&next) = model.keys().next()
-        {
-            machine.switch(next);
-            pid = next;
+        if !model.contains_key(&pid) {
+            // Somebody else runs; a process never heard of where nobody is left.
+            newest += 1;
+            pid = model.keys().next().copied().unwrap_or(newest);
+            model.entry(pid).or_insert(FRESH);
+            machine.switch(pid);
         }
     }
     machine.shut_down();
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
 
     #[test]
     fn every_access_comes_to_what_its_area_says(
@@ -164,14 +240,15 @@ proptest! {
         wide in any::<bool>(),
         software in any::<bool>(),
         zero_page in any::<bool>(),
-        steps in prop::collection::vec(step(), 1..150),
+        infers in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..400),
     ) {
         let spec = format.spec();
         let riscv = spec.isa == pagewalk_arch::Isa::RiscV;
         // On RISC-V one bit of identifier rolls over at every switch; on x86 it is all or nothing.
         let asid_bits = if wide { spec.asid_bits.min(12) } else { u32::from(riscv) };
         let config = KernelConfig {
-            vma_policy: VmaPolicy::Strict,
+            vma_policy: if infers { VmaPolicy::Infer } else { VmaPolicy::Strict },
             ad_mode: if software && riscv { AdMode::Software } else { AdMode::Hardware },
             zero_page,
             flush_ceiling_pages: 5,
