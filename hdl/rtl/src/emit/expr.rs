@@ -316,23 +316,19 @@ impl Expr {
                 let by = usize::try_from(by.as_literal()?).ok()?;
                 a.extract(low + by, width)?
             }
-            Kind::Binary(Op::Shl, a, by) => match by.as_literal() {
-                Some(by) => {
-                    let by = usize::try_from(by).ok()?;
-                    let zeros = by.saturating_sub(low).min(width);
-                    let from_a = width - zeros;
-                    if from_a == 0 {
-                        Self::literal(width, 0)
-                    } else if low == 0 {
-                        Self::binary(Op::Shl, a.extract(0, width)?, Self::literal(8, by as u128))
-                    } else {
-                        let high = a.extract(low.saturating_sub(by), from_a)?;
-                        if zeros == 0 { high } else { Self::concat([high, Self::literal(zeros, 0)]) }
-                    }
+            Kind::Binary(Op::Shl, a, by) if low == 0 => {
+                Self::binary(Op::Shl, a.extract(0, width)?, (**by).clone())
+            }
+            Kind::Binary(Op::Shl, a, by) => {
+                let by = usize::try_from(by.as_literal()?).ok()?;
+                let zeros = by.saturating_sub(low).min(width);
+                let below = low.saturating_sub(by);
+                match width - zeros {
+                    0 => Self::literal(width, 0),
+                    from_a if zeros == 0 => a.extract(below, from_a)?,
+                    from_a => Self::concat([a.extract(0, from_a)?, Self::literal(zeros, 0)]),
                 }
-                None if low == 0 => Self::binary(Op::Shl, a.extract(0, width)?, (**by).clone()),
-                None => return None,
-            },
+            }
             Kind::Choose(test, then, otherwise) => {
                 Self::choose((**test).clone(), then.extract(low, width)?, otherwise.extract(low, width)?)
             }

@@ -10,10 +10,17 @@ use std::rc::Rc;
 /// For each output port of a module, the input ports that it depends on without a register in between.
 pub(super) type PathsThrough = BTreeMap<String, BTreeSet<String>>;
 
-/// The signals that each signal's settled value depends on within the cycle.
+/// For each signal, other signals.
+type Edges = BTreeMap<Var, BTreeSet<Var>>;
+
+/// The signals that each signal gets its value from within the cycle.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    depends: BTreeMap<Var, BTreeSet<Var>>,
+    /// Settled values that the settled value depends on. What a signal held in between is resolved: `x = 0; y = x;
+    /// x = y;` is no loop.
+    depends: Edges,
+    /// Signals that its assignments mention.
+    mentions: Edges,
     driven: BTreeSet<Var>,
 }
 
@@ -31,7 +38,7 @@ type State = BTreeMap<Var, Known>;
 impl Flow {
     /// Analyses a kernel. Fails on latches.
     pub fn new(body: &[Stmt], symbols: &Symbols) -> Checked<Self> {
-        let mut walk = Walk { symbols };
+        let mut walk = Walk { symbols, mentions: Edges::new(), conditions: vec![] };
         let mut state = State::new();
         walk.block(body, &mut state, &Rc::default())?;
         if let Some(latch) = state.iter().find(|(_, known)| !known.definite) {
@@ -39,13 +46,15 @@ impl Flow {
         }
         let driven = state.keys().copied().collect();
         let depends = state.into_iter().map(|(var, known)| (var, (*known.depends).clone())).collect();
-        Ok(Self { depends, driven })
+        Ok(Self { depends, mentions: walk.mentions, driven })
     }
 
     /// Adds what goes through the parts of the module: the read ports of memories and the paths of instances.
     pub fn add_parts(&mut self, symbols: &Symbols, paths: &[&PathsThrough]) {
         for ram in symbols.rams.iter().filter(|ram| ram.rows > 1) {
-            self.depends.entry(ram.read_data).or_default().insert(ram.read_address);
+            for edges in [&mut self.depends, &mut self.mentions] {
+                edges.entry(ram.read_data).or_default().insert(ram.read_address);
+            }
         }
         for (instance, paths) in symbols.instances.iter().zip(paths) {
             let pins: HashMap<&str, Var> =
@@ -87,24 +96,12 @@ impl Flow {
         found
     }
 
-    /// All signals that these depend on within a cycle, themselves included.
-    fn closure(&self, roots: impl IntoIterator<Item = Var>) -> BTreeSet<Var> {
-        let mut reached = BTreeSet::new();
-        let mut open: Vec<Var> = roots.into_iter().collect();
-        while let Some(var) = open.pop() {
-            if reached.insert(var) {
-                open.extend(self.depends.get(&var).into_iter().flatten());
-            }
-        }
-        reached
-    }
-
     /// The paths from the inputs of the module to its outputs.
     pub fn paths_through(&self, symbols: &Symbols) -> PathsThrough {
         let outputs = symbols.vars().filter(|var| symbols.of(*var).role == Role::Output);
         outputs
             .map(|output| {
-                let reached = self.closure([output]);
+                let reached = closure(&self.depends, [output]);
                 let inputs = reached.iter().filter(|var| symbols.of(**var).role == Role::Input);
                 (
                     symbols.name(output).to_string(),
@@ -116,8 +113,8 @@ impl Flow {
 
     /// The signals that the outputs depend on, over any number of cycles.
     pub fn live(&self, symbols: &Symbols) -> BTreeSet<Var> {
-        let mut live: BTreeSet<Var> =
-            self.closure(symbols.vars().filter(|var| symbols.of(*var).role == Role::Output));
+        let outputs = symbols.vars().filter(|var| symbols.of(*var).role == Role::Output);
+        let mut live = closure(&self.mentions, outputs);
         loop {
             let mut roots = vec![];
             for register in symbols.registers.iter().filter(|r| live.contains(&r.q)) {
@@ -137,7 +134,7 @@ impl Flow {
                 }
             }
             let before = live.len();
-            live.extend(self.closure(roots));
+            live.extend(closure(&self.mentions, roots));
             if live.len() == before {
                 return live;
             }
@@ -167,6 +164,18 @@ impl Flow {
     }
 }
 
+/// All signals that edges lead to from the roots, themselves included.
+fn closure(edges: &Edges, roots: impl IntoIterator<Item = Var>) -> BTreeSet<Var> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<Var> = roots.into_iter().collect();
+    while let Some(var) = open.pop() {
+        if reached.insert(var) {
+            open.extend(edges.get(&var).into_iter().flatten());
+        }
+    }
+    reached
+}
+
 /// Whether the signal is a live output of a part.
 pub(super) fn is_live_output(symbols: &Symbols, live: &BTreeSet<Var>, var: Var) -> bool {
     symbols.of(var).role == Role::PartOutput && live.contains(&var)
@@ -174,6 +183,9 @@ pub(super) fn is_live_output(symbols: &Symbols, live: &BTreeSet<Var>, var: Var) 
 
 struct Walk<'a> {
     symbols: &'a Symbols,
+    mentions: Edges,
+    /// Signals in the conditions around the current statement.
+    conditions: Vec<Var>,
 }
 
 impl Walk<'_> {
@@ -184,7 +196,10 @@ impl Walk<'_> {
                 Stmt::If(test, ..) | Stmt::Case(test, _) => {
                     let mut conditions = (**above).clone();
                     self.reads(test, state, &mut conditions)?;
+                    let outside = self.conditions.len();
+                    test.for_each_read(&mut |var, _, _| self.conditions.push(var));
                     self.branches(statement, state, &Rc::new(conditions))?;
+                    self.conditions.truncate(outside);
                 }
             }
         }
@@ -206,6 +221,16 @@ impl Walk<'_> {
         }
         if part.is_partial() {
             self.read(target, state, &mut depends)?;
+        }
+        let mentions = self.mentions.entry(target).or_default();
+        mentions.extend(&self.conditions);
+        value.for_each_read(&mut |var, _, _| {
+            mentions.insert(var);
+        });
+        if let Part::Bit(index) = part {
+            index.for_each_read(&mut |var, _, _| {
+                mentions.insert(var);
+            });
         }
         state.insert(target, Known { depends: Rc::new(depends), definite: true });
         Ok(())

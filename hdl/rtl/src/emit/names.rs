@@ -51,6 +51,11 @@ impl Namespace {
         spelled
     }
 
+    /// Whether the name is in use.
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
     /// Takes a name. Fails if it is a keyword or in use.
     pub fn claim(&mut self, name: &str) -> Checked<()> {
         check_keyword(name)?;

@@ -67,9 +67,9 @@ impl<'a> ExprPrinter<'a> {
                 format!("{sign}{}", self.operand(operand, column + 1, reserved, columns, is_atom(operand)))
             }
             Kind::Binary(op @ (Op::Shl | Op::Shr), value, amount) => {
-                let amount = match amount.as_literal() {
-                    Some(amount) => amount.to_string(),
-                    None => self.operand(amount, 0, 0, usize::MAX, is_unary_operand(amount)),
+                let amount = match &amount.kind {
+                    Kind::Literal(amount, None) => amount.to_string(),
+                    _ => self.operand(amount, 0, 0, usize::MAX, is_unary_operand(amount)),
                 };
                 let value = self.operand(value, column, reserved + 12, columns, is_unary_operand(value));
                 format!("{value} {} {amount}", sign(*op))

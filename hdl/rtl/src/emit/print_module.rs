@@ -1,6 +1,7 @@
 //! A module as text, everything but its name: declarations, logic, instances, storage.
 
 use super::expr::{Expr, Kind, Var};
+use super::library::placeholder;
 use super::module::{Logic, Module};
 use super::ports::PortDirection;
 use super::print_expr::{COLUMNS, ExprPrinter, INDENT, number};
@@ -8,9 +9,9 @@ use super::stmt::{Arm, Part, Stmt};
 use super::symbols::{RegisterPart, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Prints what follows `module <name>`. `module_names` are the names of the library's modules.
-pub(super) fn print_body(module: &mut Module, module_names: &[String]) -> String {
-    let row = (!module.symbols.rams.is_empty()).then(|| module.symbols.namespace.claim_fresh("row"));
+/// Prints what follows `module <name>`.
+pub(super) fn print_body(module: &mut Module) -> String {
+    let row = (!module.symbols.rams.is_empty()).then(|| module.symbols.namespace.claim_fresh("initial_row"));
     let unused = module.symbols.namespace.claim_fresh("unused");
     let module = &*module;
     let mut printer = Printer {
@@ -25,7 +26,7 @@ pub(super) fn print_body(module: &mut Module, module_names: &[String]) -> String
     printer.net_declarations();
     printer.logic();
     printer.memories(row.as_deref());
-    printer.instances(module_names);
+    printer.instances();
     printer.registers();
     printer.unread(&unused);
     printer.out.push_str("endmodule\n");
@@ -97,7 +98,7 @@ impl Printer<'_> {
         for (name, (width, value)) in parameters {
             let range = range(width);
             let gap = if range.is_empty() { "" } else { " " };
-            self.line(1, &format!("localparam{gap}{range} {name} = {};", number(width, value)));
+            self.line(1, &format!("localparam{gap}{range} {name} = {};", parameter(width, value)));
         }
     }
 
@@ -319,10 +320,10 @@ impl Printer<'_> {
         }
     }
 
-    fn instances(&mut self, module_names: &[String]) {
+    fn instances(&mut self) {
         for instance in &self.module.symbols.instances {
             self.blank();
-            self.line(1, &format!("{} {} (", module_names[instance.module], instance.name));
+            self.line(1, &format!("{} {} (", placeholder(instance.module), instance.name));
             let last = instance.pins.len().saturating_sub(1);
             for (at, (port, var)) in instance.pins.iter().enumerate() {
                 let connected = match self.module.clocks.get(var) {
@@ -429,4 +430,9 @@ fn collect_parameters(expr: &Expr, parameters: &mut BTreeMap<String, (usize, u12
         Kind::Concat(elements) => elements.iter().for_each(|e| collect_parameters(e, parameters)),
         Kind::Choose(a, b, c) => [a, b, c].iter().for_each(|e| collect_parameters(e, parameters)),
     }
+}
+
+/// The value of a parameter: narrow ones are positions and counts, wide ones are masks.
+fn parameter(width: usize, value: u128) -> String {
+    if (2..=7).contains(&width) { format!("{width}'d{value}") } else { number(width, value) }
 }

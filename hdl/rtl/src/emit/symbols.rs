@@ -211,6 +211,11 @@ impl Symbols {
         Ok(())
     }
 
+    /// The name of a net at a part's pin; it gives way to a field of that name.
+    fn pin_name(&self, name: String) -> String {
+        if self.namespace.is_taken(&name) { format!("{name}_pin") } else { name }
+    }
+
     /// Adds the atom `field` of a storage element under the Verilog name `name`.
     fn add_pin(&mut self, part: &Scope, field: &str, name: String) -> Checked<Option<Var>> {
         let Some(atom) = part.atoms.iter().find(|atom| atom.name == field) else { return Ok(None) };
@@ -219,6 +224,7 @@ impl Symbols {
             (AtomKind::OutputParameter, _) => Role::PartOutput,
             _ => Role::PartInput,
         };
+        let name = if field == "q" { name } else { self.pin_name(name) };
         self.add(format!("{}${field}", part.name), name, atom.width, role, atom.is_clock).map(Some)
     }
 
@@ -266,7 +272,8 @@ impl Symbols {
                 (PortDirection::Output, _) => Role::PartOutput,
             };
             let raw = format!("{}${}", part.name, port.raw);
-            let var = self.add(raw, format!("{name}_{}", port.name), port.width, role, port.is_clock)?;
+            let net = self.pin_name(format!("{name}_{}", port.name));
+            let var = self.add(raw, net, port.width, role, port.is_clock)?;
             pins.push((port.name.clone(), var));
         }
         self.instances.push(InstancePart { name, module, pins });
