@@ -39,7 +39,7 @@ pub struct FullTlb {
     pub held_vpn: Wire<In>,
     /// S1: the walker answers it; give zeros.
     pub walker_answers: Signal<In, Bit>,
-    /// S1: exactly one entry matches, and it grants.
+    /// S1: exactly one entry matching, and it grants.
     pub hit: Signal<Out, Bit>,
     /// S1: frame of the 4 KiB piece.
     pub frame: Wire<Out>,
@@ -84,7 +84,7 @@ pub struct FullTlb {
 
     lookup_vpn: Wire<Local>,
     lookup_asid: Wire<Local>,
-    matches: Wire<Local>,
+    matching: Wire<Local>,
     several: Signal<Local, Bit>,
     grants: Signal<Local, Bit>,
     hits: Signal<Local, Bit>,
@@ -182,7 +182,7 @@ impl FullTlb {
             frame_entry: Register::new(index_bits),
             lookup_vpn: Wire::new(vpn_bits),
             lookup_asid: Wire::new(asid_bits.max(1)),
-            matches: Wire::new(entries),
+            matching: Wire::new(entries),
             several: Default::default(),
             grants: Default::default(),
             hits: Default::default(),
@@ -239,7 +239,7 @@ impl Logic for FullTlb {
             }
         }
 
-        self.matches.next = 0.into();
+        self.matching.next = 0.into();
         self.several.next = false;
         self.grants.next = false;
         self.index.next = 0.into();
@@ -266,8 +266,8 @@ impl Logic for FullTlb {
             self.entry[e].fence_has_asid.next = self.fence_has_asid.val();
             self.entry[e].fence_keep_global.next = self.fence_keep_global.val();
             if self.entry[e].matched.val() {
-                self.several.next = self.several.val() || self.matches.val().any();
-                self.matches.next = self.matches.val().replace_bit(e, true);
+                self.several.next = self.several.val() || self.matching.val().any();
+                self.matching.next = self.matching.val().replace_bit(e, true);
                 self.index.next = self.index.val() | self.number[e].val();
                 self.ignored.next = self.ignored.val() | self.entry[e].ignored.val();
             }
@@ -299,16 +299,16 @@ impl Logic for FullTlb {
             self.memory_type.next = self.row_type.val();
         }
 
-        // A refill goes to the lowest entry that matches, otherwise to the victim; other matches are dropped.
+        // A refill goes to the lowest entry that matching, otherwise to the victim; other matching are dropped.
         self.state.next = self.state_register.q.val();
-        self.in_place.next = self.matches.val().any();
+        self.in_place.next = self.matching.val().any();
         self.victims.next = 0.into();
         self.refilled.next = 0.into();
         for e in 0..self._entries {
             if ((self.state.val() ^ self.points[e].val()) & self.looks[e].val()) == 0 {
                 self.victims.next = self.victims.val().replace_bit(e, true);
             }
-            if self.matches.val().get_bit(e) && !self.refilled.val().any() {
+            if self.matching.val().get_bit(e) && !self.refilled.val().any() {
                 self.refilled.next = self.refilled.val().replace_bit(e, true);
             }
         }
@@ -318,7 +318,7 @@ impl Logic for FullTlb {
         self.refilled_index.next = 0.into();
         for e in 0..self._entries {
             self.entry[e].write.next =
-                self.refill.val() && (self.refilled.val().get_bit(e) || self.matches.val().get_bit(e));
+                self.refill.val() && (self.refilled.val().get_bit(e) || self.matching.val().get_bit(e));
             self.entry[e].write_valid.next = self.refilled.val().get_bit(e);
             if self.refilled.val().get_bit(e) {
                 self.refilled_index.next = self.refilled_index.val() | self.number[e].val();
@@ -339,7 +339,7 @@ impl Logic for FullTlb {
         self.touched.next = 0.into();
         for _g in 0..self._touched_by_hits {
             if self.held.val() && self.hits.val() {
-                self.touched.next = self.matches.val();
+                self.touched.next = self.matching.val();
             }
             if self.refill.val() {
                 self.touched.next = self.refilled.val();

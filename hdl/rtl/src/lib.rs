@@ -6,6 +6,7 @@
 pub mod bits;
 pub mod emit;
 pub mod full_tlb;
+mod generate;
 pub mod geometry;
 pub mod mmu;
 pub mod port;
@@ -19,3 +20,5 @@ pub mod sim;
 pub mod tlb_entry;
 pub mod tlb_lane;
 pub mod wire;
+
+pub use generate::{Design, GenerateError, TOP, generate};

@@ -124,7 +124,7 @@ pub struct Ptw {
     store: BitRegisterEn,
     for_fetch: BitRegisterEn,
     level: RegisterEn,
-    table: RegisterEn,
+    table_frame: RegisterEn,
     index: RegisterEn,
     entry: RegisterEn,
     bus_error: BitRegisterEn,
@@ -256,7 +256,7 @@ impl Ptw {
             store: BitRegisterEn::new(),
             for_fetch: BitRegisterEn::new(),
             level: RegisterEn::new(level_bits(spec)),
-            table: RegisterEn::new(table_bits),
+            table_frame: RegisterEn::new(table_bits),
             index: RegisterEn::new(index_bits),
             entry: RegisterEn::new(pte_bits),
             bus_error: BitRegisterEn::new(),
@@ -328,7 +328,7 @@ impl Logic for Ptw {
             store,
             for_fetch,
             level,
-            table,
+            table_frame,
             index,
             entry,
             bus_error,
@@ -434,14 +434,14 @@ impl Logic for Ptw {
         }
         self.step.next = self.look.q.val() || (self.answered.val() && self.descend.val());
         self.level.en.next = self.step.val();
-        self.table.en.next = self.step.val();
+        self.table_frame.en.next = self.step.val();
         self.index.en.next = self.step.val();
         self.level.d.next = self.at_level.val() - 1;
-        self.table.d.next = self.next_table.val();
+        self.table_frame.d.next = self.next_table.val();
         self.index.d.next = self.next_index.val();
         if self.look.q.val() {
             self.level.d.next = self.first_level.val();
-            self.table.d.next = self.first_table.val();
+            self.table_frame.d.next = self.first_table.val();
             self.index.d.next = self.first_index.val();
         }
         self.entry.en.next = self.look.q.val() || self.answered.val();
@@ -478,7 +478,7 @@ impl Logic for Ptw {
         }
 
         // Request: read or swap the entry that `table` and `index` name.
-        self.wide_table.next = self.table.q.val();
+        self.wide_table.next = self.table_frame.q.val();
         self.wide_index.next = self.index.q.val();
         self.mem_req_valid.next = self.request.q.val();
         self.mem_req_address.next =

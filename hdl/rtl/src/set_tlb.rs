@@ -39,7 +39,7 @@ pub struct SetTlb {
     pub held_vpn: Wire<In>,
     /// S1: the walker answers it; give zeros.
     pub walker_answers: Signal<In, Bit>,
-    /// S1: exactly one entry matches, and it grants.
+    /// S1: exactly one entry matching, and it grants.
     pub hit: Signal<Out, Bit>,
     /// S1: frame of the 4 KiB piece.
     pub frame: Wire<Out>,
@@ -75,7 +75,7 @@ pub struct SetTlb {
     lane: Vec<TlbLane>,
     state_ram: LutRam,
 
-    matches: Wire<Local>,
+    matching: Wire<Local>,
     several: Signal<Local, Bit>,
     grants: Signal<Local, Bit>,
     frame_sum: Wire<Local>,
@@ -152,7 +152,7 @@ impl SetTlb {
             drop_row: Wire::new(sweep_bits),
             drop_vpn: Wire::new(vpn_bits),
             state_ram: LutRam::new(lanes[0].index_bits, state_width),
-            matches: Wire::new(count),
+            matching: Wire::new(count),
             several: Default::default(),
             grants: Default::default(),
             frame_sum: Wire::new(frame_bits),
@@ -214,7 +214,7 @@ impl Logic for SetTlb {
 
         // S1: a hit is exactly one match that grants. The frames are ORed whatever the verdict, so that the
         // address does not wait for it.
-        self.matches.next = 0.into();
+        self.matching.next = 0.into();
         self.several.next = false;
         self.grants.next = false;
         self.frame_sum.next = 0.into();
@@ -222,8 +222,8 @@ impl Logic for SetTlb {
         self.type_sum.next = 0.into();
         for l in 0..self._lanes {
             if self.lane[l].matched.val() {
-                self.several.next = self.several.val() || self.matches.val().any();
-                self.matches.next = self.matches.val().replace_bit(l, true);
+                self.several.next = self.several.val() || self.matching.val().any();
+                self.matching.next = self.matching.val().replace_bit(l, true);
             }
             self.grants.next =
                 self.grants.val() || (self.lane[l].matched.val() && self.lane[l].granted.val());
@@ -238,21 +238,21 @@ impl Logic for SetTlb {
         self.page.next = self.page_sum.val();
         self.memory_type.next = self.type_sum.val();
 
-        // Which lane a refill goes to: the lowest that matches in its array, otherwise the victim of the set.
+        // Which lane a refill goes to: the lowest that matching in its array, otherwise the victim of the set.
         self.state_ram.read_address.next = bits_w(self.held_vpn.val(), self._index_width);
         self.state.next = self.state_ram.read_data.val();
         self.small_page_refill.next = true;
         for _g in 0..self._has_superpages {
             self.small_page_refill.next = !self.refill_superpage.val();
         }
-        self.in_place.next = (self.matches.val() & self.small_ways.val()).any();
+        self.in_place.next = (self.matching.val() & self.small_ways.val()).any();
         self.victims.next = 0.into();
         self.refilled.next = 0.into();
         for w in 0..self._ways {
             if ((self.state.val() ^ self.points[w].val()) & self.looks[w].val()) == 0 {
                 self.victims.next = self.victims.val().replace_bit(w, true);
             }
-            if self.in_place.val() && self.matches.val().get_bit(w) && !self.refilled.val().any() {
+            if self.in_place.val() && self.matching.val().get_bit(w) && !self.refilled.val().any() {
                 self.refilled.next = self.refilled.val().replace_bit(w, true);
             }
         }
@@ -268,7 +268,7 @@ impl Logic for SetTlb {
         // A refill writes its lane, and every other lane that matched loses its entry.
         for l in 0..self._lanes {
             self.lane[l].write.next =
-                self.refill.val() && (self.refilled.val().get_bit(l) || self.matches.val().get_bit(l));
+                self.refill.val() && (self.refilled.val().get_bit(l) || self.matching.val().get_bit(l));
             self.lane[l].write_valid.next = self.refilled.val().get_bit(l);
         }
         for w in 0..self._ways {
@@ -289,7 +289,7 @@ impl Logic for SetTlb {
         self.touched.next = 0.into();
         for _g in 0..self._touched_by_hits {
             if self.held.val() && self.hits.val() {
-                self.touched.next = self.matches.val() & self.small_ways.val();
+                self.touched.next = self.matching.val() & self.small_ways.val();
             }
             if self.refill.val() && self.small_page_refill.val() {
                 self.touched.next = self.refilled.val();

@@ -37,6 +37,9 @@ struct PortPins {
     resp_tag: Option<usize>,
 }
 
+/// Picks one mode bit.
+type ModeBit = fn(&pagewalk_arch::Mode) -> bool;
+
 /// Words of everything else.
 #[derive(Clone, Debug)]
 struct SharedPins {
@@ -44,7 +47,7 @@ struct SharedPins {
     root: Option<usize>,
     pdpte: Vec<usize>,
     asid: Option<usize>,
-    modes: Vec<(usize, fn(&pagewalk_arch::Mode) -> bool)>,
+    modes: Vec<(usize, ModeBit)>,
     fence_valid: usize,
     fence_ready: usize,
     fence_has_va: usize,
@@ -590,7 +593,7 @@ impl SharedPins {
     fn find(pins: &impl Pins) -> Self {
         let input = |name: &str| required(pins.input(name), name);
         let output = |name: &str| required(pins.output(name), name);
-        let modes: [(&str, fn(&pagewalk_arch::Mode) -> bool); 12] = [
+        let modes: [(&str, ModeBit); 12] = [
             ("mode_sum", |mode| mode.sum),
             ("mode_mxr", |mode| mode.mxr),
             ("mode_adue", |mode| mode.adue),

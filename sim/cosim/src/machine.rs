@@ -1,0 +1,254 @@
+//! A kernel on an MMU, fed by a trace: the loop of `run` and `cosim`.
+//!
+//! Owns the order of things: batches of accesses up to the next event or fault, the fault to the kernel, the access
+//! again. Does not own what any of them does, nor reading the trace.
+
+use pagewalk_arch::{
+    Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource,
+};
+use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
+
+/// Accesses per batch.
+pub const BATCH_ACCESSES: usize = 4096;
+
+/// Why a run ended before its trace.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// The trace cannot be read on.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The trace asks of the kernel what it cannot do.
+    #[error("trace line {line}: {error}")]
+    Event {
+        /// Where.
+        line: u32,
+        /// What.
+        error: EventError,
+    },
+    /// The MMU refuses what the page tables grant.
+    #[error(
+        "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",
+        kind = access.kind, va = access.va.0
+    )]
+    Refused {
+        /// Number of the access in the trace, from 1.
+        number: u64,
+        /// The access.
+        access: Access,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The trace is over, or the limit is reached.
+    #[default]
+    Complete,
+    /// Two engines differ.
+    Difference,
+    /// Somebody asked it to stop.
+    Interrupted,
+}
+
+/// What was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Accesses of the trace that were translated.
+    pub accesses: u64,
+    /// Fetches among them.
+    pub instructions: u64,
+    /// Loads among them.
+    pub loads: u64,
+    /// Stores among them.
+    pub stores: u64,
+    /// Accesses of processes that had been killed.
+    pub skipped: u64,
+    /// The first process that was killed, if any was.
+    pub death: Option<Death>,
+}
+
+/// Whoever watches a run.
+pub trait Observer {
+    /// Accesses that were translated, with their answers if [`Observer::wants_outcomes`].
+    fn translated(&mut self, _accesses: &[Access], _outcomes: &[Outcome]) {}
+    /// Whether answers are to be recorded: costs time.
+    fn wants_outcomes(&self) -> bool {
+        false
+    }
+    /// After each block of the trace: progress so far. `false` ends the run.
+    fn goes_on(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {
+        true
+    }
+}
+
+/// Watches nothing.
+impl Observer for () {}
+
+/// The machine.
+pub struct Machine<'a> {
+    kernel: &'a mut Kernel,
+    mmu: &'a mut dyn Mmu,
+    counts: RunCounts,
+    outcomes: Vec<Outcome>,
+    /// The last access of a block, left until its successor is known.
+    carried: Option<Access>,
+}
+
+impl<'a> Machine<'a> {
+    /// Boots `kernel` on `mmu`.
+    pub fn new(kernel: &'a mut Kernel, mmu: &'a mut dyn Mmu) -> Self {
+        kernel.boot(mmu);
+        Self { kernel, mmu, counts: RunCounts::default(), outcomes: Vec::new(), carried: None }
+    }
+
+    /// What was carried out so far.
+    pub fn counts(&self) -> &RunCounts {
+        &self.counts
+    }
+
+    /// Runs a trace to its end, to `limit` accesses, or to the first difference.
+    ///
+    /// # Errors
+    /// [`MachineError`]; what was carried out until then stays in [`Machine::counts`].
+    pub fn run(
+        &mut self,
+        source: &mut dyn TraceSource,
+        limit: u64,
+        observer: &mut dyn Observer,
+    ) -> Result<RunEnd, MachineError> {
+        let mut block = Vec::with_capacity(BATCH_ACCESSES);
+        loop {
+            let boundary = source.next_block(&mut block);
+            let left = (limit - self.counts.accesses.min(limit)).saturating_sub(u64::from(self.carried.is_some()));
+            let limited = block.len() as u64 >= left;
+            if limited {
+                block.truncate(left as usize);
+            }
+            // What was read before an error is carried out first.
+            let end = limited || !matches!(boundary, Ok(Boundary::Full));
+            self.run_block(&block, end, observer)?;
+            if self.mmu.difference().is_some() {
+                return Ok(RunEnd::Difference);
+            }
+            if limited {
+                return Ok(RunEnd::Complete);
+            }
+            match boundary? {
+                Boundary::Full => {}
+                Boundary::End => return Ok(RunEnd::Complete),
+                Boundary::Event(event) => {
+                    self.kernel.on_event(self.mmu, &event).map_err(|error| {
+                        let (pagewalk_arch::Event::Syscall { line, .. }
+                        | pagewalk_arch::Event::Switch { line, .. }) = event;
+                        MachineError::Event { line, error }
+                    })?;
+                    if self.mmu.difference().is_some() {
+                        return Ok(RunEnd::Difference);
+                    }
+                }
+            }
+            if !observer.goes_on(&self.counts, source) {
+                return Ok(RunEnd::Interrupted);
+            }
+        }
+    }
+
+    /// Runs the carried access and `block`; the last access may be carried on unless `end`.
+    fn run_block(
+        &mut self,
+        block: &[Access],
+        end: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<(), MachineError> {
+        let mut rest = block;
+        if let Some(carried) = self.carried.take() {
+            // Until the carried access is through, it stands before a little of the block.
+            let mut head = vec![carried];
+            head.extend_from_slice(&block[..block.len().min(2)]);
+            let head_ends = end && head.len() == block.len() + 1;
+            let left = self.run_accesses(&head, head_ends, observer)?;
+            if self.mmu.difference().is_some() {
+                return Ok(());
+            }
+            rest = &block[head.len() - 1 - left.min(head.len() - 1)..];
+            if left == head.len() {
+                self.carried = Some(carried);
+                return Ok(());
+            }
+        }
+        let left = self.run_accesses(rest, end, observer)?;
+        if left > 0 && self.mmu.difference().is_none() {
+            self.carried = rest.last().copied();
+        }
+        Ok(())
+    }
+
+    /// Runs accesses through all their faults. Gives how many are left: 0, or 1 if not `end`.
+    fn run_accesses(
+        &mut self,
+        accesses: &[Access],
+        end: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<usize, MachineError> {
+        let mut rest = accesses;
+        while !rest.is_empty() && (end || rest.len() > 1) {
+            if self.kernel.running().is_none() {
+                self.counts.skipped += rest.len() as u64;
+                return Ok(0);
+            }
+            let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
+            self.outcomes.clear();
+            let wanted = observer.wants_outcomes();
+            let progress = self.mmu.run(&batch, wanted.then_some(&mut self.outcomes));
+            if self.mmu.difference().is_some() {
+                return Ok(0);
+            }
+            let translated = progress.consumed - usize::from(progress.fault.is_some());
+            self.count(&rest[..translated]);
+            observer.translated(&rest[..translated], &self.outcomes[..translated.min(self.outcomes.len())]);
+            rest = &rest[translated..];
+            match progress.fault {
+                Some(fault) => {
+                    if !self.handle_fault(&rest[0], &fault)? {
+                        rest = &rest[1..];
+                    }
+                }
+                None if rest.len() == 1 && !end => break,
+                None => assert!(progress.consumed > 0, "an engine that makes no progress says why"),
+            }
+        }
+        Ok(rest.len())
+    }
+
+    /// Gives whether the access is to be presented again.
+    fn handle_fault(&mut self, access: &Access, fault: &Outcome) -> Result<bool, MachineError> {
+        match self.kernel.on_fault(self.mmu, access, fault) {
+            FaultResolution::Retry => Ok(true),
+            FaultResolution::Killed(death) => {
+                self.counts.death.get_or_insert(death);
+                self.counts.skipped += 1;
+                Ok(false)
+            }
+            FaultResolution::NoProcess => {
+                self.counts.skipped += 1;
+                Ok(false)
+            }
+            FaultResolution::Refused => {
+                Err(MachineError::Refused { number: self.counts.accesses + 1, access: *access })
+            }
+        }
+    }
+
+    fn count(&mut self, accesses: &[Access]) {
+        let (mut fetches, mut stores) = (0u64, 0u64);
+        for access in accesses {
+            fetches += u64::from(access.kind == AccessKind::Fetch);
+            stores += u64::from(access.kind == AccessKind::Store);
+        }
+        let total = accesses.len() as u64;
+        self.counts.accesses += total;
+        self.counts.instructions += fetches;
+        self.counts.stores += stores;
+        self.counts.loads += total - fetches - stores;
+    }
+}
