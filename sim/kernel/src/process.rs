@@ -94,10 +94,11 @@ impl Kernel {
         child: u32,
         shares_memory: bool,
     ) -> Result<(), OutOfMemory> {
+        // The parent first: it may be new, and a broken trace may name it as its own child.
+        let mm = self.process_or_new(parent)?;
         if self.processes.contains_key(&child) {
             return Ok(());
         }
-        let mm = self.process_or_new(parent)?;
         if shares_memory {
             self.processes.insert(child, Process { mm, exited: false });
             self.dead.remove(&child);

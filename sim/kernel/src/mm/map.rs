@@ -26,7 +26,9 @@ impl AddressSpace {
             Backing::Anonymous => pages.start().0,
             _ => request.offset >> FRAME_SHIFT,
         };
-        let (protection, grows_down) = (request.protection, request.grows_down);
+        let protection = request.protection;
+        // Linux refuses MAP_GROWSDOWN for everything else.
+        let grows_down = request.grows_down && backing == Backing::Anonymous;
         let attributes = VmaAttributes { protection, backing, grows_down, inferred: false };
         self.map_area(system, mmu, Vma { pages, attributes, page_offset });
         if request.populate {

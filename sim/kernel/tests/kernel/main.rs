@@ -1,7 +1,9 @@
 //! The kernel on an MMU that forgets nothing: every fence that is missing shows as a stale translation.
 
 mod address_space;
+mod engines;
 mod fault;
+mod hostile;
 mod machine;
 mod memory;
 mod mmu;

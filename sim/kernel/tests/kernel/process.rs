@@ -86,6 +86,28 @@ fn shared_mappings_stay_shared_even_untouched() {
 }
 
 #[test]
+fn shared_pages_are_found_by_their_offset_wherever_they_are_mapped() {
+    let mut machine = Machine::strict(PagingFormat::Sv39);
+    machine.call(1, Syscall::Map(MapRequest { shared: true, offset: 0x8000, ..anonymous(AT, 0x3000, RW) }));
+    machine.fork(1, 2);
+    let to = 0x2000_0000;
+    let remap = |from, from_bytes, to, to_bytes| Syscall::Remap {
+        from: VirtAddr(from),
+        from_bytes,
+        to: VirtAddr(to),
+        to_bytes,
+    };
+    machine.call(2, remap(AT + 0x1000, 0x2000, to, 0x2000));
+    let frames = [machine.store(AT + 0x1000), machine.store(AT + 0x2000)];
+    machine.switch(2);
+    assert_eq!([machine.load(to), machine.load(to + 0x1000)], frames, "moved");
+    machine.call(2, remap(to + 0x1000, 0, 0x2800_0000, 0x1000));
+    assert_eq!(machine.store(0x2800_0000), frames[1], "mapped a second time");
+    machine.check();
+    machine.shut_down();
+}
+
+#[test]
 fn two_processes_with_the_same_addresses_never_meet() {
     for format in PagingFormat::ALL {
         let mut machine = Machine::inferring(format);

@@ -1,0 +1,149 @@
+//! One program on three engines: the golden model with TLBs and time, the golden model's bare walk, and the test MMU.
+//! Whatever translates, the kernel must come to the same frames, tables, faults and fences.
+
+use crate::machine::{NONE, R, RW, anonymous};
+use crate::mmu::ExactMmu;
+use pagewalk_arch::{
+    Access, AccessKind, Batch, Context, Event, MapRequest, Mmu, MmuConfig, MmuStats, OnFault, Outcome,
+    PagingFormat, PhysAddr, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome, TlbFlush, VirtAddr,
+};
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{AdMode, FaultResolution, Kernel, KernelConfig, KernelStats};
+
+/// What the kernel did to an engine, in order.
+#[derive(Debug, PartialEq)]
+enum Deed {
+    Context(Context),
+    Fence(TlbFlush),
+    Store(PhysAddr, u64),
+}
+
+/// An engine that writes down what is done to it.
+struct Witness {
+    engine: Box<dyn Mmu>,
+    deeds: Vec<Deed>,
+}
+
+impl Mmu for Witness {
+    fn config(&self) -> &MmuConfig {
+        self.engine.config()
+    }
+    fn set_context(&mut self, context: &Context) {
+        self.deeds.push(Deed::Context(*context));
+        self.engine.set_context(context);
+    }
+    fn fence(&mut self, flush: &TlbFlush) {
+        self.deeds.push(Deed::Fence(*flush));
+        self.engine.fence(flush);
+    }
+    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        self.engine.run(batch, outcomes)
+    }
+    fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.engine.read_pte(addr)
+    }
+    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        self.deeds.push(Deed::Store(addr, value));
+        self.engine.write_pte(addr, value);
+    }
+    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
+        self.engine.set_poisoned(frame, poisoned);
+    }
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+        self.engine.take_pte_writes(log);
+    }
+    fn stats(&self) -> MmuStats {
+        self.engine.stats()
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Run {
+    answers: Vec<Result<PhysAddr, FaultResolution>>,
+    deeds: Vec<Deed>,
+    writes: Vec<PteWrite>,
+    stats: KernelStats,
+}
+
+/// The same pseudo-random program for every engine: three processes in one arena of 64 pages.
+fn program(engine: Box<dyn Mmu>, config: KernelConfig) -> Run {
+    let mut kernel = Kernel::new(config, engine.config()).expect("the configuration works");
+    let mut mmu = Witness { engine, deeds: Vec::new() };
+    kernel.boot(&mut mmu);
+    let mut rng = SplitMix64(7);
+    let mut answers = Vec::new();
+    let call = |kernel: &mut Kernel, mmu: &mut Witness, call| {
+        let pid = kernel.running().unwrap_or(1);
+        let event = Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 0 };
+        kernel.on_event(mmu, &event).expect("a legal call");
+    };
+    for step in 0..3_000 {
+        let va = 0x3ffe_0000 + u64::from(rng.below(64)) * 0x1000;
+        let (at, bytes) = (VirtAddr(va), u64::from(1 + rng.below(8)) * 0x1000);
+        let protection = [R, RW, RW, NONE][rng.below(4) as usize];
+        match rng.below(60) {
+            0 | 1 => {
+                let request = MapRequest { shared: step % 5 == 0, ..anonymous(va, bytes, RW) };
+                call(&mut kernel, &mut mmu, Syscall::Map(request));
+            }
+            2 => call(&mut kernel, &mut mmu, Syscall::Protect { at, bytes, protection }),
+            3 => call(&mut kernel, &mut mmu, Syscall::Advise { at, bytes, advice: 4 }),
+            4 => call(&mut kernel, &mut mmu, Syscall::Advise { at, bytes, advice: 8 }),
+            5 => call(&mut kernel, &mut mmu, Syscall::Fork { child: step, shares_memory: false }),
+            6..10 => {
+                let pids: Vec<u32> = kernel.processes().map(|(pid, _)| pid).collect();
+                let pid = if pids.is_empty() { step } else { pids[rng.below(pids.len() as u32) as usize] };
+                kernel.on_event(&mut mmu, &Event::Switch { pid, line: 0 }).expect("a switch");
+            }
+            _ => {
+                let kind = [AccessKind::Load, AccessKind::Store, AccessKind::Store][rng.below(3) as usize];
+                answers.push(present(&mut kernel, &mut mmu, &Access::user(va, kind)));
+            }
+        }
+    }
+    let stats = kernel.stats();
+    kernel.shutdown(&mut mmu);
+    assert_eq!(kernel.memory().frames_in_use(), 0);
+    let mut writes = Vec::new();
+    mmu.take_pte_writes(&mut writes);
+    Run { answers, deeds: mmu.deeds, writes, stats }
+}
+
+fn present(kernel: &mut Kernel, mmu: &mut Witness, access: &Access) -> Result<PhysAddr, FaultResolution> {
+    for _ in 0..8 {
+        let mut outcomes = Vec::new();
+        let batch = Batch { accesses: std::slice::from_ref(access), end: true, on_fault: OnFault::Stop };
+        mmu.run(&batch, Some(&mut outcomes));
+        let outcome = outcomes.pop().expect("one access, one outcome");
+        if outcome.is_ok() {
+            return Ok(outcome.pa);
+        }
+        match kernel.on_fault(mmu, access, &outcome) {
+            FaultResolution::Retry => {}
+            end => return Err(end),
+        }
+    }
+    panic!("{access:?} faults for ever");
+}
+
+#[test]
+fn every_engine_leads_the_kernel_to_the_same_state() {
+    for format in PagingFormat::ALL {
+        for ad_mode in [AdMode::Hardware, AdMode::Software] {
+            let mmu = MmuConfig::of(format);
+            let config = KernelConfig { ad_mode, ..KernelConfig::default() };
+            if config.frames(&mmu).is_err() {
+                continue;
+            }
+            let limit = 1 << mmu.physical_bits;
+            let bare = program(Box::new(Golden::bare(&mmu, limit).expect("it can be built")), config);
+            let exact = program(Box::new(Golden::new(&mmu, limit).expect("it can be built")), config);
+            let test = program(Box::new(ExactMmu::new(mmu)), config);
+            assert!(bare.stats.page_faults_minor > 300 && bare.stats.cow > 20, "{format}: {:?}", bare.stats);
+            assert_eq!(bare, exact, "{format} {ad_mode:?}: bare walk against TLBs");
+            assert_eq!(bare.answers, test.answers, "{format} {ad_mode:?}: golden against the test MMU");
+            assert_eq!(bare.deeds, test.deeds, "{format} {ad_mode:?}: golden against the test MMU");
+            assert_eq!(bare.writes, test.writes, "{format} {ad_mode:?}: golden against the test MMU");
+        }
+    }
+}
