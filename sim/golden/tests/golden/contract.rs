@@ -1,0 +1,398 @@
+//! The contract's formulas with numbers worked out by hand. Preset `balanced`: reset sweeps 16 rows, so the first access
+//! is accepted in cycle 16. Memory answers after 8 cycles: a transaction costs 1 + 8, a walk of n reads started in x
+//! answers in x + 3 + 9n.
+
+use pagewalk_arch::{
+    Access, AccessKind, Asid, Batch, Context, FaultKind, IssueOrder, L1Config, LatencyStream, MemoryTiming,
+    Mmu, MmuConfig, Mode, OnFault, Outcome, PagingFormat, PhysAddr, Port, Preset, Replacement, Served,
+    Structure, TlbFlush, VirtAddr,
+};
+use pagewalk_golden::Golden;
+
+use AccessKind::{Fetch, Load, Store};
+use PagingFormat::{La48, Sv39};
+
+/// Sv39: level-2 table at 0x1000, level-1 at 0x2000, level-0 tables at 0x3000 and 0x4000 for the first 4 MiB, mapped to
+/// themselves + 1 GiB; 2 MiB page at 4 MiB, 1 GiB page at 1 GiB. Everything user, A and D set.
+fn sv39(config: MmuConfig) -> Golden {
+    let mut golden = Golden::new(&config, 1 << 30).unwrap();
+    golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
+    golden.write_pte(PhysAddr(0x1000), 0x2000 >> 2 | 1);
+    golden.write_pte(PhysAddr(0x1008), 1 << 28 | 0xdf);
+    golden.write_pte(PhysAddr(0x2000), 0x3000 >> 2 | 1);
+    golden.write_pte(PhysAddr(0x2008), 0x4000 >> 2 | 1);
+    golden.write_pte(PhysAddr(0x2010), 2 << 29 | 2 << 19 | 0xdf);
+    for page in 0..1024 {
+        golden.write_pte(PhysAddr(0x3000 + page * 8), (0x4_0000 + page) << 10 | 0xdf);
+    }
+    golden
+}
+
+fn balanced() -> MmuConfig {
+    MmuConfig::of(Sv39)
+}
+
+fn with_l1(structure: Structure, replacement: Replacement) -> MmuConfig {
+    let l1 = L1Config { structure, replacement };
+    MmuConfig { l1i: l1, l1d: l1, ..balanced() }
+}
+
+fn run(golden: &mut Golden, accesses: &[Access]) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let batch = Batch { accesses, end: true, on_fault: OnFault::Continue };
+    assert_eq!(golden.run(&batch, Some(&mut outcomes)).consumed, accesses.len());
+    outcomes
+}
+
+/// Cycles of the responses.
+fn cycles(golden: &mut Golden, accesses: &[Access]) -> Vec<u64> {
+    run(golden, accesses).iter().map(|outcome| outcome.cycle).collect()
+}
+
+/// Whether each of the loads hit.
+fn hits(golden: &mut Golden, vas: &[u64]) -> Vec<bool> {
+    let accesses: Vec<_> = vas.iter().map(|&va| Access::user(va, Load)).collect();
+    run(golden, &accesses).iter().map(|outcome| outcome.served == Served::L1).collect()
+}
+
+fn load(va: u64) -> Access {
+    Access::user(va, Load)
+}
+fn fetch(va: u64) -> Access {
+    Access::user(va, Fetch)
+}
+
+#[test]
+fn a_walk_of_three_reads_and_the_hits_after_it() {
+    let mut golden = sv39(balanced());
+    assert_eq!(golden.stats().cycles, 16);
+    // Accepted in 16, x = 17, answer in 17 + 3 + 27 = 47. Then a hit per cycle.
+    let outcomes = run(&mut golden, &[load(0x5678), load(0x5000), load(0x5fff)]);
+    assert_eq!(outcomes.iter().map(|o| o.cycle).collect::<Vec<_>>(), [47, 48, 49]);
+    assert_eq!(outcomes.iter().map(|o| o.latency).collect::<Vec<_>>(), [31, 1, 1]);
+    assert_eq!(outcomes[0].pa, PhysAddr(0x4000_5678));
+    assert_eq!(golden.stats().cycles, 49);
+    // The next batch may begin in the cycle in which the last one ended.
+    assert_eq!(cycles(&mut golden, &[load(0x5000)]), [50]);
+}
+
+#[test]
+fn larger_pages_take_fewer_reads() {
+    // 17 + 3 + 18 and 17 + 3 + 9.
+    assert_eq!(cycles(&mut sv39(balanced()), &[load(4 << 20)]), [38]);
+    assert_eq!(cycles(&mut sv39(balanced()), &[load(1 << 30)]), [29]);
+    // No read at all: 17 + 3.
+    let outcomes = run(&mut sv39(balanced()), &[load(1 << 60)]);
+    assert_eq!((outcomes[0].cycle, outcomes[0].latency), (20, 4));
+}
+
+#[test]
+fn a_swap_costs_a_transaction_and_a_check() {
+    let mut golden = sv39(balanced());
+    let mode = Mode { adue: true, ..Mode::default() };
+    golden.set_context(&Context { root: PhysAddr(0x1000), mode, ..Context::default() });
+    golden.write_pte(PhysAddr(0x3000), 0x4_0000 << 10 | 0x1f);
+    // A load sets A: 17 + 3 + 4 · 9 + 1 = 57. The store finds D clear, is accepted in 57, x = 58: 58 + 3 + 36 + 1 = 98.
+    let outcomes = run(&mut golden, &[load(0), Access::user(0, Store), Access::user(0, Store)]);
+    assert_eq!(outcomes.iter().map(|o| o.cycle).collect::<Vec<_>>(), [57, 98, 99]);
+    assert_eq!(outcomes.iter().map(|o| o.pte_writes).collect::<Vec<_>>(), [1, 1, 0]);
+    let stats = golden.stats();
+    assert_eq!((stats.pte_reads, stats.pte_writes, stats.walks), (6, 2, 2));
+}
+
+#[test]
+fn swaps_on_the_way_down_cost_the_same() {
+    let mut golden = Golden::new(&MmuConfig::of(La48), 1 << 30).unwrap();
+    golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
+    for (address, value) in [(0x1000, 0x2007), (0x2000, 0x3007), (0x3000, 0x4007), (0x4000, 0x7007)] {
+        golden.write_pte(PhysAddr(address), value);
+    }
+    // Four reads and four swaps: 17 + 3 + 72 + 4.
+    assert_eq!(cycles(&mut golden, &[Access::user(0, Store)]), [96]);
+}
+
+#[test]
+fn both_ports_hit_in_every_cycle() {
+    let mut golden = sv39(balanced());
+    run(&mut golden, &[load(0), fetch(0)]);
+    let start = golden.stats().cycles;
+    // Fetch and load join; so do load and fetch; a store joins nobody, but a fetch joins it.
+    let stream = [fetch(0), load(0), load(0), fetch(0), fetch(0), Access::user(0, Store), fetch(0), fetch(0)];
+    let found: Vec<_> = cycles(&mut golden, &stream).iter().map(|cycle| cycle - start).collect();
+    assert_eq!(found, [1, 1, 2, 2, 3, 4, 4, 5]);
+}
+
+#[test]
+fn of_simultaneous_misses_data_goes_first() {
+    // Both accepted in 16. Data: x = 17, 47. Instruction: x = 48, 48 + 3 + 27 = 78.
+    assert_eq!(cycles(&mut sv39(balanced()), &[fetch(0), load(0x1000)]), [78, 47]);
+    assert_eq!(cycles(&mut sv39(balanced()), &[load(0x1000), fetch(0)]), [47, 78]);
+    // A store waits for the fetch: accepted in 47, x = 48.
+    assert_eq!(cycles(&mut sv39(balanced()), &[fetch(0), Access::user(0x1000, Store)]), [47, 78]);
+}
+
+#[test]
+fn a_hit_under_a_miss_is_answered_at_once() {
+    let mut golden = sv39(balanced());
+    assert_eq!(cycles(&mut golden, &[load(0)]), [47]);
+    // Both accepted in 47: the fetch walks, x = 48; the load hits. The next load waits for the fetch: accepted in 78.
+    assert_eq!(cycles(&mut golden, &[fetch(0), load(0), load(0)]), [78, 48, 79]);
+}
+
+#[test]
+fn overlapped_ports_run_on() {
+    let mut config = balanced();
+    config.timing.issue = IssueOrder::Overlapped;
+    let mut golden = sv39(config);
+    assert_eq!(cycles(&mut golden, &[load(0)]), [47]);
+    // The fetch walks from 48 to 78 while loads hit in every cycle.
+    assert_eq!(cycles(&mut golden, &[fetch(0), load(0), load(8), load(16)]), [78, 48, 49, 50]);
+    // In 78 a fetch and two loads: the fetch waits since 79 and walks first, as the load that misses (accepted in 79)
+    // comes a cycle later; that load then walks from 79 + 3 + 27 + 1 = 110 to 140.
+    assert_eq!(cycles(&mut golden, &[fetch(0x1000), load(0), load(0x2000)]), [109, 79, 140]);
+    // A load and a fetch miss in 140. The load walks from 141 to 171; in 171 the next load is accepted, so both wait in
+    // 172, and data goes first again: 172 to 202. The fetch walks from 203 to 233.
+    assert_eq!(cycles(&mut golden, &[load(0x3000), fetch(0x3000), load(0x4000)]), [171, 233, 202]);
+}
+
+#[test]
+fn fences_cost_their_rows() {
+    let mut golden = sv39(balanced());
+    run(&mut golden, &[load(0), load(0x1000), load(0x10_000), load(1 << 30), load(4 << 20)]);
+    let t = golden.stats().cycles;
+    // Taken in t, carried out in t + 1, next access in t + 2.
+    golden.fence(&TlbFlush { va: Some(VirtAddr(0)), ..TlbFlush::ALL });
+    assert_eq!(golden.stats().cycles, t + 2);
+    // Set 0 and row 0 are gone with all that they held, other sets and rows stay.
+    let vas = [0x1000, 4 << 20, 0, 0x10_000, 1 << 30];
+    assert_eq!(hits(&mut golden, &vas), [true, true, false, false, false]);
+    let t = golden.stats().cycles;
+    golden.fence(&TlbFlush::address_space(Asid(3)));
+    assert_eq!(golden.stats().cycles, t + 1 + 16);
+    assert_eq!(hits(&mut golden, &[4 << 20]), [false], "identifiers do not narrow it");
+    assert_eq!(golden.stats().flushes, 2);
+}
+
+/// LA48 with page 0 mapped and nothing else.
+fn la48() -> Golden {
+    let mut golden = Golden::new(&MmuConfig::of(La48), 1 << 30).unwrap();
+    golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
+    for (address, value) in [(0x1000, 0x2027), (0x2000, 0x3027), (0x3000, 0x4027), (0x4000, 0x7067)] {
+        golden.write_pte(PhysAddr(address), value);
+    }
+    golden
+}
+
+#[test]
+fn an_x86_page_fault_is_followed_by_a_fence() {
+    let far = 1 << 40;
+    // One read: 17 + 3 + 9 = 29, the fence in 30, the next access in 31: 32 + 3 + 36 = 71.
+    assert_eq!(cycles(&mut la48(), &[load(far), load(0)]), [29, 71]);
+    // #GP has none: 17 + 3 = 20, accepted in 20, 21 + 39.
+    assert_eq!(cycles(&mut la48(), &[load(1 << 60), load(0)]), [20, 60]);
+    // It drops the set of the address, on both ports, and no other.
+    let mut golden = la48();
+    golden.write_pte(PhysAddr(0x4008), 0x8067);
+    run(&mut golden, &[load(0), load(0x1000), fetch(0), load(far)]);
+    assert_eq!(hits(&mut golden, &[0x1000, 0]), [true, false]);
+    let fetched = run(&mut golden, &[fetch(0)]);
+    assert_eq!(fetched[0].served, Served::Walk);
+}
+
+#[test]
+fn a_second_x86_page_fault_widens_the_fence() {
+    let far = 1 << 40;
+    let mut golden = la48();
+    golden.write_pte(PhysAddr(0x4008), 0x8067);
+    run(&mut golden, &[load(0x1000)]);
+    // Accepted in 16, 17 + 3 + 36 = 56. Then both in 56: data 57 + 3 + 9 = 69, instruction 70 + 3 + 9 = 82. The fence
+    // of everything in 83 to 98, the next access in 99: x = 100, 100 + 3 + 36 = 139.
+    assert_eq!(golden.stats().cycles, 56);
+    assert_eq!(cycles(&mut golden, &[fetch(far), load(far), load(0x1000)]), [82, 69, 139]);
+}
+
+#[test]
+fn a_fence_after_a_fault_at_the_end_of_a_batch_is_waited_for() {
+    let far = 1 << 40;
+    let mut golden = la48();
+    assert_eq!(cycles(&mut golden, &[load(far)]), [29]);
+    assert_eq!(golden.stats().cycles, 29);
+    // `fence_ready` is low until 30 is over: taken in 31, carried out in 32.
+    golden.fence(&TlbFlush { va: Some(VirtAddr(0)), ..TlbFlush::ALL });
+    assert_eq!(golden.stats().cycles, 33);
+}
+
+#[test]
+fn a_younger_access_of_the_same_cycle_is_squashed() {
+    let mut golden = sv39(balanced());
+    golden.write_pte(PhysAddr(0x3000), 0);
+    let accesses = [fetch(0), load(0x1000), load(0x1008)];
+    let mut outcomes = Vec::new();
+    let batch = Batch { accesses: &accesses, end: true, on_fault: OnFault::Stop };
+    let progress = golden.run(&batch, Some(&mut outcomes));
+    assert_eq!(progress.consumed, 1);
+    assert_eq!(progress.fault, Some(outcomes[0]));
+    // The load walked first, 17 to 47, and its translation stays; the fetch from 48 to 78.
+    assert_eq!((outcomes[0].cycle, outcomes[0].fault, outcomes[0].code), (78, FaultKind::Page, 12));
+    let stats = golden.stats();
+    assert_eq!((stats.squashed, stats.walks, stats.page_faults, stats.l1d_misses), (1, 2, 1, 1));
+    assert_eq!(cycles(&mut golden, &accesses[1..]), [79, 80]);
+    // The other way round the older access is the load: it is consumed, then the fetch faults.
+    let mut golden = sv39(balanced());
+    golden.write_pte(PhysAddr(0x3000), 0);
+    let batch =
+        Batch { accesses: &[load(0x1000), fetch(0), load(0x1000)], end: true, on_fault: OnFault::Stop };
+    assert_eq!(golden.run(&batch, None).consumed, 2);
+    assert_eq!(golden.stats().squashed, 0);
+}
+
+#[test]
+fn random_latencies_are_drawn_in_the_walkers_order() {
+    let mut config = balanced();
+    config.timing.memory = MemoryTiming::Random { seed: 5, latency_max: 20, ready_delay_max: 6 };
+    let mut stream = LatencyStream::new(config.timing.memory);
+    let mut reads = |n| -> u64 {
+        (0..n).map(|_| stream.draw()).map(|d| 1 + u64::from(d.ready_delay) + u64::from(d.latency)).sum()
+    };
+    let data = 17 + 3 + reads(3);
+    let instruction = data + 1 + 3 + reads(3);
+    assert_eq!(cycles(&mut sv39(config), &[fetch(0), load(0)]), [instruction, data]);
+}
+
+#[test]
+fn stalled_responses_hold_their_port_and_the_walker() {
+    let mut config = balanced();
+    config.timing.response_stall_percent = 50;
+    for seed in 0..50 {
+        config.timing.stall_seed = seed;
+        let data = config.timing.response_stalls(Port::Data);
+        let taken = data.next_free(47);
+        // The second load is accepted when the first response is taken.
+        assert_eq!(cycles(&mut sv39(config), &[load(0), load(0)]), [47, taken + 1], "seed {seed}");
+        // A fetch that waits is walked for once the data response was taken: x = taken + 1.
+        assert_eq!(cycles(&mut sv39(config), &[load(0), fetch(0x1000)]), [47, taken + 1 + 30], "seed {seed}");
+    }
+}
+
+#[test]
+fn stalled_requests_wait() {
+    let mut config = balanced();
+    config.timing.request_stall_percent = 60;
+    for seed in 0..50 {
+        config.timing.stall_seed = seed;
+        let stalls = config.timing.request_stalls(Port::Data);
+        let first = stalls.next_free(16);
+        let second = stalls.next_free(first + 31);
+        assert_eq!(cycles(&mut sv39(config), &[load(0), load(0)]), [first + 31, second + 1], "seed {seed}");
+    }
+}
+
+#[test]
+fn the_tree_replaces_what_was_not_used_lately() {
+    // 16 sets of 2 ways: pages 0, 16 and 32 share set 0.
+    let page = |number: u64| number << 12;
+    let mut golden = sv39(balanced());
+    assert_eq!(hits(&mut golden, &[page(0), page(16), page(0), page(32)]), [false, false, true, false]);
+    assert_eq!(hits(&mut golden, &[page(0), page(16)]), [true, false], "16 made room");
+    // Round-robin forgets about the hit: 0 makes room.
+    let sets = Structure::SetAssociative { sets: 16, ways: 2, superpage_sets: 16 };
+    let mut golden = sv39(with_l1(sets, Replacement::RoundRobin));
+    assert_eq!(hits(&mut golden, &[page(0), page(16), page(0), page(32)]), [false, false, true, false]);
+    assert_eq!(hits(&mut golden, &[page(16), page(0)]), [true, false]);
+}
+
+#[test]
+fn superpages_are_kept_in_pieces_or_whole() {
+    let (gigabyte, piece, page) = (1 << 30, 1 << 21, 1 << 12);
+    let vas = [gigabyte, gigabyte + page, gigabyte + piece, gigabyte + piece + page, gigabyte];
+    // Rows of 2 MiB; 1 GiB beyond is another row.
+    assert_eq!(hits(&mut sv39(balanced()), &vas), [false, true, false, true, true]);
+    // No rows: pieces of 4 KiB, two of which share set 0 of one way.
+    let small = Preset::named("small").unwrap().config(Sv39);
+    assert_eq!(hits(&mut sv39(small), &vas), [false, false, false, false, false]);
+    // Fully associative: the whole leaf.
+    let whole = with_l1(Structure::FullyAssociative { entries: 4 }, Replacement::TreePlru);
+    assert_eq!(hits(&mut sv39(whole), &vas), [false, true, true, true, true]);
+    // `page` tells the size in the tables in any case.
+    for config in [balanced(), small, whole] {
+        let outcomes = run(&mut sv39(config), &[load(gigabyte + 5), load(gigabyte + 9)]);
+        assert_eq!(outcomes[1].page.level(), 2);
+        assert_eq!(outcomes[1].pa, PhysAddr(0x4000_0009));
+    }
+}
+
+#[test]
+fn refusals_come_from_the_walker() {
+    let mut golden = sv39(balanced());
+    golden.write_pte(PhysAddr(0x3000), 0x4_0000 << 10 | 0xd3);
+    let outcomes = run(&mut golden, &[load(0), Access::user(0, Store), load(0)]);
+    assert_eq!(outcomes[1].served, Served::Walk);
+    assert_eq!((outcomes[1].fault, outcomes[1].code, outcomes[1].pte_reads), (FaultKind::Page, 15, 3));
+    assert_eq!(outcomes[2].served, Served::L1, "RISC-V keeps the entry");
+    // The table grants more than the entry: the walk sees it, no fence needed.
+    golden.write_pte(PhysAddr(0x3000), 0x4_0000 << 10 | 0xd7);
+    let outcomes = run(&mut golden, &[Access::user(0, Store), Access::user(0, Store)]);
+    assert_eq!((outcomes[0].served, outcomes[1].served), (Served::Walk, Served::L1));
+    assert!(outcomes[0].is_ok());
+}
+
+#[test]
+fn identifiers_keep_spaces_apart_and_globals_belong_to_all() {
+    let mut golden = sv39(balanced());
+    golden.write_pte(PhysAddr(0x3008), 0x4_0001 << 10 | 0xff);
+    let space = |golden: &mut Golden, asid| {
+        golden.set_context(&Context { root: PhysAddr(0x1000), asid: Asid(asid), mode: Mode::default() });
+    };
+    assert_eq!(hits(&mut golden, &[0, 0x1000]), [false, false]);
+    space(&mut golden, 1);
+    assert_eq!(hits(&mut golden, &[0, 0x1000]), [false, true]);
+    space(&mut golden, 0);
+    assert_eq!(hits(&mut golden, &[0]), [true], "nothing was dropped by the switch");
+}
+
+#[test]
+fn a_fully_associative_tlb_drops_exactly_what_a_fence_names() {
+    let config = with_l1(Structure::FullyAssociative { entries: 8 }, Replacement::TreePlru);
+    let mut golden = sv39(config);
+    golden.write_pte(PhysAddr(0x3008), 0x4_0001 << 10 | 0xff);
+    assert_eq!(hits(&mut golden, &[0, 0x1000, 0x2000, 1 << 30]), [false; 4]);
+    let t = golden.stats().cycles;
+    golden.fence(&TlbFlush::sfence_vma(Some(VirtAddr(0x2abc)), None));
+    assert_eq!(golden.stats().cycles, t + 2);
+    assert_eq!(hits(&mut golden, &[0, 0x1000, 1 << 30, 0x2000]), [true, true, true, false]);
+    golden.fence(&TlbFlush::sfence_vma(Some(VirtAddr((1 << 30) + 0x12345)), None));
+    assert_eq!(hits(&mut golden, &[0, 1 << 30]), [true, false]);
+    golden.fence(&TlbFlush::address_space(Asid(0)));
+    assert_eq!(hits(&mut golden, &[0x1000, 0, 0x2000]), [true, false, false], "globals stay");
+    golden.fence(&TlbFlush::ALL);
+    assert_eq!(hits(&mut golden, &[0x1000]), [false]);
+}
+
+#[test]
+fn the_last_access_of_an_open_batch_waits_for_its_partner() {
+    let mut golden = sv39(balanced());
+    let mut consumed = |accesses: &[Access]| {
+        golden.run(&Batch { accesses, end: false, on_fault: OnFault::Stop }, None).consumed
+    };
+    assert_eq!(consumed(&[load(0)]), 0);
+    // A load and its partner are complete; whatever came next could not join them.
+    assert_eq!(consumed(&[load(0), fetch(0)]), 2);
+    assert_eq!(consumed(&[load(0), load(0)]), 1);
+    assert_eq!(consumed(&[]), 0);
+}
+
+#[test]
+fn a_bare_model_walks_always_and_has_no_clock() {
+    let mut golden = Golden::bare(&balanced(), 1 << 30).unwrap();
+    golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
+    golden.write_pte(PhysAddr(0x1008), 1 << 28 | 0xdf);
+    let outcomes = run(&mut golden, &[load(1 << 30), load(1 << 30), load(0)]);
+    assert!(outcomes.iter().all(|o| o.served == Served::Walk && o.cycle == 0 && o.latency == 0));
+    golden.fence(&TlbFlush::ALL);
+    let stats = golden.stats();
+    assert_eq!((stats.walks, stats.pte_reads, stats.page_faults), (3, 3, 1));
+    assert_eq!((stats.flushes, stats.cycles), (1, 0));
+    let batch = Batch { accesses: &[load(1 << 30), load(0), load(0)], end: true, on_fault: OnFault::Stop };
+    let progress = golden.run(&batch, None);
+    assert_eq!((progress.consumed, progress.fault.map(|fault| fault.code)), (2, Some(13)));
+}
