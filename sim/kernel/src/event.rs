@@ -47,8 +47,11 @@ pub enum EventError {
 }
 
 impl Kernel {
-    /// Carries out an event of the trace. After an error everything is as it was before the event, but for pages of
-    /// a fork's parent that stay write-protected.
+    /// Carries out an event of the trace.
+    ///
+    /// # Errors
+    /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on, and a parent
+    /// whose fork found no memory may find its pages write-protected, which its next writes undo.
     pub fn on_event(&mut self, mmu: &mut dyn Mmu, event: &Event) -> Result<(), EventError> {
         match *event {
             Event::Switch { pid, line } => {

@@ -1,7 +1,7 @@
 //! What stands in page-table memory after the first accesses, entry by entry, worked out by hand.
 
 use crate::machine::{Machine, RW, RX, anonymous};
-use pagewalk_arch::{AccessKind, Mmu, MmuConfig, PagingFormat, PhysAddr, Syscall};
+use pagewalk_arch::{AccessKind, Isa, Mmu, MmuConfig, Mode, PagingFormat, PhysAddr, Syscall};
 use pagewalk_kernel::{AdMode, KernelConfig, VmaPolicy};
 
 /// Maps and writes one page at 0x1234_5678 and follows its entries from the root.
@@ -49,6 +49,22 @@ fn entries_of_every_format() {
     assert_eq!(hardware(PagingFormat::La48), [0x4000_3027, 0x4000_4027, 0x4000_5027, 0x8000_0000_4000_6067]);
     assert_eq!(hardware(PagingFormat::La57).len(), 5);
     assert_eq!(hardware(PagingFormat::La57)[4], 0x8000_0000_4000_7067);
+}
+
+#[test]
+fn user_programs_run_with_every_protection_on() {
+    for format in PagingFormat::ALL {
+        let mode = Machine::strict(format).mmu.context().mode;
+        let off = Mode::default();
+        let expected = match format.spec().isa {
+            Isa::RiscV => Mode { adue: true, ..off },
+            Isa::X86 => {
+                let nxe = format != PagingFormat::X86Legacy;
+                Mode { wp: true, nxe, pse: true, pge: true, smep: true, smap: true, ..off }
+            }
+        };
+        assert_eq!(mode, expected, "{format}");
+    }
 }
 
 #[test]
