@@ -6,7 +6,7 @@
 //! at a time, and only walks touch page-table memory and draw latencies. A TLB sees the events of its own port in the
 //! order of the trace, since a port holds one access. Rules of time are asked of `timing`.
 
-use crate::core::Core;
+use crate::architecture::Architecture;
 use crate::delivery::Delivery;
 use crate::filter::Filter;
 use crate::rights::{GrantTable, combination};
@@ -72,23 +72,23 @@ pub(crate) struct Exact {
 
 impl Exact {
     /// As after reset. Without `streaming`, every access goes through [`Exact::advance`].
-    pub(crate) fn new(core: &Core, streaming: bool) -> Self {
-        let config: &MmuConfig = &core.config;
+    pub(crate) fn new(arch: &Architecture, streaming: bool) -> Self {
+        let config: &MmuConfig = &arch.config;
         let spec = config.spec();
         let tlbs = [Port::Data, Port::Instruction].map(|port| Tlb::new(spec, config.l1(port)));
         let schedule = Schedule::new(config);
         Self {
             filter: Filter::new(&tlbs),
             tlbs,
-            grants: GrantTable::new(spec.isa, &core.context.mode),
+            grants: GrantTable::new(spec.isa, &arch.context.mode),
             streaming: streaming && schedule.is_uniform(),
             schedule,
             waiting: [None; 2],
         }
     }
 
-    pub(crate) fn context_changed(&mut self, core: &Core) {
-        self.grants = GrantTable::new(core.config.spec().isa, &core.context.mode);
+    pub(crate) fn context_changed(&mut self, arch: &Architecture) {
+        self.grants = GrantTable::new(arch.config.spec().isa, &arch.context.mode);
         self.filter.forget_all();
     }
     pub(crate) fn fence(&mut self, flush: &TlbFlush) {
@@ -102,7 +102,7 @@ impl Exact {
 
     pub(crate) fn run(
         &mut self,
-        core: &mut Core,
+        arch: &mut Architecture,
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
@@ -111,24 +111,24 @@ impl Exact {
         let delivery = Delivery::new(outcomes, stop);
         let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery };
         while self.streaming && running.next < running.leaders() && !running.delivery.stopped() {
-            self.stream_hits(core, &mut running);
+            self.stream_hits(arch, &mut running);
             if running.next < running.leaders() {
-                self.advance(core, &mut running, Until::Quiet);
+                self.advance(arch, &mut running, Until::Quiet);
             }
         }
-        self.advance(core, &mut running, Until::Done);
+        self.advance(arch, &mut running, Until::Done);
         self.schedule.rest();
         running.delivery.progress()
     }
 
     /// Carries out events in the order of time.
-    fn advance(&mut self, core: &mut Core, running: &mut Running<'_>, until: Until) {
+    fn advance(&mut self, arch: &mut Architecture, running: &mut Running<'_>, until: Until) {
         loop {
             let walk = self.next_walk();
             match (walk, self.next_acceptance(running)) {
-                (Some((port, x)), Some(c)) if c >= x => self.walk(core, running, port, x),
-                (_, Some(c)) => self.accept(core, running, c),
-                (Some((port, x)), None) => self.walk(core, running, port, x),
+                (Some((port, x)), Some(c)) if c >= x => self.walk(arch, running, port, x),
+                (_, Some(c)) => self.accept(arch, running, c),
+                (Some((port, x)), None) => self.walk(arch, running, port, x),
                 (None, None) => match self.schedule.carry_out_fault_fence() {
                     Some(flush) => self.drop_entries(&flush),
                     None => return,
@@ -168,37 +168,37 @@ impl Exact {
         (may_lead || self.schedule.completes_pair(c)).then_some(c)
     }
 
-    fn accept(&mut self, core: &mut Core, running: &mut Running<'_>, c: u64) {
+    fn accept(&mut self, arch: &mut Architecture, running: &mut Running<'_>, c: u64) {
         let index = running.next;
         let access = running.accesses[index];
         let port = access.kind.port();
         running.next += 1;
         running.delivery.expect();
         self.schedule.accept(c);
-        match self.look_up(core, &access) {
+        match self.look_up(arch, &access) {
             Ok(outcome) => {
                 let valid = c + 1;
                 self.schedule.respond(port, valid);
                 let outcome = Outcome { cycle: valid, latency: 1, ..outcome };
-                running.delivery.answer(index, outcome, &mut core.stats);
-                *hits(core, port) += 1;
+                running.delivery.answer(index, outcome, &mut arch.stats);
+                *hits(arch, port) += 1;
             }
             Err(matches) => {
                 self.waiting[port as usize] = Some(Waiting { index, access, accepted: c, matches });
-                *misses(core, port) += 1;
+                *misses(arch, port) += 1;
             }
         }
     }
 
     /// Looks an access up and touches what it hits. The outcome is without its place in time.
-    pub(crate) fn look_up(&mut self, core: &Core, access: &Access) -> Result<Outcome, Matches> {
-        if !core.config.spec().is_canonical(access.va) {
+    pub(crate) fn look_up(&mut self, arch: &Architecture, access: &Access) -> Result<Outcome, Matches> {
+        if !arch.config.spec().is_canonical(access.va) {
             return Err(Matches::default());
         }
         let port = access.kind.port();
         let tlb = &mut self.tlbs[port as usize];
         let page = access.va.page();
-        let matches = tlb.look_up(page, core.context.asid);
+        let matches = tlb.look_up(page, arch.context.asid);
         let found = tlb.only(page, matches).ok_or(matches)?;
         let payload = *found.payload;
         let way = found.way;
@@ -215,31 +215,31 @@ impl Exact {
         Ok(hit(access, payload.frame_of(page), payload.page, payload.memory_type))
     }
 
-    fn walk(&mut self, core: &mut Core, running: &mut Running<'_>, port: Port, x: u64) {
+    fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, port: Port, x: u64) {
         let waiting = self.waiting[port as usize].take().expect("the walk that is next has an access");
         let access = &waiting.access;
-        let walked = core.walk(access, || self.schedule.transaction());
+        let walked = arch.walk(access, || self.schedule.transaction());
         let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
         match &walked.verdict {
             Ok(leaf) => {
                 let page = access.va.page();
                 let tlb = &mut self.tlbs[port as usize];
-                if tlb.refill(page, core.context.asid, leaf, waiting.matches) {
+                if tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
                     self.filter.forget_port(port);
                 } else {
                     self.filter.forget(port, page);
                 }
             }
-            Err(fault) if fault.kind == FaultKind::Page && core.config.spec().isa == Isa::X86 => {
+            Err(fault) if fault.kind == FaultKind::Page && arch.config.spec().isa == Isa::X86 => {
                 // SDM volume 3A, 4.10.4.1: a page fault invalidates what is cached for its address.
-                let flush = core.implemented_flush(&TlbFlush::invlpg(access.va, core.context.asid));
+                let flush = arch.implemented_flush(&TlbFlush::invlpg(access.va, arch.context.asid));
                 self.schedule.fault_fence(valid, flush);
             }
             Err(_) => {}
         }
         let latency = u32::try_from(valid - waiting.accepted).unwrap_or(u32::MAX);
         let outcome = Outcome { cycle: valid, latency, ..walked.outcome(access) };
-        running.delivery.answer(waiting.index, outcome, &mut core.stats);
+        running.delivery.answer(waiting.index, outcome, &mut arch.stats);
     }
 }
 
@@ -256,16 +256,16 @@ pub(crate) fn hit(access: &Access, frame: u64, page: PageSize, memory_type: u8) 
     }
 }
 
-pub(crate) fn hits(core: &mut Core, port: Port) -> &mut u64 {
+pub(crate) fn hits(arch: &mut Architecture, port: Port) -> &mut u64 {
     match port {
-        Port::Data => &mut core.stats.l1d_hits,
-        Port::Instruction => &mut core.stats.l1i_hits,
+        Port::Data => &mut arch.stats.l1d_hits,
+        Port::Instruction => &mut arch.stats.l1i_hits,
     }
 }
 
-fn misses(core: &mut Core, port: Port) -> &mut u64 {
+fn misses(arch: &mut Architecture, port: Port) -> &mut u64 {
     match port {
-        Port::Data => &mut core.stats.l1d_misses,
-        Port::Instruction => &mut core.stats.l1i_misses,
+        Port::Data => &mut arch.stats.l1d_misses,
+        Port::Instruction => &mut arch.stats.l1i_misses,
     }
 }

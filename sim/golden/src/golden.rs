@@ -1,6 +1,6 @@
 //! [`Golden`], the engine that the rest of Pagewalk sees. Owns the choice between the exact model and the bare walk.
 
-use crate::core::Core;
+use crate::architecture::Architecture;
 use crate::delivery::Delivery;
 use crate::exact::Exact;
 use crate::walk::{Explanation, PageTables};
@@ -15,7 +15,7 @@ use pagewalk_arch::{
 /// alone: every access walks, and no cycle passes.
 #[derive(Clone)]
 pub struct Golden {
-    core: Core,
+    arch: Architecture,
     exact: Option<Box<Exact>>,
 }
 
@@ -38,10 +38,10 @@ impl Golden {
     }
 
     fn exact(config: &MmuConfig, memory_limit_bytes: u64, streaming: bool) -> Result<Self, ConfigError> {
-        let mut core = Core::new(config, memory_limit_bytes)?;
-        let exact = Exact::new(&core, streaming);
-        core.stats.cycles = exact.schedule.now();
-        Ok(Self { core, exact: Some(Box::new(exact)) })
+        let mut arch = Architecture::new(config, memory_limit_bytes)?;
+        let exact = Exact::new(&arch, streaming);
+        arch.stats.cycles = exact.schedule.now();
+        Ok(Self { arch, exact: Some(Box::new(exact)) })
     }
 
     /// The architecture without TLBs and without time: every access walks; cycle and latency are 0.
@@ -49,35 +49,35 @@ impl Golden {
     /// # Errors
     /// As [`Golden::new`].
     pub fn bare(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
-        Ok(Self { core: Core::new(config, memory_limit_bytes)?, exact: None })
+        Ok(Self { arch: Architecture::new(config, memory_limit_bytes)?, exact: None })
     }
 
     /// Walks for `access` as things stand, with a record of every step, and changes nothing: no A or D bit, no
     /// counter, no TLB, no cycle.
     pub fn explain(&self, access: &Access) -> Explanation {
-        self.core.explain(access)
+        self.arch.explain(access)
     }
     /// The page tables of the current context.
     pub fn page_tables(&self) -> &PageTables {
-        &self.core.tables
+        &self.arch.tables
     }
     /// Page-table memory.
     pub fn memory(&self) -> &TableMemory {
-        &self.core.memory
+        &self.arch.memory
     }
     /// The current context, its identifier cut to the implemented bits.
     pub fn context(&self) -> &Context {
-        &self.core.context
+        &self.arch.context
     }
 }
 
 /// Walks for every access, up to the first fault if that stops the batch.
-fn run_bare(core: &mut Core, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+fn run_bare(arch: &mut Architecture, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
     let mut delivery = Delivery::new(outcomes, batch.on_fault == OnFault::Stop);
     for (index, access) in batch.accesses.iter().enumerate() {
-        let walked = core.walk(access, || 0);
+        let walked = arch.walk(access, || 0);
         delivery.expect();
-        delivery.answer(index, walked.outcome(access), &mut core.stats);
+        delivery.answer(index, walked.outcome(access), &mut arch.stats);
         if delivery.stopped() {
             break;
         }
@@ -87,23 +87,23 @@ fn run_bare(core: &mut Core, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcom
 
 impl Mmu for Golden {
     fn config(&self) -> &MmuConfig {
-        &self.core.config
+        &self.arch.config
     }
 
     fn set_context(&mut self, context: &Context) {
-        let changed = self.core.set_context(context);
+        let changed = self.arch.set_context(context);
         if let Some(exact) = &mut self.exact
             && changed
         {
-            exact.context_changed(&self.core);
+            exact.context_changed(&self.arch);
         }
     }
 
     fn fence(&mut self, flush: &TlbFlush) {
-        self.core.stats.flushes += 1;
+        self.arch.stats.flushes += 1;
         if let Some(exact) = &mut self.exact {
-            exact.fence(&self.core.implemented_flush(flush));
-            self.core.stats.cycles = exact.schedule.now();
+            exact.fence(&self.arch.implemented_flush(flush));
+            self.arch.stats.cycles = exact.schedule.now();
         }
     }
 
@@ -111,32 +111,32 @@ impl Mmu for Golden {
     /// access unconsumed if that would be the first of its cycle.
     fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
         match &mut self.exact {
-            None => run_bare(&mut self.core, batch, outcomes),
+            None => run_bare(&mut self.arch, batch, outcomes),
             Some(exact) => {
-                let progress = exact.run(&mut self.core, batch, outcomes);
-                self.core.stats.cycles = exact.schedule.now();
+                let progress = exact.run(&mut self.arch, batch, outcomes);
+                self.arch.stats.cycles = exact.schedule.now();
                 progress
             }
         }
     }
 
     fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.core.read_pte(addr)
+        self.arch.read_pte(addr)
     }
 
     fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.core.write_pte(addr, value);
+        self.arch.write_pte(addr, value);
     }
 
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.core.memory.set_poisoned(frame, poisoned);
+        self.arch.memory.set_poisoned(frame, poisoned);
     }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
-        log.append(&mut self.core.writes);
+        log.append(&mut self.arch.writes);
     }
 
     fn stats(&self) -> MmuStats {
-        self.core.stats
+        self.arch.stats
     }
 }

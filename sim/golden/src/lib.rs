@@ -4,7 +4,7 @@
 //! with the generator but names and geometry. Read [`walk`] beside a manual first; the TLBs (`tlb`), the rules of time
 //! (`timing`) and the order of events (`exact`) are built on it, and `stream` with `filter` only makes them fast.
 
-mod core;
+mod architecture;
 mod delivery;
 mod exact;
 mod filter;

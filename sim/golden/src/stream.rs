@@ -1,7 +1,7 @@
 //! Streams of hits, fast. Owns the loop that most accesses of most traces stay in; leaves everything that is not a hit
 //! to [`Exact::advance`]. Same results as there, which tests prove: only the way to them differs.
 
-use crate::core::Core;
+use crate::architecture::Architecture;
 use crate::exact::{Exact, Running, hit, hits};
 use crate::rights::combination;
 use pagewalk_arch::{Access, Outcome, Port};
@@ -9,14 +9,14 @@ use pagewalk_arch::{Access, Outcome, Port};
 impl Exact {
     /// Carries out accesses up to the first that misses, or to the last that may be accepted alone. Nothing is in
     /// flight before and after.
-    pub(crate) fn stream_hits(&mut self, core: &mut Core, running: &mut Running<'_>) {
+    pub(crate) fn stream_hits(&mut self, arch: &mut Architecture, running: &mut Running<'_>) {
         let accesses = &running.accesses[running.next..running.leaders()];
         let touching = self.tlbs.iter().any(|tlb| tlb.is_fully_associative());
         let count = match (running.delivery.list(), touching) {
-            (None, false) => self.stream::<false>(core, accesses, |_| {}),
-            (None, true) => self.stream::<true>(core, accesses, |_| {}),
-            (Some(list), false) => self.stream::<false>(core, accesses, |outcome| list.push(outcome)),
-            (Some(list), true) => self.stream::<true>(core, accesses, |outcome| list.push(outcome)),
+            (None, false) => self.stream::<false>(arch, accesses, |_| {}),
+            (None, true) => self.stream::<true>(arch, accesses, |_| {}),
+            (Some(list), false) => self.stream::<false>(arch, accesses, |outcome| list.push(outcome)),
+            (Some(list), true) => self.stream::<true>(arch, accesses, |outcome| list.push(outcome)),
         };
         running.next += count;
         running.delivery.delivered_hits(count);
@@ -26,7 +26,7 @@ impl Exact {
     #[inline(always)]
     fn stream<const TOUCHING: bool>(
         &mut self,
-        core: &mut Core,
+        arch: &mut Architecture,
         accesses: &[Access],
         mut deliver: impl FnMut(Outcome),
     ) -> usize {
@@ -38,7 +38,7 @@ impl Exact {
             let (page, combination) = (access.va.page(), combination(access));
             let row = match self.filter.find(port, page, combination) {
                 Some(row) => row,
-                None => match self.look_up_again(core, access) {
+                None => match self.look_up_again(arch, access) {
                     Some(row) => row,
                     None => break,
                 },
@@ -60,16 +60,16 @@ impl Exact {
         }
         if count > 0 {
             self.schedule.after_hits(clock);
-            *hits(core, Port::Instruction) += fetches;
-            *hits(core, Port::Data) += count as u64 - fetches;
+            *hits(arch, Port::Instruction) += fetches;
+            *hits(arch, Port::Data) += count as u64 - fetches;
         }
         count
     }
 
     /// The filter has no answer: asks the TLB, whose hit the filter then has.
     #[inline(never)]
-    fn look_up_again(&mut self, core: &Core, access: &Access) -> Option<usize> {
-        self.look_up(core, access).ok()?;
+    fn look_up_again(&mut self, arch: &Architecture, access: &Access) -> Option<usize> {
+        self.look_up(arch, access).ok()?;
         self.filter.find(access.kind.port() as usize, access.va.page(), combination(access))
     }
 }

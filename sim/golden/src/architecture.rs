@@ -9,7 +9,7 @@ use pagewalk_arch::{
 
 /// Memory, context and counters.
 #[derive(Clone)]
-pub(crate) struct Core {
+pub(crate) struct Architecture {
     pub config: MmuConfig,
     pub context: Context,
     pub tables: PageTables,
@@ -29,7 +29,7 @@ pub(crate) struct Walked {
     writes: u8,
 }
 
-impl Core {
+impl Architecture {
     pub(crate) fn new(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
         config.validate()?;
         let memory = TableMemory::new(memory_limit_bytes);
