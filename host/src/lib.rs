@@ -1,1 +1,3 @@
 //! The pagewalk command line.
+
+pub mod trace;
