@@ -59,6 +59,8 @@ impl Payload {
 /// The entries of one array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Array {
+    /// A power of two.
+    sets: usize,
     ways: usize,
     keys: Vec<u64>,
     cares: Vec<u64>,
@@ -69,6 +71,7 @@ impl Array {
     pub(crate) fn new(sets: usize, ways: usize) -> Self {
         let entries = sets * ways;
         Self {
+            sets,
             ways,
             keys: vec![0; entries],
             cares: vec![VALID; entries],
@@ -76,7 +79,7 @@ impl Array {
         }
     }
     pub(crate) fn sets(&self) -> usize {
-        self.keys.len() / self.ways
+        self.sets
     }
     pub(crate) fn ways(&self) -> usize {
         self.ways
