@@ -396,10 +396,8 @@ impl Expr {
             Kind::Var(v) if *v == var => value.clone(),
             Kind::Slice(v, low) if *v == var => value.extract(*low, self.width)?,
             Kind::Select(v, index) => {
-                if *v == var {
-                    return None;
-                }
-                Self::select(*v, replace(index)?)
+                let v = if *v == var { value.as_var()? } else { *v };
+                Self::select(v, replace(index)?)
             }
             Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) => self.clone(),
             Kind::Not(a) => replace(a)?.invert(),

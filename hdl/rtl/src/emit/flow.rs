@@ -4,7 +4,7 @@ use super::error::{Checked, Defect};
 use super::expr::{Expr, Var};
 use super::stmt::{Part, Stmt};
 use super::symbols::{Role, Symbols};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 
 /// For each output port of a module, the input ports that it depends on without a register in between.
@@ -61,7 +61,10 @@ impl Flow {
                 instance.pins.iter().map(|(name, var)| (name.as_str(), *var)).collect();
             for (output, inputs) in paths.iter() {
                 let inputs = inputs.iter().map(|input| pins[input.as_str()]);
-                self.depends.entry(pins[output.as_str()]).or_default().extend(inputs);
+                let inputs: BTreeSet<Var> = inputs.collect();
+                for edges in [&mut self.depends, &mut self.mentions] {
+                    edges.entry(pins[output.as_str()]).or_default().extend(&inputs);
+                }
             }
         }
     }
@@ -72,11 +75,20 @@ impl Flow {
         for &start in self.depends.keys() {
             let mut path = vec![];
             if let Some(cycle) = self.find_cycle(start, &mut path, &mut done) {
-                let names = cycle.iter().map(|var| symbols.name(*var).to_string());
+                let names = self.spell_out(&cycle).into_iter().map(|var| symbols.name(var).to_string());
                 return Err(Defect::CombinationalLoop(names.collect()));
             }
         }
         Ok(())
+    }
+
+    /// The cycle with the signals that lie between its members in the kernel's text.
+    fn spell_out(&self, cycle: &[Var]) -> Vec<Var> {
+        let mut path = vec![cycle[0]];
+        for pair in cycle.windows(2) {
+            path.extend(shortest_path(&self.mentions, pair[0], pair[1]).unwrap_or_else(|| vec![pair[1]]));
+        }
+        path
     }
 
     fn find_cycle(&self, var: Var, path: &mut Vec<Var>, done: &mut BTreeSet<Var>) -> Option<Vec<Var>> {
@@ -162,6 +174,30 @@ impl Flow {
         }
         Ok(())
     }
+}
+
+/// The signals on the shortest way along the edges, without the first.
+fn shortest_path(edges: &Edges, from: Var, to: Var) -> Option<Vec<Var>> {
+    let mut came_from = BTreeMap::new();
+    let mut open = VecDeque::from([from]);
+    while let Some(var) = open.pop_front() {
+        for &next in edges.get(&var).into_iter().flatten() {
+            if came_from.contains_key(&next) {
+                continue;
+            }
+            came_from.insert(next, var);
+            if next == to {
+                let mut path = vec![to];
+                while came_from[&path[path.len() - 1]] != from {
+                    path.push(came_from[&path[path.len() - 1]]);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            open.push_back(next);
+        }
+    }
+    None
 }
 
 /// All signals that edges lead to from the roots, themselves included.

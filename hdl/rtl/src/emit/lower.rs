@@ -27,6 +27,7 @@ pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Kerne
     let mut lowering = Lowering {
         symbols,
         loops: vec![],
+        target: None,
         depth: 0,
         pending: vec![],
         defaults: vec![],
@@ -41,6 +42,8 @@ pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Kerne
 struct Lowering<'a> {
     symbols: &'a mut Symbols,
     loops: LoopVariables,
+    /// What the current statement assigns.
+    target: Option<Var>,
     /// Number of conditionals around the current statement.
     depth: usize,
     /// Temporaries to assign above the current statement.
@@ -130,6 +133,7 @@ impl Lowering<'_> {
 
     fn assignment(&mut self, target: &VerilogExpression, value: &VerilogExpression) -> Checked<Option<Stmt>> {
         let target = self.target(target)?;
+        self.target = Some(target);
         let (role, width) = (self.symbols.of(target).role, self.symbols.of(target).width);
         match role {
             Role::PartClock => return self.clock(target, value).map(|()| None),
@@ -189,6 +193,7 @@ impl Lowering<'_> {
         value: &VerilogExpression,
     ) -> Checked<Stmt> {
         let target = self.target(base)?;
+        self.target = Some(target);
         let symbol = self.symbols.of(target);
         if !matches!(symbol.role, Role::Output | Role::Local) {
             return Err(Defect::NotAssignable(symbol.name.clone()));
@@ -203,6 +208,7 @@ impl Lowering<'_> {
     }
 
     fn conditional(&mut self, c: &VerilogConditional, out: &mut Vec<Stmt>) -> Checked<()> {
+        self.target = None;
         let test = self.bit(&c.test, "if")?;
         let mut above = std::mem::take(&mut self.pending);
         if let Some(value) = test.as_literal() {
@@ -228,6 +234,7 @@ impl Lowering<'_> {
     }
 
     fn case(&mut self, m: &VerilogMatch) -> Checked<Stmt> {
+        self.target = None;
         let test = self.typed(&m.test, "match")?;
         let above = std::mem::take(&mut self.pending);
         let mut arms: Vec<Arm> = vec![];
@@ -331,7 +338,11 @@ impl Lowering<'_> {
             return part;
         }
         let whole = expr.width;
-        let var = self.symbols.add_temporary("shifted", whole);
+        let stem = match self.target {
+            Some(target) => format!("{}_full", self.symbols.name(target)),
+            None => "condition_full".to_string(),
+        };
+        let var = self.symbols.add_temporary(&stem, whole);
         if self.depth > 0 {
             self.defaults.push(Stmt::Assign(var, Part::Whole, Expr::literal(whole, 0)));
         }

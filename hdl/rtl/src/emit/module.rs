@@ -62,6 +62,7 @@ impl Module {
         let (logic, aliases) = split(&body, &symbols)?;
         let mut module = Self { symbols, live, logic, aliases, clocks, paths };
         module.keep_live_parts();
+        module.forward_part_outputs();
         Ok(module)
     }
 
@@ -75,6 +76,36 @@ impl Module {
             .into_iter()
             .filter(|instance| instance.pins.iter().any(|(_, var)| is_live_output(symbols, live, *var)))
             .collect();
+    }
+
+    /// Where a signal of the kernel only repeats an output of a part, the part drives that signal itself.
+    fn forward_part_outputs(&mut self) {
+        let Self { symbols, logic, aliases, .. } = self;
+        let mut outputs: Vec<&mut Var> = symbols.rams.iter_mut().map(|ram| &mut ram.read_data).collect();
+        outputs.extend(symbols.instances.iter_mut().flat_map(|i| i.pins.iter_mut()).map(|(_, var)| var));
+        let table = &symbols.table;
+        for output in outputs.into_iter().filter(|output| table[output.0].role == Role::PartOutput) {
+            let repeats = |logic: &Logic| match logic {
+                Logic::Assign(target, value) => {
+                    value.as_var() == Some(*output) && table[target.0].role != Role::PartInput
+                }
+                Logic::Block(..) => false,
+            };
+            let Some(at) = logic.iter().position(repeats) else { continue };
+            let Logic::Assign(target, _) = logic.remove(at) else { continue };
+            let driven = Expr::var(target, table[target.0].width);
+            let rename = |expr: &Expr| expr.substitute(*output, &driven).unwrap_or_else(|| expr.clone());
+            for logic in logic.iter_mut() {
+                match logic {
+                    Logic::Assign(_, value) => *value = rename(value),
+                    Logic::Block(_, block) => {
+                        block.iter_mut().for_each(|statement| *statement = statement.map_exprs(&rename));
+                    }
+                }
+            }
+            aliases.values_mut().for_each(|alias| *alias = rename(alias));
+            *output = target;
+        }
     }
 
     /// What an input of a part is connected to.
@@ -93,7 +124,7 @@ impl Module {
             match symbol.role {
                 Role::Input => true,
                 Role::Local => self.live.contains(var),
-                Role::PartOutput => self.is_declared_output(*var),
+                Role::PartOutput => self.is_part_output(*var),
                 Role::Output | Role::PartInput | Role::PartClock => false,
             }
         };
@@ -105,8 +136,8 @@ impl Module {
         unread.filter(|(_, bits)| !bits.is_empty()).collect()
     }
 
-    /// Whether the signal is an output of a part that was kept.
-    fn is_declared_output(&self, var: Var) -> bool {
+    /// Whether a part that was kept drives the signal.
+    pub fn is_part_output(&self, var: Var) -> bool {
         self.symbols.registers.iter().any(|register| register.q == var)
             || self.symbols.rams.iter().any(|ram| ram.read_data == var)
             || self.symbols.instances.iter().any(|i| i.pins.iter().any(|(_, pin)| *pin == var))

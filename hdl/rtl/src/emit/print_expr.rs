@@ -147,7 +147,7 @@ fn is_atom(expr: &Expr) -> bool {
 
 /// Whether the expression may stand without parentheses beside an operator.
 fn is_unary_operand(expr: &Expr) -> bool {
-    is_atom(expr) || matches!(&expr.kind, Kind::Not(inner) if is_atom(inner))
+    is_atom(expr) || matches!(expr.kind, Kind::Not(_))
 }
 
 fn sign(op: Op) -> &'static str {

@@ -151,18 +151,10 @@ impl Printer<'_> {
     fn net_declarations(&mut self) {
         let symbols = &self.module.symbols;
         let registers: BTreeSet<Var> = symbols.registers.iter().map(|r| r.q).collect();
-        let instance_outputs: BTreeSet<Var> = symbols
-            .instances
-            .iter()
-            .flat_map(|instance| instance.pins.iter().map(|(_, var)| *var))
-            .filter(|var| symbols.of(*var).role == Role::PartOutput)
-            .collect();
         let is_net = |var: &Var| match symbols.of(*var).role {
             Role::Local => self.module.live.contains(var),
             Role::PartInput => self.module.live.contains(var) && !self.module.aliases.contains_key(var),
-            Role::PartOutput => {
-                !registers.contains(var) && (self.module.live.contains(var) || instance_outputs.contains(var))
-            }
+            Role::PartOutput => self.module.is_part_output(*var) && !registers.contains(var),
             _ => false,
         };
         let nets = symbols.vars().filter(is_net).map(|var| {

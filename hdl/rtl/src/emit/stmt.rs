@@ -80,6 +80,25 @@ impl Stmt {
         found
     }
 
+    /// The statement with every expression replaced.
+    pub fn map_exprs(&self, map: &impl Fn(&Expr) -> Expr) -> Stmt {
+        let block = |block: &[Stmt]| block.iter().map(|statement| statement.map_exprs(map)).collect();
+        match self {
+            Stmt::Assign(target, part, value) => {
+                let part = match part {
+                    Part::Bit(index) => Part::Bit(map(index)),
+                    Part::Whole | Part::Bits(..) => part.clone(),
+                };
+                Stmt::Assign(*target, part, map(value))
+            }
+            Stmt::If(test, then, otherwise) => Stmt::If(map(test), block(then), block(otherwise)),
+            Stmt::Case(test, arms) => {
+                let arms = arms.iter().map(|arm| Arm { body: block(&arm.body), ..arm.clone() });
+                Stmt::Case(map(test), arms.collect())
+            }
+        }
+    }
+
     /// What is left when only assignments to some signals are kept.
     pub fn pruned(&self, keep: &impl Fn(Var) -> bool) -> Option<Stmt> {
         match self {

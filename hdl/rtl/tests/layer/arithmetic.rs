@@ -1,0 +1,171 @@
+//! Widths and precedence: every operator between operands of unequal widths, in contexts that are wider and narrower.
+
+use crate::bench::{Stimulus, compare, expect_text};
+use crate::under_test;
+use pagewalk_rtl::bits::mask;
+use pagewalk_rtl::prelude::*;
+
+#[derive(LogicBlock)]
+struct Arithmetic {
+    clock: Signal<In, Clock>,
+    a: Wire<In>,
+    b: Wire<In>,
+    c: Wire<In>,
+    by: Wire<In>,
+    flag: Signal<In, Bit>,
+
+    sum: Wire<Out>,
+    difference: Wire<Out>,
+    inverted: Wire<Out>,
+    inverted_sum: Wire<Out>,
+    cut: Wire<Out>,
+    cut_inside: Wire<Out>,
+    left: Wire<Out>,
+    right: Wire<Out>,
+    right_cut: Wire<Out>,
+    constant_shifts: Wire<Out>,
+    middle: Wire<Out>,
+    dynamic_middle: Wire<Out>,
+    replaced: Wire<Out>,
+    replaced_first: Wire<Out>,
+    mixed: Wire<Out>,
+    masked: Wire<Out>,
+    one_hot: Wire<Out>,
+    from_bit: Wire<Out>,
+    masked_equal: Signal<Out, Bit>,
+    sum_equal: Signal<Out, Bit>,
+    less: Signal<Out, Bit>,
+    at_most: Signal<Out, Bit>,
+    not_zero_sum: Signal<Out, Bit>,
+    all_set: Signal<Out, Bit>,
+    parity: Signal<Out, Bit>,
+    picked: Signal<Out, Bit>,
+    picked_of_sum: Signal<Out, Bit>,
+    picked_at: Signal<Out, Bit>,
+    chosen: Signal<Out, Bit>,
+    tautology: Signal<Out, Bit>,
+
+    shift: Const,
+    pattern: Const,
+    position: Const,
+    _cast: usize,
+}
+
+under_test!(Arithmetic: a b c by flag =>
+    sum difference inverted inverted_sum cut cut_inside left right right_cut constant_shifts middle dynamic_middle
+    replaced replaced_first mixed masked one_hot from_bit masked_equal sum_equal less at_most not_zero_sum all_set
+    parity picked picked_of_sum picked_at chosen tautology);
+
+impl Arithmetic {
+    fn new(a: usize, b: usize, c: usize, by: usize, out: usize, cast: usize) -> Self {
+        let wire = || Wire::new(out);
+
+        Self {
+            clock: Default::default(),
+            a: Wire::new(a),
+            b: Wire::new(b),
+            c: Wire::new(c),
+            by: Wire::new(by),
+            flag: Default::default(),
+            sum: wire(),
+            difference: wire(),
+            inverted: wire(),
+            inverted_sum: wire(),
+            cut: wire(),
+            cut_inside: wire(),
+            left: wire(),
+            right: wire(),
+            right_cut: wire(),
+            constant_shifts: wire(),
+            middle: wire(),
+            dynamic_middle: wire(),
+            replaced: wire(),
+            replaced_first: wire(),
+            mixed: wire(),
+            masked: wire(),
+            one_hot: wire(),
+            from_bit: wire(),
+            masked_equal: Default::default(),
+            sum_equal: Default::default(),
+            less: Default::default(),
+            at_most: Default::default(),
+            not_zero_sum: Default::default(),
+            all_set: Default::default(),
+            parity: Default::default(),
+            picked: Default::default(),
+            picked_of_sum: Default::default(),
+            picked_at: Default::default(),
+            chosen: Default::default(),
+            tautology: Default::default(),
+            shift: Const::new(7, (a as u128 / 2).max(1)),
+            pattern: Const::new(b, 0x5a5a_5a5a_5a5a_5a5a & mask(b)),
+            position: Const::new(7, a as u128 / 3),
+            _cast: cast,
+        }
+    }
+}
+
+impl Logic for Arithmetic {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // A carry never survives the width of the operands, whatever takes the result.
+        self.sum.next = self.a.val() + self.b.val();
+        self.difference.next = self.a.val() - (self.b.val() - self.c.val());
+        self.inverted.next = !self.a.val();
+        self.inverted_sum.next = !(self.a.val() + 1) ^ self.c.val();
+        self.cut.next = bits_w(self.a.val() + self.b.val(), self._cast) + self.c.val();
+        self.cut_inside.next =
+            bits_w(!bits_w(self.a.val() - self.b.val(), self._cast), self._cast) | self.b.val();
+        self.left.next = (self.a.val() + self.b.val()) << self.by.val();
+        self.right.next = (self.a.val() << 1) >> self.by.val();
+        self.right_cut.next = bits_w((self.a.val() ^ self.b.val()) >> self.by.val(), self._cast);
+        self.constant_shifts.next = bits_w(self.a.val() >> self.shift.val(), self._cast)
+            | ((self.b.val() << self.shift.val()) >> 1)
+            | bits_w((self.c.val() << 3) >> 2, self._cast);
+        self.middle.next = self.a.val().get_bits::<5>(2) + (self.a.val() & self.b.val()).get_bits::<5>(1);
+        self.dynamic_middle.next = self.a.val().get_bits::<5>(self.by.val().index());
+        self.replaced.next = self.a.val().replace_bit(self.by.val().index(), self.flag.val());
+        self.replaced_first.next = (self.a.val() + self.b.val()).replace_bit(0, self.flag.val());
+        self.mixed.next = (self.a.val() & self.b.val() | self.c.val()) ^ (self.pattern.val() + self.b.val());
+        self.masked.next = (self.b.val() & self.pattern.val()) - 1;
+        self.one_hot.next = bits_w(bits_b(self.flag.val(), self._cast) << self.by.val(), self._cast);
+        self.from_bit.next = self.flag.val().into();
+
+        // Rust binds `&` tighter than `==`, Verilog does not.
+        self.masked_equal.next = self.b.val() & self.pattern.val() == self.c.val();
+        self.sum_equal.next = self.a.val() + self.b.val() == self.c.val();
+        self.less.next = self.a.val() - self.b.val() < self.c.val() + 1;
+        self.at_most.next = (self.a.val() << 1) <= (self.b.val() | 1);
+        self.not_zero_sum.next = (self.a.val() + self.b.val()).any();
+        self.all_set.next = (self.a.val() | self.b.val()).all();
+        self.parity.next = (self.a.val() ^ self.b.val()).xor();
+        self.picked.next = self.a.val().get_bit(self.by.val().index());
+        self.picked_of_sum.next = (self.a.val() + self.b.val()).get_bit(self.by.val().index());
+        self.picked_at.next = self.a.val().get_bit(self.position.val().index());
+        self.chosen.next =
+            self.flag.val() == (self.a.val() > self.b.val()) || !(self.flag.val() & self.b.val().any());
+        self.tautology.next = self.a.val() >= 0 && !(self.b.val() < 0);
+    }
+}
+
+#[test]
+fn operands_of_any_widths_agree() {
+    let mut widths = Stimulus(7);
+    for seed in 0..40 {
+        let mut width = |low: usize| match widths.below(4) {
+            0 => low + widths.below(3),
+            1 => 128 - widths.below(3),
+            _ => low + widths.below(70),
+        };
+        let (a, b, c, out, cast) = (width(4), width(3), width(3), width(1), width(1));
+        let by = 1 + widths.below(8);
+        println!("seed {seed}: a {a}, b {b}, c {c}, by {by}, out {out}, cast {cast}");
+        compare("arithmetic", &mut Arithmetic::new(a, b, c, by, out, cast), seed, 120);
+    }
+}
+
+#[test]
+fn arithmetic_reads_well() {
+    let verilog = compare("arithmetic_text", &mut Arithmetic::new(16, 12, 9, 4, 20, 7), 1, 300);
+    expect_text("arithmetic.v", &verilog);
+}

@@ -1,0 +1,7 @@
+//! The runtime-width layer and the emitter: simulation in Rust against the emitted Verilog, its text, and its errors.
+
+mod arithmetic;
+mod bench;
+mod errors;
+mod storage;
+mod structure;
