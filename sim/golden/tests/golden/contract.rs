@@ -337,6 +337,24 @@ fn refusals_come_from_the_walker() {
 }
 
 #[test]
+fn a_superpage_that_was_split_is_given_up_by_the_walk_that_sees_it() {
+    let mut golden = sv39(balanced());
+    let (first, second) = (4 << 20, (4 << 20) + 0x1000);
+    golden.write_pte(PhysAddr(0x2010), 2 << 29 | 2 << 19 | 0xdb);
+    assert_eq!(hits(&mut golden, &[first, second]), [false, true]);
+    // Two writable pages instead of the read-only superpage, without a fence.
+    golden.write_pte(PhysAddr(0x2010), 0x5000 >> 2 | 1);
+    golden.write_pte(PhysAddr(0x5000), 7 << 10 | 0xdf);
+    golden.write_pte(PhysAddr(0x5008), 8 << 10 | 0xdf);
+    assert_eq!(hits(&mut golden, &[first, second]), [true, true], "nobody told the TLB");
+    // The store finds the superpage, which does not grant it, and its walk the page; the superpage goes.
+    let outcomes = run(&mut golden, &[Access::user(first, Store), load(second), load(first)]);
+    assert_eq!(outcomes.iter().map(|o| o.pa.0).collect::<Vec<_>>(), [0x7000, 0x8000, 0x7000]);
+    let served: Vec<_> = outcomes.iter().map(|o| o.served).collect();
+    assert_eq!(served, [Served::Walk, Served::Walk, Served::L1]);
+}
+
+#[test]
 fn identifiers_keep_spaces_apart_and_globals_belong_to_all() {
     let mut golden = sv39(balanced());
     golden.write_pte(PhysAddr(0x3008), 0x4_0001 << 10 | 0xff);
