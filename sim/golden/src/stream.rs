@@ -46,15 +46,11 @@ impl Exact {
             clock.accept(access.kind);
             fetches += port as u64;
             count += 1;
-            let answer = self.filter.answer(row);
-            if TOUCHING {
-                let touch = answer.touch;
-                let tlb = &mut self.tlbs[port];
-                if tlb.is_fully_associative() {
-                    tlb.set_replacement_state(0, touch.apply(tlb.replacement_state(0)));
-                }
+            let answer = *self.filter.answer(row);
+            let tlb = &mut self.tlbs[port];
+            if TOUCHING && tlb.is_fully_associative() {
+                tlb.set_replacement_state(0, answer.touch.apply(tlb.replacement_state(0)));
             }
-            let answer = self.filter.answer(row);
             let outcome = hit(access, answer.frame, answer.page, answer.memory_type);
             deliver(Outcome { cycle: clock.cycle + 1, latency: 1, ..outcome });
         }
