@@ -1,0 +1,194 @@
+//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind and are skipped, with a word,
+//! where there is none.
+
+use pagewalk::record::{RecordError, RecordOptions, record};
+use pagewalk::trace::{self, Rebase, Relocation, TraceOptions};
+use pagewalk_arch::{PagingFormat, TraceSource};
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+fn valgrind_is_there() -> bool {
+    let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok();
+    if !there {
+        println!("skipped: valgrind is not installed");
+    }
+    there
+}
+
+fn info(path: &str) -> trace::TraceInfo {
+    trace::info(&mut trace::open(path, TraceOptions::default()).expect("a trace")).expect("a whole trace")
+}
+
+#[test]
+fn a_program_is_recorded_in_every_compression_the_same() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut infos = Vec::new();
+    for name in ["t", "t.zst", "t.gz", "t.xz", "t.bz2"] {
+        let path = directory.path().join(name).display().to_string();
+        let summary = record(&RecordOptions::new(["true"], &path)).expect("recorded");
+        assert_eq!((summary.exit_code(), summary.processes), (0, 1));
+        let info = info(&path);
+        assert!(info.accesses >= summary.accesses && summary.accesses > 10_000, "{info}");
+        assert_eq!(info.syscalls.values().sum::<u64>(), summary.syscalls);
+        assert!(info.syscalls["mmap"] > 3 && info.syscalls["exit"] == 1, "{info}");
+        infos.push(info.pages_fetched);
+    }
+    assert!(infos.iter().all(|pages| *pages == infos[0]), "{infos:?}");
+    let files = std::fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!(files, 5, "nothing unfinished is left");
+}
+
+#[test]
+fn the_exit_code_is_the_programs() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    let code = |script: &str| {
+        record(&RecordOptions::new(["sh", "-c", script], &path)).expect("recorded").exit_code()
+    };
+    assert_eq!(code("exit 7"), 7);
+    assert_eq!(code("kill -TERM $$"), 128 + 15);
+}
+
+#[test]
+fn children_are_followed_on_request() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t.zst").display().to_string();
+    let mut options = RecordOptions::new(["sh", "-c", "true | cat; (exit 3)"], &path);
+    let alone = record(&options).expect("recorded");
+    assert_eq!(alone.processes, 1);
+    assert_eq!(info(&path).processes.len(), 1);
+    options.trace_children = true;
+    let all = record(&options).expect("recorded");
+    assert_eq!((all.processes, all.exit_code()), (4, 3));
+    assert!(all.accesses > alone.accesses);
+    let info = info(&path);
+    assert_eq!(info.processes.len(), 4);
+    // One for each process, and one for cat, which replaces the shell's copy.
+    assert_eq!((info.syscalls["fork"], info.syscalls["exit"]), (3, 5));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_said_and_leaves_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    let fails = |options: &RecordOptions| record(options).expect_err("an error").to_string();
+    assert_eq!(
+        fails(&RecordOptions::new([""; 0], &path)),
+        "no program to record; put it after --, for example: pagewalk record -o ls.lackey.zst -- ls -l"
+    );
+    let mut missing = RecordOptions::new(["true"], &path);
+    missing.valgrind = "/nonexistent/valgrind".into();
+    assert_eq!(
+        fails(&missing),
+        "`/nonexistent/valgrind` was not found; install Valgrind (apt install valgrind, dnf install valgrind, or \
+         https://valgrind.org)"
+    );
+    let error = record(&RecordOptions::new(["true"], "/nonexistent/t")).expect_err("an error");
+    assert!(matches!(error, RecordError::Output(..)), "{error}");
+    if valgrind_is_there() {
+        assert_eq!(
+            fails(&RecordOptions::new(["/nonexistent/program"], &path)),
+            "`/nonexistent/program` ended with code 127 before its first instruction was recorded; Valgrind needs a \
+             program that exists, is not set-user-ID, and is built for this machine"
+        );
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).expect("a directory").count(), 0);
+}
+
+#[test]
+fn an_interrupt_ends_a_recording_and_keeps_it() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t.zst").display().to_string();
+    let options = RecordOptions::new(["sleep", "60"], &path);
+    let interrupted = options.interrupted.clone();
+    let waiting = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        interrupted.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let summary = record(&options).expect("recorded");
+    waiting.join().expect("no panic");
+    assert_eq!(summary.exit_code(), 128 + 9, "sleep had to be killed");
+    assert!(info(&path).accesses > 10_000);
+}
+
+/// The facts of traces/README.md, as the commands there print them.
+#[test]
+fn the_bundled_trace_is_what_its_description_says() {
+    let readme = include_str!("../traces/README.md");
+    let fact = |name: &str| -> u64 {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {name} |"))).expect(name);
+        row.split('|').nth(2).expect("a value").trim().parse().expect("a number")
+    };
+    let mut text = Vec::new();
+    trace::bundled_input().expect("bundled").read_to_end(&mut text).expect("whole");
+    let lines = |prefix: &[u8]| text.split(|&b| b == b'\n').filter(|l| l.starts_with(prefix)).count() as u64;
+    assert_eq!(text.iter().filter(|&&byte| byte == b'\n').count() as u64, fact("lines of text"));
+    assert_eq!(lines(b"I  "), fact("fetches"));
+    let info = trace::info(&mut trace::bundled(TraceOptions::default()).expect("bundled")).expect("whole");
+    // The reader splits at page borders, so it counts at least the lines.
+    assert!(info.instructions >= fact("fetches"));
+    assert!(info.loads >= fact("loads") + fact("modifies (load and store)"));
+    assert!(info.stores >= fact("stores") + fact("modifies (load and store)"));
+    assert!(info.pages >= fact("pages of 4 KiB that accesses begin in"));
+    assert_eq!(info.syscalls.values().sum::<u64>(), fact("system calls (asynchronous ones take two lines)"));
+}
+
+#[test]
+fn the_bundled_trace_has_the_same_pages_in_every_format() {
+    let load = |fit| {
+        let options = TraceOptions { fit, limit: Some(3_000_000) };
+        trace::load(&mut trace::bundled(options).expect("bundled")).expect("whole")
+    };
+    let original = load(None);
+    for format in PagingFormat::ALL {
+        let fitted = load(Some(format));
+        assert_eq!(fitted.events().len(), original.events().len());
+        let mut images = std::collections::BTreeMap::new();
+        for (from, to) in original.accesses().iter().zip(fitted.accesses()) {
+            assert!(format.spec().is_canonical(to.va), "{format}");
+            assert_eq!(
+                (from.va.page_offset(), from.kind, from.line),
+                (to.va.page_offset(), to.kind, to.line)
+            );
+            assert_eq!(
+                *images.entry(from.va.page()).or_insert(to.va.page()),
+                to.va.page(),
+                "{format}: one image"
+            );
+        }
+        let pairs: Vec<_> = images.into_iter().collect();
+        for pair in pairs.windows(2) {
+            assert!(pair[0].1 < pair[1].1, "{format}: order");
+            assert!(pair[1].0 != pair[0].0 + 1 || pair[1].1 == pair[0].1 + 1, "{format}: adjacency");
+        }
+    }
+}
+
+#[test]
+fn a_trace_that_fits_passes_unchanged() {
+    let options = TraceOptions { limit: Some(100_000), ..TraceOptions::default() };
+    let mut plain = trace::bundled(options).expect("bundled");
+    let mut fitted = Rebase::new(trace::bundled(options).expect("bundled"), PagingFormat::Sv48);
+    let (mut a, mut b) = (Vec::with_capacity(4096), Vec::with_capacity(4096));
+    loop {
+        let (x, y) = (plain.next_block(&mut a).expect("whole"), fitted.next_block(&mut b).expect("whole"));
+        assert_eq!((x, &a), (y, &b));
+        if x == pagewalk_arch::Boundary::End {
+            break;
+        }
+    }
+    assert_eq!(fitted.note(), None);
+    assert_eq!(Relocation::new(1 << 38, 0x1000).region_count(), 1);
+}
