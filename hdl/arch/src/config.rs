@@ -52,7 +52,7 @@ pub struct L1Config {
 pub struct MmuConfig {
     /// Page-table format.
     pub format: PagingFormat,
-    /// Implemented physical-address bits (MAXPHYADDR): 24 up to the format's.
+    /// Implemented physical-address bits (MAXPHYADDR): 24 (x86: 32) up to the format's.
     pub physical_bits: u32,
     /// Implemented bits of the address-space identifier: 0 up to the format's (x86: none or all 12).
     pub asid_bits: u32,
@@ -181,9 +181,10 @@ impl MmuConfig {
         let error = |field: &str, value: u64, problem: String| {
             Err(ConfigError { field: field.into(), value, problem })
         };
-        if !(24..=spec.pa_bits_max).contains(&self.physical_bits) {
+        let least = if spec.isa == crate::Isa::X86 { 32 } else { 24 };
+        if !(least..=spec.pa_bits_max).contains(&self.physical_bits) {
             let problem =
-                format!("{} holds physical addresses of 24 to {} bits", spec.name, spec.pa_bits_max);
+                format!("{} holds physical addresses of {least} to {} bits", spec.name, spec.pa_bits_max);
             return error("physical_bits", self.physical_bits.into(), problem);
         }
         if self.asid_bits > spec.asid_bits {

@@ -54,9 +54,10 @@ pub struct Outcome {
     pub va: VirtAddr,
     /// The physical address; 0 on a fault.
     pub pa: PhysAddr,
-    /// Cycle of the response, counted from the first cycle after reset; 0 from a model without timing.
+    /// First cycle in which the response is valid, counted from the first cycle after reset; 0 from a model without
+    /// timing.
     pub cycle: u64,
-    /// Cycles from acceptance to response; 0 from a model without timing.
+    /// Cycles from acceptance to `cycle`; 0 from a model without timing.
     pub latency: u32,
     /// Whether it faulted and how.
     pub fault: FaultKind,

@@ -76,7 +76,9 @@ fn describe(l1: &L1Config) -> String {
             format!("{sets} sets x {ways} ways of 4 KiB pages, {replacement}")
         }
         Structure::SetAssociative { sets, ways, superpage_sets } => {
-            format!("{sets} sets x {ways} ways of 4 KiB pages, {superpage_sets} superpage rows, {replacement}")
+            format!(
+                "{sets} sets x {ways} ways of 4 KiB pages, {superpage_sets} superpage rows, {replacement}"
+            )
         }
         Structure::FullyAssociative { entries } => {
             format!("{entries} fully associative entries of any page size, {replacement}")

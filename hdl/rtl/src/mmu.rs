@@ -7,7 +7,7 @@ use crate::port::AccessPort;
 use crate::prelude::*;
 use crate::pte_check::{ModePorts, bits};
 use crate::ptw::Ptw;
-use pagewalk_arch::{ConfigError, FRAME_SHIFT, MmuConfig, Port};
+use pagewalk_arch::{ConfigError, FRAME_SHIFT, L1Config, MmuConfig, PageSize, Port, Structure};
 
 /// See the module. Ports that a configuration does not have are empty vectors.
 #[derive(LogicBlock)]
@@ -160,6 +160,7 @@ pub struct Mmu {
     has_asid: Vec<BitRegisterEn>,
     flush_asid: Vec<RegisterEn>,
     keep_global: BitRegisterEn,
+    split: BitRegister,
     row: Register,
 
     data_waits: Signal<Local, Bit>,
@@ -170,10 +171,16 @@ pub struct Mmu {
     loads: Signal<Local, Bit>,
     carried_out: Signal<Local, Bit>,
     finishes: Signal<Local, Bit>,
+    by_address: Signal<Local, Bit>,
+    unqualified: Signal<Local, Bit>,
+    splits: Signal<Local, Bit>,
     walk_vpn: Wire<Local>,
 
     last_row: Const,
+    data_whole: Const,
+    fetch_whole: Const,
 
+    _keeps_some: usize,
     _riscv: usize,
     _extensions: usize,
     _x86: usize,
@@ -279,6 +286,7 @@ impl Mmu {
             has_asid: (0..has_asid).map(|_| BitRegisterEn::new()).collect(),
             flush_asid: (0..has_asid).map(|_| RegisterEn::new(asid_bits)).collect(),
             keep_global: BitRegisterEn::new(),
+            split: BitRegister::new(),
             row: Register::new(sweep_bits),
             data_waits: Default::default(),
             fetch_waits: Default::default(),
@@ -288,8 +296,14 @@ impl Mmu {
             loads: Default::default(),
             carried_out: Default::default(),
             finishes: Default::default(),
+            by_address: Default::default(),
+            unqualified: Default::default(),
+            splits: Default::default(),
             walk_vpn: Wire::new(vpn_bits),
             last_row: Const::new(sweep_bits, u128::from(rows - 1)),
+            data_whole: largest_whole(&config.l1d),
+            fetch_whole: largest_whole(&config.l1i),
+            _keeps_some: usize::from([config.l1i, config.l1d].iter().any(is_fully_associative)),
             _riscv: riscv,
             _extensions: extensions,
             _x86: x86,
@@ -303,10 +317,24 @@ impl Mmu {
     }
 }
 
+/// Code of the largest page that a TLB keeps in one entry; larger ones, and Svnapot ranges, are kept in pieces.
+fn largest_whole(l1: &L1Config) -> Const {
+    let size = match l1.structure {
+        Structure::SetAssociative { superpage_sets: 0, .. } => PageSize::Level0,
+        Structure::SetAssociative { .. } => PageSize::Level1,
+        Structure::FullyAssociative { .. } => PageSize::Level4,
+    };
+    Const::new(PAGE_BITS, size as u128)
+}
+
+fn is_fully_associative(l1: &L1Config) -> bool {
+    matches!(l1.structure, Structure::FullyAssociative { .. })
+}
+
 impl Logic for Mmu {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, instruction, data, walker, pending, has_va, flush_vpn, keep_global, row);
+        clock!(self, clock, instruction, data, walker, pending, has_va, flush_vpn, keep_global, split, row);
         self.instruction.reset.next = self.reset.val();
         self.data.reset.next = self.reset.val();
         self.walker.reset.next = self.reset.val();
@@ -384,8 +412,24 @@ impl Logic for Mmu {
             && !self.instruction.occupied.val()
             && !self.data.occupied.val()
             && self.walker.is_idle.val();
+        // While a TLB may hold pieces of a leaf, an address does not lead to all of them: drop everything instead.
+        self.by_address.next = self.has_va.q.val() && !self.split.q.val();
         self.finishes.next =
-            self.carried_out.val() && (self.has_va.q.val() || (self.row.q.val() == self.last_row.val()));
+            self.carried_out.val() && (self.by_address.val() || (self.row.q.val() == self.last_row.val()));
+        self.unqualified.next = true;
+        for _g in 0..self._keeps_some {
+            self.unqualified.next = !self.keep_global.q.val();
+            for a in 0..self._has_asid {
+                self.unqualified.next = !self.keep_global.q.val() && !self.has_asid[a].q.val();
+            }
+        }
+        self.splits.next = self.data_whole.val() < self.walker.refill_page.val();
+        if self.walker.fetch.val() {
+            self.splits.next = self.fetch_whole.val() < self.walker.refill_page.val();
+        }
+        self.split.d.next = (self.walker.refill.val() && self.splits.val())
+            || (self.split.q.val()
+                && !(self.finishes.val() && !self.by_address.val() && self.unqualified.val()));
         self.pending.d.next = self.loads.val() || (self.pending.q.val() && !self.finishes.val());
         self.row.d.next = self.row.q.val();
         if self.carried_out.val() {
@@ -454,7 +498,7 @@ impl Logic for Mmu {
         self.instruction.refill_ignored.next = self.walker.refill_ignored.val();
         self.instruction.fence.next = self.carried_out.val();
         self.instruction.fence_row.next = self.row.q.val();
-        self.instruction.fence_has_va.next = self.has_va.q.val();
+        self.instruction.fence_has_va.next = self.by_address.val();
         self.instruction.fence_vpn.next = self.flush_vpn.q.val();
         self.instruction.fence_keep_global.next = self.keep_global.q.val();
         self.instruction.fence_has_asid.next = false;
@@ -496,7 +540,7 @@ impl Logic for Mmu {
         self.data.refill_ignored.next = self.walker.refill_ignored.val();
         self.data.fence.next = self.carried_out.val();
         self.data.fence_row.next = self.row.q.val();
-        self.data.fence_has_va.next = self.has_va.q.val();
+        self.data.fence_has_va.next = self.by_address.val();
         self.data.fence_vpn.next = self.flush_vpn.q.val();
         self.data.fence_keep_global.next = self.keep_global.q.val();
         self.data.fence_has_asid.next = false;

@@ -158,6 +158,7 @@ pub struct PteCheck {
     reserved_mask: Const,
     beyond_mask: Const,
     misaligned_mask: Vec<Const>,
+    beyond_vpn: Vec<Const>,
     pointer_reserved: Vec<Const>,
     leaf_reserved: Vec<Const>,
     low_frame: Vec<Const>,
@@ -169,6 +170,7 @@ pub struct PteCheck {
 
     _levels: usize,
     _leaf_levels: usize,
+    _reaches_beyond: usize,
     _riscv: usize,
     _extensions: usize,
     _x86: usize,
@@ -189,6 +191,10 @@ impl PteCheck {
         let frame_bits = config.frame_bits() as usize;
         let frame_mask = (1u128 << frame_bits) - 1;
         let pte_bits = 8 * spec.pte_bytes as usize;
+        // Address bits of a page larger than the implemented memory that lead out of it.
+        let vpn_bits = spec.vpn_bits() as usize;
+        let beyond_vpn: Vec<u128> =
+            geometry::offset_masks(config)[..levels].iter().map(|mask| mask & !frame_mask).collect();
         let pte_consts = |bits: &[u128]| bits.iter().map(|&b| Const::new(pte_bits, b)).collect::<Vec<_>>();
         let accessed = if riscv == 1 { 1 << 6 } else { 1 << 5 };
         Self {
@@ -265,6 +271,7 @@ impl PteCheck {
             reserved_mask: Const::new(pte_bits, masks.riscv_reserved),
             beyond_mask: Const::new(pte_bits, masks.riscv_beyond),
             misaligned_mask: pte_consts(&masks.riscv_misaligned),
+            beyond_vpn: beyond_vpn.iter().map(|&bits| Const::new(vpn_bits, bits)).collect(),
             pointer_reserved: pte_consts(&masks.x86_pointer_reserved),
             leaf_reserved: pte_consts(&masks.x86_leaf_reserved),
             low_frame: geometry::offset_masks(config)[..levels]
@@ -280,6 +287,7 @@ impl PteCheck {
             accessed_dirty_bits: Const::new(pte_bits, 3 * accessed),
             _levels: levels,
             _leaf_levels: leaf_levels,
+            _reaches_beyond: riscv * usize::from(beyond_vpn.iter().any(|&mask| mask != 0)),
             _riscv: riscv,
             _extensions: extensions,
             _x86: x86,
@@ -352,6 +360,16 @@ impl Logic for PteCheck {
                 self.type_bits.next = self.pbmt.val();
             }
             self.beyond.next = (self.pte.val() & self.beyond_mask.val()).any();
+            for _g in 0..self._reaches_beyond {
+                for k in 0..self._levels {
+                    if (self.level.val() == k)
+                        && self.leaf.val()
+                        && (self.vpn.val() & self.beyond_vpn[k].val()).any()
+                    {
+                        self.beyond.next = true;
+                    }
+                }
+            }
             for k in 0..self._levels {
                 if (self.level.val() == k) && (self.pte.val() & self.misaligned_mask[k].val()).any() {
                     self.misaligned.next = true;

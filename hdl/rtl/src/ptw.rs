@@ -70,6 +70,8 @@ pub struct Ptw {
     pub refill_rights: Wire<Out>,
     /// G.
     pub refill_global: Signal<Out, Bit>,
+    /// Size of the leaf.
+    pub refill_page: Wire<Out>,
     /// Levels below the leaf's, lowest first.
     pub refill_ignored: Wire<Out>,
     /// The verdict is a page fault.
@@ -224,6 +226,7 @@ impl Ptw {
             refill_superpage: Default::default(),
             refill_rights: Wire::new(RIGHTS_BITS),
             refill_global: Default::default(),
+            refill_page: Wire::new(PAGE_BITS),
             refill_ignored: Wire::new(spec.leaf_level_max),
             page_fault: Default::default(),
             is_done: Default::default(),
@@ -525,6 +528,7 @@ impl Logic for Ptw {
         }
         self.refill.next = self.check.q.val() && self.verdict.succeeds.val();
         self.refill_superpage.next = self.verdict.superpage.val();
+        self.refill_page.next = self.verdict.page.val();
         self.refill_rights.next = self.verdict.rights.val();
         self.refill_global.next = self.verdict.global.val();
         self.refill_ignored.next = self.verdict.ignored.val();

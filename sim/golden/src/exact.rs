@@ -67,6 +67,8 @@ pub(crate) struct Exact {
     pub schedule: Schedule,
     pub filter: Filter,
     streaming: bool,
+    /// A TLB may hold pieces of a leaf in entries that a fence of one address would not reach.
+    split: bool,
     waiting: [Option<Waiting>; 2],
 }
 
@@ -83,6 +85,7 @@ impl Exact {
             grants: GrantTable::new(spec.isa, &arch.context.mode),
             streaming: streaming && schedule.is_uniform(),
             schedule,
+            split: false,
             waiting: [None; 2],
         }
     }
@@ -92,8 +95,18 @@ impl Exact {
         self.filter.forget_all();
     }
     pub(crate) fn fence(&mut self, flush: &TlbFlush) {
-        self.drop_entries(flush);
+        let flush = self.carried_out_as(flush);
+        self.drop_entries(&flush);
         self.schedule.fence(flush.va);
+    }
+    /// The fence that `flush` becomes: while pieces of a split leaf may be about, one without an address.
+    fn carried_out_as(&mut self, flush: &TlbFlush) -> TlbFlush {
+        let flush = TlbFlush { va: flush.va.filter(|_| !self.split), ..*flush };
+        let leaves_nothing = flush == TlbFlush::ALL || !self.tlbs.iter().any(Tlb::is_fully_associative);
+        if flush.va.is_none() && leaves_nothing {
+            self.split = false;
+        }
+        flush
     }
     fn drop_entries(&mut self, flush: &TlbFlush) {
         self.tlbs.iter_mut().for_each(|tlb| tlb.flush(flush));
@@ -129,10 +142,12 @@ impl Exact {
                 (Some((port, x)), Some(c)) if c >= x => self.walk(arch, running, port, x),
                 (_, Some(c)) => self.accept(arch, running, c),
                 (Some((port, x)), None) => self.walk(arch, running, port, x),
-                (None, None) => match self.schedule.carry_out_fault_fence() {
-                    Some(flush) => self.drop_entries(&flush),
-                    None => return,
-                },
+                (None, None) => {
+                    let Some(pending) = self.schedule.take_fault_fence() else { return };
+                    let flush = self.carried_out_as(&pending.flush);
+                    self.schedule.carry_out_fault_fence(&pending, flush.va);
+                    self.drop_entries(&flush);
+                }
             }
             if until == Until::Quiet
                 && self.waiting.iter().all(Option::is_none)
@@ -224,6 +239,7 @@ impl Exact {
             Ok(leaf) => {
                 let page = access.va.page();
                 let tlb = &mut self.tlbs[port as usize];
+                self.split |= tlb.splits(leaf.page);
                 if tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
                     self.filter.forget_port(port);
                 } else {

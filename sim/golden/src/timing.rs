@@ -9,10 +9,10 @@ use pagewalk_arch::{
 
 /// The fence that follows an x86 page fault and was not carried out yet.
 #[derive(Clone, Debug)]
-struct PendingFence {
+pub(crate) struct PendingFence {
     /// y, the CHECK of the first fault: both `req_ready` are low from the next cycle on.
     since: u64,
-    flush: TlbFlush,
+    pub flush: TlbFlush,
 }
 
 /// Where the engine stands in time.
@@ -126,12 +126,14 @@ impl Schedule {
             None => self.fence = Some(PendingFence { since: valid - 1, flush }),
         }
     }
-    /// With nothing in flight, carries out the fence that page faults asked for, if one did. Returns what it drops.
-    pub(crate) fn carry_out_fault_fence(&mut self) -> Option<TlbFlush> {
-        let PendingFence { since, flush } = self.fence.take()?;
-        let e = self.taken[0].max(self.taken[1]).max(since) + 1;
-        self.fences_done = e + self.fence_cycles(flush.va);
-        Some(flush)
+    /// With nothing in flight, the fence that page faults asked for, if one did.
+    pub(crate) fn take_fault_fence(&mut self) -> Option<PendingFence> {
+        self.fence.take()
+    }
+    /// Carries it out, with `va` if it still has an address.
+    pub(crate) fn carry_out_fault_fence(&mut self, pending: &PendingFence, va: Option<VirtAddr>) {
+        let e = self.taken[0].max(self.taken[1]).max(pending.since) + 1;
+        self.fences_done = e + self.fence_cycles(va);
     }
     /// Whether page faults asked for a fence that was not carried out yet.
     pub(crate) fn has_fault_fence(&self) -> bool {

@@ -73,7 +73,8 @@ struct InFlight {
     index: usize,
     tag: u64,
     accepted: u64,
-    answered: bool,
+    /// First cycle in which the response was valid.
+    answered: Option<u64>,
 }
 
 /// Where the memory's one transaction stands.
@@ -176,7 +177,9 @@ impl<P: Pins> Driver<P> {
         self.pins.cycle()?;
         self.pins.inputs()[reset] = 0;
         self.drive_response_ready();
-        self.pins.low()
+        self.pins.low()?;
+        // Reset is a fence of everything.
+        self.await_fence_ready()
     }
 
     fn drive_response_ready(&mut self) {
@@ -284,7 +287,7 @@ impl<P: Pins> Driver<P> {
         match (self.config.timing.issue, self.in_flight[1 - port]) {
             (IssueOrder::Overlapped, _) | (_, None) => true,
             (IssueOrder::Blocking, Some(other)) => {
-                other.answered || (other.accepted == self.cycle && access.kind != AccessKind::Store)
+                other.answered.is_some() || (other.accepted == self.cycle && access.kind != AccessKind::Store)
             }
         }
     }
@@ -304,7 +307,7 @@ impl<P: Pins> Driver<P> {
         if let Some(pin) = at.req_tag {
             inputs[pin] = tag;
         }
-        self.in_flight[port] = Some(InFlight { index, tag, accepted: self.cycle, answered: false });
+        self.in_flight[port] = Some(InFlight { index, tag, accepted: self.cycle, answered: None });
         self.transactions[port] = Counts::default();
     }
 
@@ -317,7 +320,7 @@ impl<P: Pins> Driver<P> {
         if out[at.resp_valid] == 0 {
             return false;
         }
-        flight.answered = true;
+        let valid_since = *flight.answered.get_or_insert(self.cycle);
         let faulted = out[at.resp_fault] != 0;
         if self.responses_stall && self.response_stalls[port].stalled(self.cycle) {
             return faulted;
@@ -340,8 +343,8 @@ impl<P: Pins> Driver<P> {
         self.outcomes[flight.index] = Outcome {
             va: VirtAddr(out[at.resp_va]),
             pa: PhysAddr(out[at.resp_pa]),
-            cycle: self.cycle,
-            latency: (self.cycle - flight.accepted) as u32,
+            cycle: valid_since,
+            latency: (valid_since - flight.accepted) as u32,
             fault,
             code: out[at.resp_code] as u8,
             page: PageSize::from_code(out[at.resp_page] as u8).unwrap_or_default(),

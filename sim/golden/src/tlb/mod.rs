@@ -157,6 +157,11 @@ impl Tlb {
         }
     }
 
+    /// Whether a leaf of `page` is kept in pieces.
+    pub(crate) fn splits(&self, page: PageSize) -> bool {
+        page == PageSize::Napot64K || page.level() > self.piece_level(page)
+    }
+
     fn drop_ways(&mut self, set: usize, mut ways: u64) {
         while ways != 0 {
             self.main.invalidate(set, ways.trailing_zeros() as usize);

@@ -89,17 +89,19 @@ pub(super) fn judge(
     if !complete && !mode.adue {
         return Meaning::Refused(Refusal::NeedsUpdate);
     }
-    if beyond_physical {
+    // Step 8: pa.ppn takes the bits below the leaf's level from the address. A page larger than the implemented memory
+    // begins inside it and reaches beyond.
+    let frame = (ppn & !page_bits_from_va) | (access.va.page() & page_bits_from_va);
+    if beyond_physical || frame & !tables.frame_mask() != 0 {
         return Meaning::Refused(Refusal::BeyondPhysical);
     }
     if !complete {
         return Meaning::Update { new: pte | needed };
     }
 
-    // Step 8: pa.ppn takes the bits below the leaf's level from the address.
     Meaning::Leaf(Leaf {
         page: if napot { PageSize::Napot64K } else { page_size(level) },
-        frame: (ppn & !page_bits_from_va) | (access.va.page() & page_bits_from_va),
+        frame,
         rights,
         dirty: pte & D != 0,
         global: inherited.global || pte & G != 0,

@@ -1,0 +1,55 @@
+//! The engines that the suites run on.
+
+use pagewalk_arch::MmuConfig;
+use pagewalk_cosim::cache::Cache;
+use pagewalk_cosim::toolchain::{Environment, Toolchain};
+use pagewalk_cosim::{Hardware, Lockstep, Verilated};
+use pagewalk_golden::Golden;
+use pagewalk_rtl::sim::RustHdl;
+use std::sync::OnceLock;
+
+/// First byte beyond page-table memory in every suite.
+pub const MEMORY_LIMIT: u64 = 1 << 40;
+
+/// The tools, found (or installed) once per process; the reason where there are none.
+pub fn tools() -> &'static Result<(Toolchain, Cache), String> {
+    static TOOLS: OnceLock<Result<(Toolchain, Cache), String>> = OnceLock::new();
+    TOOLS.get_or_init(|| {
+        let environment = Environment::of_process();
+        let directory = environment.cache_directory().map_err(|error| error.to_string())?;
+        let cache = Cache::open(directory).map_err(|error| error.to_string())?;
+        let toolchain = Toolchain::discover(&environment, &cache, &|line| eprintln!("{line}"))
+            .map_err(|error| error.to_string())?;
+        Ok((toolchain, cache))
+    })
+}
+
+/// The compiled hardware of `config`. Panics without tools: these suites prove nothing without them.
+pub fn hardware(config: &MmuConfig) -> Hardware {
+    let (toolchain, cache) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
+    Hardware::build(config, false, toolchain, cache, &|_| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The golden model.
+pub fn golden(config: &MmuConfig) -> Golden {
+    Golden::new(config, MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The compiled hardware, running.
+pub fn verilated(config: &MmuConfig) -> Verilated {
+    hardware(config).start(MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// rust-hdl's simulation.
+pub fn rust_hdl(config: &MmuConfig) -> RustHdl {
+    RustHdl::simulation(config, MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// All three, each compared with each.
+pub type ThreeWay = Lockstep<Golden, Lockstep<Verilated, RustHdl>>;
+
+/// Golden model, compiled Verilog and rust-hdl's simulation in lockstep.
+pub fn three_way(config: &MmuConfig) -> ThreeWay {
+    let hardware = Lockstep::new(verilated(config), rust_hdl(config), ["verilator", "rust-hdl"]);
+    Lockstep::new(golden(config), hardware, ["golden", "hardware"])
+}

@@ -1,0 +1,93 @@
+//! Golden model, compiled Verilog and rust-hdl's simulation on random tables and random work, in every format.
+//!
+//! `PAGEWALK_SEED` replays or varies a run, `PAGEWALK_ACCESSES` makes it longer.
+
+use pagewalk_arch::{IssueOrder, MemoryTiming, Mmu, MmuConfig, OnFault, PagingFormat, Preset, SplitMix64};
+use pagewalk_cosim::Lockstep;
+use pagewalk_tests::engines::{golden, rust_hdl, three_way};
+use pagewalk_tests::stimulus::Stimulus;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Everything about time drawn from `seed`: latencies, stalls, issue order, what faults do.
+fn world(config: &mut MmuConfig, seed: u64) -> OnFault {
+    let mut rng = SplitMix64(seed);
+    config.timing.memory = match rng.below(3) {
+        0 => MemoryTiming::Fixed { latency: 1 },
+        1 => MemoryTiming::Fixed { latency: 1 + rng.below(20) },
+        _ => MemoryTiming::Random { seed, latency_max: 1 + rng.below(20), ready_delay_max: rng.below(6) },
+    };
+    config.timing.stall_seed = seed;
+    if rng.below(3) > 0 {
+        config.timing.response_stall_percent = rng.below(60);
+        config.timing.request_stall_percent = rng.below(60);
+    }
+    let (issue, on_fault) = match rng.below(3) {
+        0 => (IssueOrder::Blocking, OnFault::Stop),
+        1 => (IssueOrder::Blocking, OnFault::Continue),
+        _ => (IssueOrder::Overlapped, OnFault::Continue),
+    };
+    config.timing.issue = issue;
+    on_fault
+}
+
+/// Runs the stimulus of `seed` and shows everything there is to know about a difference.
+fn agree<A: Mmu + Send, B: Mmu + Send>(mut mmu: Lockstep<A, B>, seed: u64, on_fault: OnFault, accesses: u64) {
+    let config = *mmu.config();
+    println!("{} seed {seed} {:?} {on_fault:?}", config.format, config.timing);
+    if let Err((item, work)) = Stimulus::new(&config, seed, on_fault).run(&mut mmu, accesses) {
+        let report = mmu.report().expect("a difference has a report");
+        panic!("{} seed {seed}, work item {item}: {work:?}\n{config:?}\n{report}", config.format);
+    }
+}
+
+/// All three engines: the default configuration, and one more with narrow physical addresses.
+fn three_ways(format: PagingFormat) {
+    const ROUNDS: u64 = 10;
+    let base = number("PAGEWALK_SEED", 1);
+    let total = number("PAGEWALK_ACCESSES", 20_000);
+    let other = Preset::ALL[1 + format as usize % (Preset::ALL.len() - 1)];
+    for round in 0..ROUNDS {
+        let seed = base * 1000 + round;
+        let mut config = MmuConfig::of(format);
+        if round % 2 == 1 {
+            config = other.config(format);
+            config.physical_bits = config.physical_bits.min(36);
+        }
+        let on_fault = world(&mut config, seed);
+        agree(three_way(&config), seed, on_fault, total.div_ceil(ROUNDS));
+    }
+}
+
+/// Golden model and rust-hdl: every preset.
+fn every_preset(format: PagingFormat) {
+    for (round, preset) in Preset::ALL.into_iter().enumerate() {
+        let seed = number("PAGEWALK_SEED", 1) * 1000 + 500 + round as u64;
+        let mut config = preset.config(format);
+        let on_fault = world(&mut config, seed);
+        let mmu = Lockstep::new(golden(&config), rust_hdl(&config), ["golden", "rust-hdl"]);
+        agree(mmu, seed, on_fault, number("PAGEWALK_ACCESSES", 800));
+    }
+}
+
+macro_rules! formats {
+    ($($name:ident $format:ident)*) => { $(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn golden_verilator_rust_hdl() {
+                three_ways(PagingFormat::$format);
+            }
+
+            #[test]
+            fn every_preset_against_rust_hdl() {
+                every_preset(PagingFormat::$format);
+            }
+        }
+    )* };
+}
+
+formats! { sv32 Sv32 sv39 Sv39 sv48 Sv48 sv57 Sv57 x86_32 X86Legacy x86_pae X86Pae la48 La48 la57 La57 }
