@@ -1,5 +1,5 @@
-//! How fast lackey text is read, beside what only finding its lines costs. `cargo bench --package pagewalk --bench
-//! trace`; takes the bundled trace, or the plain-text trace named by `TRACE=`.
+//! How fast lackey text is read, beside what only finding its lines costs. `cargo bench --package pagewalk
+//! --bench trace`; takes the bundled trace, or the plain-text trace named by `TRACE=`.
 
 use pagewalk::trace::input::Input;
 use pagewalk::trace::{self, BLOCK_ACCESSES, Rebase, TraceOptions};

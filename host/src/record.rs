@@ -1,15 +1,15 @@
 //! Recording a real program: Valgrind's lackey underneath, its log filtered and compressed on the way.
 //!
-//! Owns the running of Valgrind, where its log goes, what happens to a recording that does not come to its end, and
-//! the program's own standard streams, which stay as they are. The format of the log is
+//! Owns the running of Valgrind, where its log goes, what happens to a recording that does not come to its
+//! end, and the program's own standard streams, which stay as they are. The format of the log is
 //! [`crate::trace`]'s. Nothing here prints.
 //!
-//! A recording has its name only when it is complete: it is written beside it and renamed at the end, or removed.
-//! A program that a signal ends, Ctrl-C for one, has a complete recording up to there.
+//! A recording has its name only when it is complete: it is written beside it and renamed at the end, or
+//! removed. A program that a signal ends, Ctrl-C for one, has a complete recording up to there.
 //!
-//! Without [`RecordOptions::trace_children`] the log runs through a pipe: no disk, and a program that is faster than the reader
-//! waits. Children are silent. With it every process writes a file of its own (only that tells whose access is
-//! whose), which takes the disk space of the text until the end; see [`follow`].
+//! Without [`RecordOptions::trace_children`] the log runs through a pipe: no disk, and a program that is
+//! faster than the reader waits. Children are silent. With it every process writes a file of its own (only
+//! that tells whose access is whose), which takes the disk space of the text until the end; see [`follow`].
 
 mod filter;
 mod follow;
@@ -40,8 +40,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub struct RecordOptions {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// The file to write, compressed as its suffix says (.zst .gz .xz .bz2); `-` is standard output, uncompressed, and the
-    /// program's own standard output then goes to standard error.
+    /// The file to write, compressed as its suffix says (.zst .gz .xz .bz2); `-` is standard output,
+    /// uncompressed, and the program's own standard output then goes to standard error.
     pub output: String,
     /// Follow the processes that the program starts, and the programs that they execute.
     pub trace_children: bool,
@@ -153,8 +153,8 @@ fn run_piped(
     sink: &mut Sink,
 ) -> Result<ExitStatus, RecordError> {
     let (mut log, writer) = io::pipe().map_err(RecordError::Log)?;
-    // By this name Valgrind opens a writing end of its own: no descriptor has to be inherited, and the program
-    // finds those it expects.
+    // By this name Valgrind opens a writing end of its own: no descriptor has to be inherited, and the
+    // program finds those it expects.
     let name = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
     let mut command = valgrind(options, Path::new(&name));
     command.arg("--child-silent-after-fork=yes").arg("--").args(&options.command);
@@ -212,8 +212,8 @@ fn spawn(options: &RecordOptions, mut command: Command) -> Result<Child, RecordE
     })
 }
 
-/// Waits for the program. After an interrupt it has [`GRACE`] to end by itself (the terminal has sent it the same
-/// signal); `stop` ends it at once.
+/// Waits for the program. After an interrupt it has [`GRACE`] to end by itself (the terminal has sent it the
+/// same signal); `stop` ends it at once.
 fn wait(mut child: Child, interrupted: &AtomicBool, stop: &AtomicBool) -> io::Result<ExitStatus> {
     let mut deadline = None;
     loop {

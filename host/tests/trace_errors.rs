@@ -1,4 +1,5 @@
-//! What a user is told about a trace that cannot be read: the exact line, and that what came before it was used.
+//! What a user is told about a trace that cannot be read: the exact line, and that what came before it was
+//! used.
 
 use pagewalk::trace::input::Input;
 use pagewalk::trace::{self, TraceOptions};

@@ -1,5 +1,5 @@
-//! Lackey text: expected accesses and events of small texts, written as Valgrind 3.19 writes them; every compression and
-//! a pipe; and mutations of a real trace, none of which may panic or hang.
+//! Lackey text: expected accesses and events of small texts, written as Valgrind 3.19 writes them; every
+//! compression and a pipe; and mutations of a real trace, none of which may panic or hang.
 
 use pagewalk::trace::input::Input;
 use pagewalk::trace::{self, Recorded, Trace, TraceOptions};

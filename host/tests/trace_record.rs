@@ -1,5 +1,5 @@
-//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind and are skipped, with a word,
-//! where there is none.
+//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind and are skipped, with
+//! a word, where there is none.
 
 use pagewalk::record::{RecordError, RecordOptions, record};
 use pagewalk::trace::{self, Rebase, Relocation, TraceOptions};

@@ -1,5 +1,5 @@
-//! What of Valgrind's log is trace. Owns the dropping of messages and blank lines, of a last line that was cut off,
-//! and the counting of what passes.
+//! What of Valgrind's log is trace. Owns the dropping of messages and blank lines, of a last line that was
+//! cut off, and the counting of what passes.
 
 use std::io::{self, Write};
 

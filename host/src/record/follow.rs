@@ -1,14 +1,14 @@
-//! Recording a program with its children. Owns the log files, one per program and process, and the merging of them
-//! into one trace while they grow.
+//! Recording a program with its children. Owns the log files, one per program and process, and the merging of
+//! them into one trace while they grow.
 //!
-//! An access line does not say whose it is, so processes must not share a log. Each writes `DIRECTORY/PID`; a program that
-//! is executed in a process writes the same name anew, so a log is renamed as soon as it is seen. The merged trace
-//! marks with `==PID==` whose lines follow and takes turns only where no system call is left half printed. A child's
-//! lines wait for the line in which its parent created it.
+//! An access line does not say whose it is, so processes must not share a log. Each writes `DIRECTORY/PID`; a
+//! program that is executed in a process writes the same name anew, so a log is renamed as soon as it is
+//! seen. The merged trace marks with `==PID==` whose lines follow and takes turns only where no system call
+//! is left half printed. A child's lines wait for the line in which its parent created it.
 //!
-//! Limits: the order between processes is that of the polling, fair but not the recorded machine's; the logs take disk
-//! space until the end; of a process that executes a program within [`POLL`] after its start, the accesses before that may be
-//! missing.
+//! Limits: the order between processes is that of the polling, fair but not the recorded machine's; the logs
+//! take disk space until the end; of a process that executes a program within [`POLL`] after its start, the
+//! accesses before that may be missing.
 
 use super::{CHUNK_BYTES, POLL, RecordError, RecordOptions, output_error, spawn, valgrind, wait};
 use super::{filter::Filter, sink::Sink};
@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Most bytes taken from one log before the next has its turn: about 5,000 accesses, a few hundred microseconds of the program.
+/// Most bytes taken from one log before the next has its turn: about 5,000 accesses, a few hundred
+/// microseconds of the program.
 const TURN_BYTES: usize = CHUNK_BYTES;
 
 /// The log of one program in one process.
@@ -151,7 +152,8 @@ impl Merge {
         filter.push(&text, sink).map_err(MergeError::Output)
     }
 
-    /// Finds new logs and takes their names away, so that a program executed in the same process starts another.
+    /// Finds new logs and takes their names away, so that a program executed in the same process starts
+    /// another.
     fn discover(&mut self) -> io::Result<bool> {
         let mut found = false;
         for entry in fs::read_dir(&self.directory)? {

@@ -1,5 +1,5 @@
-//! Where a recording goes. Owns compression on the way out, and that a file appears under its name whole or not at
-//! all.
+//! Where a recording goes. Owns compression on the way out, and that a file appears under its name whole or
+//! not at all.
 
 use crate::trace::input::Compression;
 use std::fs::{File, OpenOptions, Permissions};
@@ -83,7 +83,8 @@ impl Sink {
     }
 }
 
-/// A new file in the directory of `path`, named so that a left-over explains itself, readable as any new file.
+/// A new file in the directory of `path`, named so that a left-over explains itself, readable as any new
+/// file.
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile<File>> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut prefix = std::ffi::OsString::from(".");

@@ -1,5 +1,5 @@
-//! The trace that comes with the program: a recording of a real one, embedded, so that every command works from any
-//! directory without a file. `traces/README.md` says how it was made and what is in it.
+//! The trace that comes with the program: a recording of a real one, embedded, so that every command works
+//! from any directory without a file. `traces/README.md` says how it was made and what is in it.
 
 use super::input::Input;
 use super::{Trace, TraceOptions};

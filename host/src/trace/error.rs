@@ -1,5 +1,5 @@
-//! The wording of what is wrong with a trace. Owns the one-line shape: file, place, what was expected, what stands
-//! there, what to do.
+//! The wording of what is wrong with a trace. Owns the one-line shape: file, place, what was expected, what
+//! stands there, what to do.
 
 use pagewalk_arch::TraceError;
 

@@ -1,5 +1,5 @@
-//! The trace formats and how a file's format is told from its first bytes. Owns the registry: a format is one file
-//! with one [`Format`] constant, listed once here.
+//! The trace formats and how a file's format is told from its first bytes. Owns the registry: a format is one
+//! file with one [`Format`] constant, listed once here.
 
 use super::Trace;
 use super::error::{excerpt, unusable};

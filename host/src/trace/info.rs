@@ -1,5 +1,5 @@
-//! What is in a trace: counts, pages, regions, system calls, processes. Owns the statistics and their table; needs
-//! memory in proportion to the distinct pages, not to the trace.
+//! What is in a trace: counts, pages, regions, system calls, processes. Owns the statistics and their table;
+//! needs memory in proportion to the distinct pages, not to the trace.
 
 use super::BLOCK_ACCESSES;
 use pagewalk_arch::{

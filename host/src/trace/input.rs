@@ -1,5 +1,5 @@
-//! Where the bytes of a trace come from. Owns files, pipes, standard input, bytes in memory, and decompression by
-//! magic number; knows nothing of what the bytes mean.
+//! Where the bytes of a trace come from. Owns files, pipes, standard input, bytes in memory, and
+//! decompression by magic number; knows nothing of what the bytes mean.
 
 use super::error::unusable;
 use pagewalk_arch::TraceError;

@@ -1,10 +1,11 @@
 //! Traces of real programs: reading them, fitting them into a page-table format, counting what is in them.
 //!
 //! Owns the way from a file, a pipe or standard input to the stream of [`Access`]es and
-//! [`Event`](pagewalk_arch::Event)s that everything else consumes: decompression ([`input`]), recognition of the
-//! format and one reader per format ([`format`]), re-basing ([`Rebase`]), the in-memory form ([`Recorded`]), the
-//! statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]). Owns no meaning: what a
-//! system call does to an address space is the kernel model's business, and nothing here prints.
+//! [`Event`](pagewalk_arch::Event)s that everything else consumes: decompression ([`input`]), recognition of
+//! the format and one reader per format ([`format`]), re-basing ([`Rebase`]), the in-memory form
+//! ([`Recorded`]), the statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]).
+//! Owns no meaning: what a system call does to an address space is the kernel model's business, and nothing
+//! here prints.
 //!
 //! Every reader works in constant memory and in one pass, so a recording can be piped straight into a run.
 
@@ -30,13 +31,14 @@ pub use relocation::{Exhausted, Relocation};
 use input::Input;
 use pagewalk_arch::{Access, Boundary, PagingFormat, TraceError, TraceSource};
 
-/// Accesses that a block should have room for: the size at which batches through the models are fastest lies far
-/// below, the cost of a call far above.
+/// Accesses that a block should have room for: the size at which batches through the models are fastest lies
+/// far below, the cost of a call far above.
 pub const BLOCK_ACCESSES: usize = 4096;
 
 /// A trace that may have something to tell its user besides its contents.
 pub trait Trace: TraceSource + Send {
-    /// What happened on the way that the user should know: one line each, complete only after the end was read.
+    /// What happened on the way that the user should know: one line each, complete only after the end was
+    /// read.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -45,8 +47,8 @@ pub trait Trace: TraceSource + Send {
 /// How to open a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceOptions {
-    /// Move addresses that this page-table format cannot hold into its user half, see [`Rebase`]. `None` hands
-    /// over the addresses as they were recorded.
+    /// Move addresses that this page-table format cannot hold into its user half, see [`Rebase`]. `None`
+    /// hands over the addresses as they were recorded.
     pub fit: Option<PagingFormat>,
     /// End after this many accesses.
     pub limit: Option<u64>,
@@ -55,8 +57,8 @@ pub struct TraceOptions {
 /// Opens the trace at `path`, `-` being standard input, whatever its compression and format.
 ///
 /// # Errors
-/// When the file cannot be read, is empty, or is none of the formats in [`format::FORMATS`]. One line that names
-/// the file and the remedy.
+/// When the file cannot be read, is empty, or is none of the formats in [`format::FORMATS`]. One line that
+/// names the file and the remedy.
 pub fn open(path: &str, options: TraceOptions) -> Result<Box<dyn Trace>, TraceError> {
     read(Input::open(path)?, options)
 }

@@ -1,10 +1,11 @@
-//! Fits a trace into a page-table format that cannot hold its addresses. Owns the decision what must move and the
-//! translation of accesses and system calls; where a region goes is decided in [`super::relocation`].
+//! Fits a trace into a page-table format that cannot hold its addresses. Owns the decision what must move and
+//! the translation of accesses and system calls; where a region goes is decided in [`super::relocation`].
 //!
-//! x86-64 programs lie at 0x55… and 0x7f…, under Valgrind with their stack at 0x1f_ff00_0000: none of that exists in
-//! Sv32 or x86-32, and the first two not in Sv39. Re-basing keeps the order and the adjacency of pages and the offsets within them
-//! and within 4 MiB, so every format sees the same pages in the same pattern. Addresses that the format holds stay where they
-//! are as long as order permits: a trace that fits is not touched at all.
+//! x86-64 programs lie at 0x55… and 0x7f…, under Valgrind with their stack at 0x1f_ff00_0000: none of that
+//! exists in Sv32 or x86-32, and the first two not in Sv39. Re-basing keeps the order and the adjacency of
+//! pages and the offsets within them and within 4 MiB, so every format sees the same pages in the same
+//! pattern. Addresses that the format holds stay where they are as long as order permits: a trace that fits
+//! is not touched at all.
 
 use super::Trace;
 use super::relocation::{Exhausted, Relocation};

@@ -1,5 +1,5 @@
-//! A trace in memory, for runs that must not wait for a decoder and for several models over one trace. Owns the
-//! storage, 16 bytes per access, and the replay.
+//! A trace in memory, for runs that must not wait for a decoder and for several models over one trace. Owns
+//! the storage, 16 bytes per access, and the replay.
 
 use super::{BLOCK_ACCESSES, Trace};
 use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};

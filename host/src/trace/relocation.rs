@@ -1,27 +1,27 @@
-//! A map of 64-bit addresses into a smaller user half, made up while the addresses arrive. Owns the placing of
-//! regions and its guarantees; the stream is [`super::Rebase`]'s.
+//! A map of 64-bit addresses into a smaller user half, made up while the addresses arrive. Owns the placing
+//! of regions and its guarantees; the stream is [`super::Rebase`]'s.
 //!
-//! Addresses move in blocks of 4 MiB, the largest superpage of the 32-bit formats, so offsets within pages and
-//! superpages stay. Let `f` be the map from block numbers to the target's block numbers ("slots"). For the
-//! blocks seen so far, however they arrived, two things hold:
+//! Addresses move in blocks of 4 MiB, the largest superpage of the 32-bit formats, so offsets within pages
+//! and superpages stay. Let `f` be the map from block numbers to the target's block numbers ("slots"). For
+//! the blocks seen so far, however they arrived, two things hold:
 //!
 //! * **order**: `a < b` implies `f(a) < f(b)`;
 //! * **contraction**: `f(b) - f(a) <= b - a`; distances shrink or stay, they never grow.
 //!
-//! Both together give **adjacency**: `b - a = 1` leaves `f(b) - f(a)` no value but 1. They also tell where a new
-//! block `b` between its nearest neighbours `p < b < q` may go: to a slot in
-//! `max(f(p) + 1, f(q) - (q - b)) ..= min(f(q) - 1, f(p) + (b - p))`, which is empty only when `f(q) = f(p) + 1`.
-//! Zero maps to zero, and the block after the last address to the slot after the last. A map that is decided once
-//! per block never changes, so one pass suffices.
+//! Both together give **adjacency**: `b - a = 1` leaves `f(b) - f(a)` no value but 1. They also tell where a
+//! new block `b` between its nearest neighbours `p < b < q` may go: to a slot in `max(f(p) + 1, f(q) - (q -
+//! b)) ..= min(f(q) - 1, f(p) + (b - p))`, which is empty only when `f(q) = f(p) + 1`. Zero maps to zero, and
+//! the block after the last address to the slot after the last. A map that is decided once per block never
+//! changes, so one pass suffices.
 //!
-//! Which slot of the interval: the block's own number where allowed (nothing moves that need not move); else at
-//! its true distance from a neighbour that is near, so that a region stays in one piece; else the middle, so that
-//! there is room to grow on both sides.
+//! Which slot of the interval: the block's own number where allowed (nothing moves that need not move); else
+//! at its true distance from a neighbour that is near, so that a region stays in one piece; else the middle,
+//! so that there is room to grow on both sides.
 //!
-//! Limits. A program whose regions grow towards each other until no slot is left between two of them cannot be
-//! mapped: [`Exhausted`]. Programs that keep to a few regions (image and heap, mappings, stack) can fill about an
-//! eighth of the target each. Distances between far regions are not kept: a mapping larger than the target is
-//! shortened to the images of its ends.
+//! Limits. A program whose regions grow towards each other until no slot is left between two of them cannot
+//! be mapped: [`Exhausted`]. Programs that keep to a few regions (image and heap, mappings, stack) can fill
+//! about an eighth of the target each. Distances between far regions are not kept: a mapping larger than the
+//! target is shortened to the images of its ends.
 
 use std::collections::VecDeque;
 

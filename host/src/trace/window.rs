@@ -1,12 +1,12 @@
-//! A sliding window over the text of a trace. Owns the buffer, byte offsets, and the rule that whatever was read
-//! before an error is used first; knows lines, not their meaning.
+//! A sliding window over the text of a trace. Owns the buffer, byte offsets, and the rule that whatever was
+//! read before an error is used first; knows lines, not their meaning.
 
 use super::input::{Input, InputProgress};
 use pagewalk_arch::TraceError;
 use std::io::{self, Read};
 
-/// Bytes of text held at once; also the longest line. Small enough for a second-level cache, large enough that the
-/// rest of a line that is moved to the front is nothing.
+/// Bytes of text held at once; also the longest line. Small enough for a second-level cache, large enough
+/// that the rest of a line that is moved to the front is nothing.
 const WINDOW_BYTES: usize = 256 << 10;
 /// Bytes after the text that may be read, though they mean nothing: parsers load whole words.
 pub(super) const SLACK_BYTES: usize = 32;
@@ -61,8 +61,8 @@ impl Window {
     pub fn head(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
-    /// The buffer from the first unconsumed byte, and how many of its bytes are text; at least [`SLACK_BYTES`]
-    /// more can be loaded.
+    /// The buffer from the first unconsumed byte, and how many of its bytes are text; at least
+    /// [`SLACK_BYTES`] more can be loaded.
     pub fn text(&self) -> (&[u8], usize) {
         (&self.buffer[self.start..], self.end - self.start)
     }

@@ -1,5 +1,5 @@
-//! One access line of lackey: `I  0401ab70,3`, ` L 1ffeffe7e0,8`, ` S …`, ` M …`. Owns its grammar, the splitting
-//! of an access at page borders, and of a modify into its load and its store.
+//! One access line of lackey: `I  0401ab70,3`, ` L 1ffeffe7e0,8`, ` S …`, ` M …`. Owns its grammar, the
+//! splitting of an access at page borders, and of a modify into its load and its store.
 
 use super::hex;
 use crate::trace::window::SLACK_BYTES;
@@ -90,8 +90,8 @@ pub(super) enum BadAccess {
     Size,
 }
 
-/// Parses a whole line (without its newline) with all the freedom of the grammar: any number of digits, either
-/// case, `0x`. `None` where it does not begin like an access.
+/// Parses a whole line (without its newline) with all the freedom of the grammar: any number of digits,
+/// either case, `0x`. `None` where it does not begin like an access.
 pub(super) fn parse(line: &[u8]) -> Option<Result<AccessLine, BadAccess>> {
     let (prefix, rest) = line.split_first_chunk::<PREFIX>()?;
     let operation = Operation::of_prefix(*prefix)?;
@@ -114,8 +114,8 @@ fn parse_operand(operation: Operation, text: &[u8]) -> Result<AccessLine, BadAcc
     Ok(AccessLine { operation, address, bytes })
 }
 
-/// Takes an access off the end of a line that something else began: writers that share a log cut into each other's
-/// lines. Returns what stands before it.
+/// Takes an access off the end of a line that something else began: writers that share a log cut into each
+/// other's lines. Returns what stands before it.
 pub(super) fn split_off(line: &[u8]) -> Option<(&[u8], AccessLine)> {
     let comma = memchr::memrchr(b',', line)?;
     let digits = line[..comma].iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();

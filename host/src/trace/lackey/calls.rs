@@ -1,10 +1,10 @@
-//! Which process speaks, and which system call an answer belongs to. Owns the state that lasts over lines: the
-//! process that accesses belong to, calls that wait for their result, threads and forks; the grammar of one call is
-//! in [`super::syscall`].
+//! Which process speaks, and which system call an answer belongs to. Owns the state that lasts over lines:
+//! the process that accesses belong to, calls that wait for their result, threads and forks; the grammar of
+//! one call is in [`super::syscall`].
 //!
-//! Valgrind prints a call in up to three pieces (header and arguments; remark; result). Threads of a process and
-//! processes that share a log put lines between the pieces, so each piece is matched on its own: a result with a
-//! header by process and thread, a bare one with the latest call that lacks it.
+//! Valgrind prints a call in up to three pieces (header and arguments; remark; result). Threads of a process
+//! and processes that share a log put lines between the pieces, so each piece is matched on its own: a result
+//! with a header by process and thread, a bare one with the latest call that lacks it.
 
 use super::syscall::{Call, Return};
 use pagewalk_arch::{Event, Syscall, SyscallOutcome};
@@ -114,7 +114,8 @@ impl Calls {
         true
     }
 
-    /// A piece of a call on a line of its own: arguments, or ` --> result`. `false` where no call waits for it.
+    /// A piece of a call on a line of its own: arguments, or ` --> result`. `false` where no call waits for
+    /// it.
     pub fn piece(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
         let text = String::from_utf8_lossy(text);
         if text.trim_start().starts_with("-->") {

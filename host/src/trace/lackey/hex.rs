@@ -1,5 +1,5 @@
-//! Hexadecimal digits eight at a time: arithmetic on all bytes of a machine word at once instead of a loop over
-//! characters. Reading lackey text is bound by this.
+//! Hexadecimal digits eight at a time: arithmetic on all bytes of a machine word at once instead of a loop
+//! over characters. Reading lackey text is bound by this.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -8,8 +8,8 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// lower-case hexadecimal digits.
 #[inline(always)]
 pub(super) fn eight_digits(word: u64) -> Option<u32> {
-    // Adding 0x80 - c to a byte below 0x80 sets its top bit exactly when the byte is at least c; no carry leaves a
-    // byte because both are at most 0x7f + 0x80.
+    // Adding 0x80 - c to a byte below 0x80 sets its top bit exactly when the byte is at least c; no carry
+    // leaves a byte because both are at most 0x7f + 0x80.
     let at_least = |c: u8| word.wrapping_add(ONES.wrapping_mul(u64::from(0x80 - c)));
     let is_digit = at_least(b'0') & !at_least(b'9' + 1);
     let is_letter = at_least(b'a') & !at_least(b'f' + 1);

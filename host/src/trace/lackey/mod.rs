@@ -1,8 +1,8 @@
-//! Valgrind lackey: `valgrind --tool=lackey --trace-mem=yes --trace-syscalls=yes`. Owns the walk over the lines; an
-//! access line is [`access`]'s, a system call's text [`syscall`]'s, what spans lines [`calls`]'.
+//! Valgrind lackey: `valgrind --tool=lackey --trace-mem=yes --trace-syscalls=yes`. Owns the walk over the
+//! lines; an access line is [`access`]'s, a system call's text [`syscall`]'s, what spans lines [`calls`]'.
 //!
-//! Accesses carry no process. Where several processes share a log, an access is taken for the process that the last
-//! `SYSCALL[pid,…]` or `==pid==` line before it names.
+//! Accesses carry no process. Where several processes share a log, an access is taken for the process that
+//! the last `SYSCALL[pid,…]` or `==pid==` line before it names.
 
 mod access;
 mod calls;
@@ -178,8 +178,8 @@ fn read_line(
 ) -> Result<bool, &'static str> {
     let mut event = |event| items.push_back(Item::Event(event));
     if let Some(parsed) = access::parse(line) {
-        // A line that another writer cut into may still end in a whole access; this one begins in one, so it is
-        // that or nothing.
+        // A line that another writer cut into may still end in a whole access; this one begins in one, so it
+        // is that or nothing.
         let access = parsed.map_err(|bad| match bad {
             BadAccess::Shape => "hexadecimal address, comma and decimal size",
             BadAccess::Size => "an access of 1 to 4096 bytes within the address space",

@@ -1,5 +1,6 @@
 //! The text of a system call as Valgrind prints it: `sys_mmap ( 0x0, 8192, 3, 34, 4294967295, 0 )` and
-//! `Success(0x4835000)`. Owns the arguments' order and Linux's flag bits; lines and processes are the reader's.
+//! `Success(0x4835000)`. Owns the arguments' order and Linux's flag bits; lines and processes are the
+//! reader's.
 
 use pagewalk_arch::{MapRequest, Protection, Syscall, SyscallOutcome, VirtAddr};
 
