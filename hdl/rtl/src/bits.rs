@@ -1,7 +1,7 @@
 //! Bit vectors whose width is a run-time value.
 //!
 //! Owns the arithmetic that kernels simulate with: [`Bv`], its operators and the casts [`bits_w`] and [`bits_b`].
-//! The emitter (`crate::emit`) prints exactly these rules as Verilog; a change here is a change there.
+//! The emitter ([`crate::emit`]) prints exactly these rules as Verilog; a change here is a change there.
 //!
 //! The rules, for `width(x)` in 1..=128:
 //! * `+ - & | ^` work at the larger width of the two operands, the narrower one zero-extended, and wrap there.

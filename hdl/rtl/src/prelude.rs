@@ -1,7 +1,7 @@
 //! What a block imports, and the rules its kernel keeps.
 //!
 //! A kernel is the body of `#[hdl_gen] fn update(&mut self)`. It runs as Rust in simulation and is printed as Verilog
-//! by `crate::emit`. Both must mean the same:
+//! by [`crate::emit`]. Both must mean the same:
 //!
 //! **Taken**: `x.next = e`; `if`/`else`; `match` on literals, unit enums and `_`; `for i in a..b` with `a`, `b` integers or
 //! `self._n`; `Vec`s and arrays of wires, constants, registers and blocks with one index of the form `[i]`, `[i * 2 + 1]`;
@@ -29,7 +29,20 @@
 //! `match` arms vanish; a function whose name starts with `bits` or `Bits` counts as a cast of its first argument. Do not write these.
 //!
 //! Clocks: `ClockLink::link(&mut self.clock, &mut self.part.clock)` for each part (indices are fine), or
-//! `clock!(self, clock, first, second, third[i])` for many at once.
+//! `clock!(self, clock, first, second, third[i])` for many at once. Unconditionally, from an input of the block.
+//!
+//! **State**: [`Register`], [`RegisterEn`], [`BitRegister`], [`BitRegisterEn`], [`StateRegister`] for state enums, [`LutRam`]. They power up as
+//! 0 (a state enum as its first variant) and have no reset: a kernel resets them with logic at `d`. rust-hdl's own `DFF` and
+//! RAMs are Verilog text, which the emitter refuses.
+//!
+//! **What becomes of names**: field `x` is `x`; element 3 of `x` is `x_3`, the only element of a `Vec` of one just `x`; input `d` of register
+//! `x` is `x_next`, `en` is `x_en`; pin `p` of sub-block `b` is the net `b_p` (`b_p_pin` if a field is called that). A scalar [`Const`] becomes
+//! a `localparam` in capitals where its value is used whole. What no output depends on is left out. A block used in several places is one module
+//! if its text is the same, named after the field names its uses end in; a field of type [`crate::emit::ModuleName`] overrides that.
+//! `always @*` blocks come one for each group of signals that must be computed together.
+//!
+//! Fields may not be called like keywords of SystemVerilog, which Verilator reads `.v` files as: `bit`, `matches`, `packed`,
+//! `first_match`, `priority`, `table`, `var` and so on.
 
 pub use crate::bits::{Bv, bits_b, bits_w};
 pub use crate::clock;

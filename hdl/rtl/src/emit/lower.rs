@@ -1,15 +1,14 @@
 //! From the syntax tree that `hdl_gen` records to typed statements: loops unrolled, names resolved, widths made equal.
 //!
-//! Every rule of [`crate::bits`] has its counterpart here. Where Verilog needs a signal to express what Rust
-//! computes (a variable shift that is cut), a temporary is assigned just above the statement.
+//! Owns statements; [`super::lower_expr`] owns expressions.
 
 use super::design::literal_value;
 use super::error::{Checked, Defect};
-use super::expr::{Expr, Op, Reduction, Var};
-use super::index::{LoopVariables, evaluate, parse_integer, resolve};
+use super::expr::{Expr, Var};
+use super::index::{LoopVariables, parse_integer, resolve};
+use super::lower_expr::{Operand, always_within, check_fit, index_width};
 use super::stmt::{Arm, Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
-use crate::bits::{WIDTH_MAX, mask};
 use rust_hdl::prelude::ast::*;
 use std::collections::{HashMap, HashSet};
 
@@ -39,24 +38,19 @@ pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Kerne
     Ok(Kernel { body: lowering.defaults, clocks: lowering.clocks })
 }
 
-struct Lowering<'a> {
-    symbols: &'a mut Symbols,
-    loops: LoopVariables,
+/// What lowering knows while it walks a kernel.
+pub(super) struct Lowering<'a> {
+    pub symbols: &'a mut Symbols,
+    pub loops: LoopVariables,
     /// What the current statement assigns.
-    target: Option<Var>,
+    pub target: Option<Var>,
     /// Number of conditionals around the current statement.
-    depth: usize,
+    pub depth: usize,
     /// Temporaries to assign above the current statement.
-    pending: Vec<Stmt>,
+    pub pending: Vec<Stmt>,
     /// Defaults of temporaries that are assigned inside conditionals.
-    defaults: Vec<Stmt>,
+    pub defaults: Vec<Stmt>,
     clocks: HashMap<Var, Var>,
-}
-
-/// An operand: a typed expression, or a literal that still lacks a width.
-enum Operand {
-    Typed(Expr),
-    Untyped(u128),
 }
 
 impl Lowering<'_> {
@@ -285,252 +279,4 @@ impl Lowering<'_> {
             _ => Err(Defect::BadPattern(pattern.to_string())),
         }
     }
-
-    fn operand(&mut self, expression: &VerilogExpression) -> Checked<Operand> {
-        use VerilogExpression as E;
-        let typed = match expression {
-            E::Paren(inner) => return self.operand(inner),
-            E::Literal(literal) => {
-                let (value, bits) = literal_value(literal);
-                if bits != 1 {
-                    return Ok(Operand::Untyped(value));
-                }
-                Expr::literal(1, value)
-            }
-            E::Signal(spelling) => return self.name(spelling),
-            E::Cast(inner, width) => self.cast(inner, *width)?,
-            E::Binary(a, op, b) => return self.binary(a, op, b),
-            E::Unary(op, inner) => self.unary(op, inner)?,
-            E::Index(base, index) => self.select(base, index)?,
-            E::Slice(base, width, offset) => self.slice(base, *width, offset)?,
-            E::IndexReplace(base, index, bit) => self.replace(base, index, bit)?,
-            E::Signed(_) | E::Unsigned(_) => return Err(Defect::Unsupported("signed arithmetic")),
-        };
-        Ok(Operand::Typed(typed))
-    }
-
-    fn typed(&mut self, expression: &VerilogExpression, place: &'static str) -> Checked<Expr> {
-        match self.operand(expression)? {
-            Operand::Typed(expr) => Ok(expr),
-            Operand::Untyped(_) => Err(Defect::WidthUnknown(place)),
-        }
-    }
-
-    fn bit(&mut self, expression: &VerilogExpression, place: &'static str) -> Checked<Expr> {
-        let expr = self.typed(expression, place)?;
-        if expr.width == 1 { Ok(expr) } else { Err(Defect::NotABit(place)) }
-    }
-
-    /// The value of an assignment, at the width of its target.
-    fn sized(&mut self, expression: &VerilogExpression, width: usize, target: Var) -> Checked<Expr> {
-        match self.operand(expression)? {
-            Operand::Typed(expr) => Ok(self.extract(expr, 0, width)),
-            Operand::Untyped(value) => {
-                check_fit(value, width, || self.symbols.name(target).to_string())?;
-                Ok(Expr::literal(width, value))
-            }
-        }
-    }
-
-    /// Bits of an expression, through a temporary where Verilog needs one.
-    fn extract(&mut self, expr: Expr, low: usize, width: usize) -> Expr {
-        if let Some(part) = expr.extract(low, width) {
-            return part;
-        }
-        let whole = expr.width;
-        let stem = match self.target {
-            Some(target) => format!("{}_full", self.symbols.name(target)),
-            None => "condition_full".to_string(),
-        };
-        let var = self.symbols.add_temporary(&stem, whole);
-        if self.depth > 0 {
-            self.defaults.push(Stmt::Assign(var, Part::Whole, Expr::literal(whole, 0)));
-        }
-        self.pending.push(Stmt::Assign(var, Part::Whole, expr));
-        Expr::part(var, whole, low, width)
-    }
-
-    fn name(&self, spelling: &str) -> Checked<Operand> {
-        if let Some((_, value)) = self.loops.iter().rev().find(|(name, _)| name == spelling) {
-            return Ok(Operand::Untyped(*value as u128));
-        }
-        let raw = resolve(spelling, &self.loops)?;
-        match self.symbols.meaning(&raw) {
-            Some(Meaning::Value(value)) => Ok(Operand::Typed(value.clone())),
-            Some(Meaning::Signal(var)) => {
-                let symbol = self.symbols.of(*var);
-                match symbol.role {
-                    Role::PartInput | Role::PartClock => Err(Defect::PartInputRead(symbol.name.clone())),
-                    _ => Ok(Operand::Typed(Expr::var(*var, symbol.width))),
-                }
-            }
-            // A path that is no variant here may be an index expression of loop variables, such as `i + 1`.
-            None => match evaluate(spelling, &self.loops) {
-                Ok(value) => Ok(Operand::Untyped(value as u128)),
-                Err(_) => Err(Defect::UnknownSignal(raw)),
-            },
-        }
-    }
-
-    fn cast(&mut self, inner: &VerilogExpression, width: usize) -> Checked<Expr> {
-        if !(1..=WIDTH_MAX).contains(&width) {
-            return Err(Defect::BadWidth { name: "a cast".to_string(), width });
-        }
-        match self.operand(inner)? {
-            Operand::Typed(expr) => Ok(self.extract(expr, 0, width)),
-            Operand::Untyped(value) => {
-                check_fit(value, width, || "a cast".to_string())?;
-                Ok(Expr::literal(width, value))
-            }
-        }
-    }
-
-    fn binary(&mut self, a: &VerilogExpression, op: &VerilogOp, b: &VerilogExpression) -> Checked<Operand> {
-        let op = match op {
-            VerilogOp::Add => Op::Add,
-            VerilogOp::Sub => Op::Sub,
-            VerilogOp::BitAnd => Op::And,
-            VerilogOp::BitOr => Op::Or,
-            VerilogOp::BitXor => Op::Xor,
-            VerilogOp::Eq => Op::Eq,
-            VerilogOp::Ne => Op::Ne,
-            VerilogOp::Lt => Op::Lt,
-            VerilogOp::Le => Op::Le,
-            VerilogOp::Gt => Op::Gt,
-            VerilogOp::Ge => Op::Ge,
-            VerilogOp::Shl | VerilogOp::Shr => {
-                let op = if matches!(op, VerilogOp::Shl) { Op::Shl } else { Op::Shr };
-                return self.shift(a, op, b).map(Operand::Typed);
-            }
-            VerilogOp::LogicalAnd | VerilogOp::LogicalOr => {
-                let and = matches!(op, VerilogOp::LogicalAnd);
-                let (op, place) = if and { (Op::LogicalAnd, "&&") } else { (Op::LogicalOr, "||") };
-                let (a, b) = (self.bit(a, place)?, self.bit(b, place)?);
-                return Ok(Operand::Typed(Expr::binary(op, a, b)));
-            }
-            VerilogOp::Mul => return Err(Defect::Unsupported("multiplication")),
-        };
-        let (a, b) = match (self.operand(a)?, self.operand(b)?) {
-            (Operand::Typed(a), Operand::Typed(b)) => {
-                let width = a.width.max(b.width);
-                (a.extended(width), b.extended(width))
-            }
-            (Operand::Typed(a), Operand::Untyped(b)) => {
-                let b = fitted(b, a.width)?;
-                (a, b)
-            }
-            (Operand::Untyped(a), Operand::Typed(b)) => (fitted(a, b.width)?, b),
-            (Operand::Untyped(a), Operand::Untyped(b)) => {
-                let wide = |value| Expr::literal(WIDTH_MAX, value);
-                let result = Expr::binary(op, wide(a), wide(b));
-                return Ok(match result.as_literal() {
-                    Some(value) if !op.is_comparison() => Operand::Untyped(value),
-                    _ => Operand::Typed(result),
-                });
-            }
-        };
-        Ok(Operand::Typed(Expr::binary(op, a, b)))
-    }
-
-    fn shift(&mut self, a: &VerilogExpression, op: Op, b: &VerilogExpression) -> Checked<Expr> {
-        let a = self.typed(a, "a shift")?;
-        let by = match self.operand(b)? {
-            Operand::Typed(by) => by,
-            Operand::Untyped(by) => Expr::literal(8, by.min(u128::from(u8::MAX))),
-        };
-        Ok(Expr::binary(op, a, by))
-    }
-
-    fn unary(&mut self, op: &VerilogOpUnary, inner: &VerilogExpression) -> Checked<Expr> {
-        let inner = self.typed(inner, "a unary operator")?;
-        Ok(match op {
-            VerilogOpUnary::Not => inner.invert(),
-            VerilogOpUnary::All => inner.reduce(Reduction::And),
-            VerilogOpUnary::Any => inner.reduce(Reduction::Or),
-            VerilogOpUnary::Xor => inner.reduce(Reduction::Xor),
-            VerilogOpUnary::Neg => return Err(Defect::Unsupported("negation")),
-        })
-    }
-
-    /// An index or offset, as an expression of at most the bits it needs if it is a literal.
-    fn offset(&mut self, index: &VerilogExpression) -> Checked<Expr> {
-        Ok(match self.operand(index)? {
-            Operand::Typed(index) => index,
-            Operand::Untyped(value) => Expr::literal(8, value.min(u128::from(u8::MAX))),
-        })
-    }
-
-    fn select(&mut self, base: &VerilogExpression, index: &VerilogExpression) -> Checked<Expr> {
-        let base = self.typed(base, "get_bit")?;
-        let index = self.offset(index)?;
-        if let Some(at) = index.as_literal() {
-            return Ok(self.extract(base, at.min(WIDTH_MAX as u128) as usize, 1));
-        }
-        if let Some(var) = base.as_var()
-            && base.width > 1
-            && always_within(&index, base.width)
-        {
-            return Ok(Expr::select(var, index.extended(index_width(base.width))));
-        }
-        let one = Expr::binary(Op::Shl, Expr::literal(base.width, 1), index);
-        Ok(Expr::binary(Op::And, base, one).reduce(Reduction::Or))
-    }
-
-    fn slice(&mut self, base: &VerilogExpression, width: usize, low: &VerilogExpression) -> Checked<Expr> {
-        let base = self.typed(base, "get_bits")?;
-        let low = self.offset(low)?;
-        Ok(match low.as_literal() {
-            Some(low) => self.extract(base, low.min(WIDTH_MAX as u128) as usize, width),
-            None => self.extract(Expr::binary(Op::Shr, base, low), 0, width),
-        })
-    }
-
-    fn replace(
-        &mut self,
-        base: &VerilogExpression,
-        index: &VerilogExpression,
-        bit: &VerilogExpression,
-    ) -> Checked<Expr> {
-        let base = self.typed(base, "replace_bit")?;
-        let index = self.offset(index)?;
-        let bit = self.bit(bit, "replace_bit")?;
-        let width = base.width;
-        let Some(at) = index.as_literal() else {
-            let one = Expr::binary(Op::Shl, Expr::literal(width, 1), index.clone());
-            let kept = Expr::binary(Op::And, base, one.invert());
-            return Ok(Expr::binary(Op::Or, kept, Expr::binary(Op::Shl, bit.extended(width), index)));
-        };
-        let at = at.min(WIDTH_MAX as u128) as usize;
-        if at >= width {
-            return Ok(base);
-        }
-        let mut parts = vec![];
-        if at + 1 < width {
-            parts.push(self.extract(base.clone(), at + 1, width - at - 1));
-        }
-        parts.push(bit);
-        if at > 0 {
-            parts.push(self.extract(base, 0, at));
-        }
-        Ok(Expr::concat(parts))
-    }
-}
-
-/// Whether every value of the index lies within a signal of `width` bits.
-fn always_within(index: &Expr, width: usize) -> bool {
-    index.width <= 7 && (1 << index.width) <= width
-}
-
-/// Bits of an index into a signal of `width` bits, as Verilog tools count them.
-fn index_width(width: usize) -> usize {
-    (width.max(2) - 1).ilog2() as usize + 1
-}
-
-fn check_fit(value: u128, width: usize, place: impl FnOnce() -> String) -> Checked<()> {
-    if value <= mask(width) { Ok(()) } else { Err(Defect::LiteralTooWide { value, width, place: place() }) }
-}
-
-fn fitted(value: u128, width: usize) -> Checked<Expr> {
-    check_fit(value, width, || "the other operand".to_string())?;
-    Ok(Expr::literal(width, value))
 }

@@ -4,7 +4,7 @@
 //! own generator is not used: it gets precedence and widths wrong and puts each module into one big block.
 //!
 //! The way of a block: [`design`] gathers it with a probe; [`symbols`] names what its kernel can name; [`lower`] unrolls
-//! loops and types expressions ([`expr`], [`stmt`]); [`flow`] finds latches, loops and what nothing observes; [`group`] splits
+//! loops, [`lower_expr`] types expressions ([`expr`], [`stmt`]); [`flow`] finds latches, loops and what nothing observes; [`group`] splits
 //! the kernel into independent pieces, [`simplify`] shortens them; [`module`] runs all this; [`print_expr`] and
 //! [`print_module`] print. [`library`] keeps modules with the same text once and names them.
 //!
@@ -19,6 +19,7 @@ mod group;
 mod index;
 mod library;
 mod lower;
+mod lower_expr;
 mod module;
 mod module_name;
 mod names;

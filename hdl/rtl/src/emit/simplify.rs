@@ -2,7 +2,7 @@
 //! expression, short conditionals become `?:`.
 
 use super::expr::{Expr, Kind, Var};
-use super::stmt::{Arm, Part, Stmt};
+use super::stmt::{Arm, Part, Stmt, is_plain};
 
 /// Largest expression that accumulation may build, in operators and operands.
 const ACCUMULATED_SIZE_MAX: usize = 48;
@@ -85,6 +85,8 @@ fn value_after(block: &[Stmt], target: Var, before: Option<&Expr>) -> Option<Exp
         };
         let next = match statement {
             Stmt::Assign(var, Part::Whole, expr) if *var == target => now(expr)?,
+            // The condition would repeat what the signal holds.
+            Stmt::If(test, ..) if test.reads(target) && !value.as_ref().is_some_and(is_plain) => return None,
             Stmt::If(test, then, otherwise) => Expr::choose(
                 now(test)?,
                 value_after(then, target, value.as_ref())?,

@@ -144,7 +144,7 @@ impl Logic for Arithmetic {
         self.picked_at.next = self.a.val().get_bit(self.position.val().index());
         self.chosen.next =
             self.flag.val() == (self.a.val() > self.b.val()) || !(self.flag.val() & self.b.val().any());
-        self.tautology.next = self.a.val() >= 0 && !(self.b.val() < 0);
+        self.tautology.next = (self.a.val() >= 0) && ((self.b.val() < 0) ^ true);
     }
 }
 

@@ -3,5 +3,7 @@
 mod arithmetic;
 mod bench;
 mod errors;
+mod kernels;
+mod native;
 mod storage;
 mod structure;
