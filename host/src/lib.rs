@@ -1,3 +1,5 @@
-//! The pagewalk command line.
+//! The pagewalk command line, and the library it is made of: traces of real programs and the commands over them.
 
+pub mod cli;
+pub mod record;
 pub mod trace;

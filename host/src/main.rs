@@ -1,3 +1,7 @@
 //! Entry point of the `pagewalk` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pagewalk::cli::main()
+}

@@ -1,0 +1,283 @@
+//! The definitions that parsing, help, shell completions and the man page are all made from.
+
+use super::console::Console;
+use super::quantity::{self, ByteSize};
+use super::{CliError, Verdict};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use pagewalk_arch::PagingFormat;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An MMU as hardware and as software, joined: a real program's memory trace through generated Verilog and a golden
+/// model, in lockstep.
+#[derive(Debug, Parser)]
+#[command(name = "pagewalk", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a trace through kernel, golden model and hardware in lockstep; stop at the first difference
+    Cosim(CosimArgs),
+    /// The same without hardware: the golden model with exact timing, at full speed
+    Run(RunArgs),
+    /// Write the Verilog, a JSON manifest of ports and parameters, and a FuseSoC core file
+    Emit(EmitArgs),
+    /// Look into a trace
+    Trace(TraceArgs),
+    /// Print the settings that --config takes, with comments
+    Config(ConfigArgs),
+    /// Print a shell's completion script
+    Completions(CompletionArgs),
+    /// Print the man page
+    Man,
+}
+
+/// Which format, or all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatChoice {
+    /// One.
+    One(PagingFormat),
+    /// One after the other.
+    All,
+}
+
+impl FromStr for FormatChoice {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "all" => Ok(Self::All),
+            _ => {
+                name.parse().map(Self::One).map_err(|e: pagewalk_arch::UnknownFormat| format!("{e}, or all"))
+            }
+        }
+    }
+}
+
+/// Which engine stands under the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// Verilator, or rust-hdl where Verilator or a C++ compiler cannot be had
+    #[default]
+    Auto,
+    /// The golden model alone: nothing is compared
+    Golden,
+    /// The generated Verilog, compiled by Verilator
+    Verilator,
+    /// The same source in rust-hdl's own simulation: needs no tools, is slow
+    RustHdl,
+}
+
+/// The MMU and the machine around it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Machine")]
+pub struct MachineArgs {
+    /// Page-table format: sv32, sv39, sv48, sv57, x86-32, x86-pae, la48, la57, or all where it makes sense
+    /// [default: sv39]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FormatChoice>,
+    /// Settings of MMU and kernel as a TOML file; `pagewalk config` prints the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// TLBs by name: balanced, small, wide, rotating, associative
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// Set one setting, named as in the file: --set l1d.structure.ways=4, --set kernel.ad_mode=software
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Installed memory, such as 16GiB
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+    /// Draw memory latencies and stalls of every port at random from this seed
+    #[arg(long, value_name = "N", value_parser = quantity::address)]
+    pub seed: Option<u64>,
+}
+
+/// The trace and how much of it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Trace")]
+pub struct SourceArgs {
+    /// Trace file, plain or compressed; - is standard input [default: the bundled trace of a real program]
+    #[arg(value_name = "TRACE")]
+    pub trace: Option<String>,
+    /// End after this many accesses
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Leave addresses that the format cannot hold where they are: they fault
+    #[arg(long)]
+    pub no_rebase: bool,
+}
+
+/// What is written.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ResultArgs {
+    /// Write every translation to FILE: CSV where it ends in .csv, else one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub translations: Option<PathBuf>,
+    /// Print one JSON object on standard output, everything for people on standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `cosim`.
+#[derive(Debug, Args)]
+pub struct CosimArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// The results.
+    #[command(flatten)]
+    pub results: ResultArgs,
+    /// What runs under the kernel
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
+    pub engine: EngineChoice,
+    /// Download nothing, not even Verilator
+    #[arg(long, help_heading = "Hardware")]
+    pub offline: bool,
+    /// Write the waveform of the whole run; after a difference, that of its last cycles is written anyway
+    #[arg(long, value_name = "FILE", help_heading = "Hardware")]
+    pub waves: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// The results.
+    #[command(flatten)]
+    pub results: ResultArgs,
+    /// The architecture alone: no TLB, no clock, every access walks
+    #[arg(long)]
+    pub bare: bool,
+}
+
+/// Arguments of `emit`.
+#[derive(Debug, Args)]
+pub struct EmitArgs {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Write to FILE; or all three files to a directory, named by a final slash or because it exists
+    /// [default: the Verilog to standard output]
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub output: Option<String>,
+    /// The manifest of ports and parameters instead of the Verilog
+    #[arg(long)]
+    pub manifest: bool,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: TraceCommand,
+}
+
+/// Ways to look into a trace.
+#[derive(Debug, Subcommand)]
+pub enum TraceCommand {
+    /// Count accesses, pages, regions, system calls and processes
+    Info(TraceInfoArgs),
+    /// Print the first accesses and events
+    Head(TraceHeadArgs),
+}
+
+/// Arguments of `trace info`.
+#[derive(Debug, Args)]
+pub struct TraceInfoArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: RawSourceArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trace head`.
+#[derive(Debug, Args)]
+pub struct TraceHeadArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: RawSourceArgs,
+    /// Accesses and events to print
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub lines: u64,
+}
+
+/// A trace as it was recorded.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RawSourceArgs {
+    /// Trace file, plain or compressed; - is standard input [default: the bundled trace]
+    #[arg(value_name = "TRACE")]
+    pub trace: Option<String>,
+    /// Show addresses as they are re-based for this page-table format
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PagingFormat>,
+    /// End after this many accesses
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The machine whose settings are printed.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Prints the completion script of a shell.
+pub fn completions(args: &CompletionArgs, console: &Console) -> Result<Verdict, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "pagewalk", &mut script);
+    console.print(&String::from_utf8_lossy(&script))?;
+    Ok(Verdict::Done)
+}
+
+/// Prints the man page.
+pub fn man(console: &Console) -> Result<Verdict, CliError> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    rendered.map_err(CliError::Output)?;
+    console.print(&String::from_utf8_lossy(&page))?;
+    Ok(Verdict::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn formats_are_named_as_everywhere() {
+        assert_eq!("all".parse(), Ok(FormatChoice::All));
+        assert_eq!("la57".parse(), Ok(FormatChoice::One(PagingFormat::La57)));
+        assert!("sv40".parse::<FormatChoice>().unwrap_err().contains("choose one of"));
+    }
+}

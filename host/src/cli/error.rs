@@ -1,0 +1,78 @@
+//! What ends a command: one line each, with file, place and remedy. The texts are those of the crates that found the
+//! problem; here stands only what concerns the user's files and the process.
+
+use pagewalk_arch::TraceError;
+use pagewalk_cosim::{CosimError, MachineError};
+use std::path::PathBuf;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Nobody reads standard output any more.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// Standard output cannot be written.
+    #[error("standard output cannot be written ({0}); free space or redirect it elsewhere")]
+    Output(std::io::Error),
+    /// A file cannot be read.
+    #[error("{}: cannot be read ({reason}); check the name and its permissions", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The system's answer.
+        reason: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{}: cannot be written ({reason}); choose another place or free space", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// The system's answer.
+        reason: std::io::Error,
+    },
+    /// Options that do not go together, or a value that none has.
+    #[error("{0}")]
+    Usage(String),
+    /// A configuration that cannot be used.
+    #[error(transparent)]
+    Settings(#[from] super::settings::SettingsError),
+    /// A trace that cannot be read.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] CosimError),
+    /// No Verilog.
+    #[error(transparent)]
+    Generate(#[from] pagewalk_rtl::GenerateError),
+    /// The run cannot go on.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The system gives no threads.
+    #[error("no threads can be started ({0}); raise the limit of processes")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl From<pagewalk_arch::ConfigError> for CliError {
+    fn from(error: pagewalk_arch::ConfigError) -> Self {
+        Self::Settings(error.into())
+    }
+}
+
+impl From<pagewalk_kernel::ConfigError> for CliError {
+    fn from(error: pagewalk_kernel::ConfigError) -> Self {
+        Self::Settings(error.into())
+    }
+}
+
+impl From<pagewalk_cosim::toolchain::ToolchainError> for CliError {
+    fn from(error: pagewalk_cosim::toolchain::ToolchainError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<pagewalk_cosim::cache::CacheError> for CliError {
+    fn from(error: pagewalk_cosim::cache::CacheError) -> Self {
+        Self::Engine(error.into())
+    }
+}

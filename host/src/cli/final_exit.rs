@@ -1,0 +1,84 @@
+//! Holds back the exit that ends a trace, so that a run can say how large the program was while it lived.
+
+use pagewalk_arch::{Access, Boundary, Event, Syscall, SyscallOutcome, TraceError, TraceSource};
+
+/// A trace without its last event, if that is an exit and nothing follows.
+pub struct FinalExit<T> {
+    inner: T,
+    /// What was read to see whether anything follows an exit.
+    ahead: Option<(Vec<Access>, Result<Boundary, TraceError>)>,
+    held: Option<Event>,
+}
+
+impl<T: TraceSource> FinalExit<T> {
+    /// Holds back the last exit of `inner`.
+    pub fn new(inner: T) -> Self {
+        Self { inner, ahead: None, held: None }
+    }
+    /// The exit, once the trace has ended with one.
+    pub fn held(&self) -> Option<Event> {
+        self.held
+    }
+    /// The trace.
+    pub fn inner(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: TraceSource> TraceSource for FinalExit<T> {
+    fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
+        if let Some((accesses, boundary)) = self.ahead.take() {
+            *block = accesses;
+            return boundary;
+        }
+        let boundary = self.inner.next_block(block)?;
+        let Boundary::Event(event) = boundary else { return Ok(boundary) };
+        let Event::Syscall { call: Syscall::Exit { .. }, outcome: SyscallOutcome::Success, .. } = event
+        else {
+            return Ok(boundary);
+        };
+        let mut accesses = Vec::with_capacity(block.capacity());
+        let next = self.inner.next_block(&mut accesses);
+        if accesses.is_empty() && matches!(next, Ok(Boundary::End)) {
+            self.held = Some(event);
+            return Ok(Boundary::End);
+        }
+        self.ahead = Some((accesses, next));
+        Ok(boundary)
+    }
+
+    fn position(&self) -> Option<(u64, u64)> {
+        self.inner.position()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Recorded, load};
+    use pagewalk_arch::AccessKind;
+
+    fn exit(pid: u32) -> Event {
+        let call = Syscall::Exit { status: 0 };
+        Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: pid }
+    }
+
+    #[test]
+    fn only_the_last_exit_is_held_back() {
+        let accesses: Vec<_> = (0..10).map(|n| Access::user(n * 64, AccessKind::Load)).collect();
+        let events = vec![(3, exit(1)), (3, exit(2)), (10, exit(3))];
+        let mut source = FinalExit::new(Recorded::new(accesses.clone(), events).into_replay());
+        let seen = load(&mut source).expect("in memory");
+        assert_eq!(seen.accesses(), accesses);
+        assert_eq!(seen.events(), [(3, exit(1)), (3, exit(2))]);
+        assert_eq!(source.held(), Some(exit(3)));
+    }
+
+    #[test]
+    fn a_trace_that_goes_on_keeps_every_exit() {
+        let accesses = vec![Access::user(0, AccessKind::Load); 2];
+        let mut source = FinalExit::new(Recorded::new(accesses, vec![(1, exit(1))]).into_replay());
+        assert_eq!(load(&mut source).expect("in memory").events(), [(1, exit(1))]);
+        assert_eq!(source.held(), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! One run: a kernel on an engine, fed by a trace to its end.
+//!
+//! Owns the way from settings to what came out ([`Outcome`]), the same for every engine. Does not own how it is shown
+//! ([`super::summary`], [`super::report`]), nor what follows a difference ([`super::replay`]).
+
+use super::CliError;
+use super::console::Console;
+use super::engine::{Engine, Tools};
+use super::final_exit::FinalExit;
+use super::settings::Settings;
+use super::source::TraceName;
+use super::translations::TranslationWriter;
+use super::watch::Watch;
+use crate::trace::Trace;
+use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats};
+use pagewalk_cosim::build::TraceFormat;
+use pagewalk_cosim::{Hardware, Lockstep, Machine, MachineError, RunCounts, RunEnd, Verilated};
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{Kernel, KernelStats};
+use pagewalk_rtl::sim::RustHdl;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What a run is made of.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// MMU and kernel.
+    pub settings: Settings,
+    /// What the kernel runs on.
+    pub engine: Engine,
+    /// The trace.
+    pub trace: TraceName,
+    /// Addresses stay where they are.
+    pub no_rebase: bool,
+    /// Accesses at most.
+    pub limit: Option<u64>,
+    /// File of translations.
+    pub translations: Option<PathBuf>,
+    /// Waveform: file, and cycles before its first.
+    pub waves: Option<(PathBuf, u64)>,
+}
+
+/// The first difference, for people and for a replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The whole report.
+    pub report: String,
+    /// In one line.
+    pub what: String,
+    /// Number of the access at or after which it showed.
+    pub number: u64,
+    /// Cycle near which it happened.
+    pub cycle: u64,
+}
+
+/// What came out of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was carried out.
+    pub counts: RunCounts,
+    /// How it ended.
+    pub end: RunEnd,
+    /// Why it ended before its trace, where something is wrong.
+    pub error: Option<MachineError>,
+    /// The kernel, as it was before the exit that ends the trace.
+    pub kernel: KernelStats,
+    /// The hardware's counters; the golden model's where there is no hardware.
+    pub mmu: MmuStats,
+    /// The golden model's cycles.
+    pub golden_cycles: u64,
+    /// The first difference.
+    pub difference: Option<Found>,
+    /// Time in which the trace was carried out.
+    pub elapsed: Duration,
+}
+
+impl Session {
+    /// First address at which no memory answers.
+    fn memory_limit(&self) -> Result<u64, CliError> {
+        Ok(self.settings.kernel.frames(&self.settings.mmu)?.end << FRAME_SHIFT)
+    }
+
+    /// Runs.
+    ///
+    /// # Errors
+    /// What prevents a run altogether. What ends one early is part of the [`Outcome`].
+    pub fn run(&self, console: &Console) -> Result<Outcome, CliError> {
+        let (config, limit) = (&self.settings.mmu, self.memory_limit()?);
+        match &self.engine {
+            Engine::Golden => self.run_golden(Golden::new(config, limit)?, console),
+            Engine::Bare => self.run_golden(Golden::bare(config, limit)?, console),
+            Engine::RustHdl => {
+                let hardware = RustHdl::simulation(config, limit)?;
+                let golden = Golden::new(config, limit)?;
+                let (outcome, _) = self.run_lockstep(golden, hardware, "rust-hdl", console)?;
+                Ok(outcome)
+            }
+            Engine::Verilator(tools) => {
+                let hardware = self.start_verilated(tools, limit, console)?;
+                let golden = Golden::new(config, limit)?;
+                let (outcome, mut hardware) = self.run_lockstep(golden, hardware, "verilator", console)?;
+                hardware.pins_mut().finish_waves()?;
+                Ok(outcome)
+            }
+        }
+    }
+
+    fn start_verilated(&self, tools: &Tools, limit: u64, console: &Console) -> Result<Verilated, CliError> {
+        let notice = |text: &str| console.note(text);
+        let traced = self.waves.is_some();
+        let hardware = Hardware::build(&self.settings.mmu, traced, &tools.toolchain, &tools.cache, &notice)?;
+        let mut engine = hardware.start(limit)?;
+        if let Some((path, skipped_cycles)) = &self.waves {
+            let path = waveform_path(path, hardware.trace_format(), console);
+            engine.pins_mut().write_waves(&path, *skipped_cycles)?;
+        }
+        Ok(engine)
+    }
+
+    fn run_golden(&self, mut golden: Golden, console: &Console) -> Result<Outcome, CliError> {
+        let mut outcome = self.drive(&mut golden, console)?;
+        outcome.mmu = golden.stats();
+        outcome.golden_cycles = outcome.mmu.cycles;
+        Ok(outcome)
+    }
+
+    fn run_lockstep<B: Mmu + Send>(
+        &self,
+        golden: Golden,
+        hardware: B,
+        name: &'static str,
+        console: &Console,
+    ) -> Result<(Outcome, B), CliError> {
+        let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
+        let mut outcome = self.drive(&mut lockstep, console)?;
+        outcome.difference = lockstep.report().map(|difference| Found {
+            report: difference.to_string(),
+            what: difference.what.clone(),
+            number: difference.number.max(1),
+            cycle: difference.cycle,
+        });
+        let (golden, hardware) = lockstep.into_engines();
+        outcome.mmu = hardware.stats();
+        outcome.golden_cycles = golden.stats().cycles;
+        Ok((outcome, hardware))
+    }
+
+    /// Runs a kernel on `mmu`; what only the engines know is left at its default.
+    fn drive(&self, mmu: &mut dyn Mmu, console: &Console) -> Result<Outcome, CliError> {
+        let config = &self.settings.mmu;
+        let mut kernel = Kernel::new(self.settings.kernel, config)?;
+        let fit = (!self.no_rebase).then_some(config.format);
+        let mut source = FinalExit::new(self.trace.open(fit, None)?);
+        let translations = match &self.translations {
+            Some(path) => Some(TranslationWriter::create(path, config.spec())?),
+            None => None,
+        };
+        let total = pagewalk_arch::TraceSource::position(&source).map(|(_, total)| total);
+        let mut watch = Watch::new(console.progress(config.format.name(), total), translations);
+
+        let started = Instant::now();
+        let mut machine = Machine::new(&mut kernel, mmu);
+        let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), &mut watch);
+        let counts = machine.counts().clone();
+        let elapsed = started.elapsed();
+
+        let translations = watch.into_translations();
+        for note in source.inner().notes() {
+            console.note(&note);
+        }
+        if let Some(translations) = translations {
+            translations.finish()?;
+        }
+        let (mut end, error) = match result {
+            Ok(end) => (end, None),
+            Err(error) => (RunEnd::Complete, Some(error)),
+        };
+        let alive = kernel.stats();
+        if let Some(exit) = source.held()
+            && end == RunEnd::Complete
+            && error.is_none()
+        {
+            // Only processes end here: no address can be wrong.
+            let _ = kernel.on_event(mmu, &exit);
+        }
+        if mmu.difference().is_some() {
+            end = RunEnd::Difference;
+        }
+        let ended = kernel.stats();
+        Ok(Outcome {
+            counts,
+            end,
+            error,
+            kernel: KernelStats {
+                processes: alive.processes,
+                vsz_bytes: alive.vsz_bytes,
+                rss_bytes: alive.rss_bytes,
+                page_table_bytes: alive.page_table_bytes,
+                leaf_entries: alive.leaf_entries,
+                frames_in_use: alive.frames_in_use,
+                ..ended
+            },
+            mmu: MmuStats::default(),
+            golden_cycles: 0,
+            difference: None,
+            elapsed,
+        })
+    }
+}
+
+/// The path with the suffix of what can be written.
+fn waveform_path(path: &Path, format: Option<TraceFormat>, console: &Console) -> PathBuf {
+    let Some(format) = format else { return path.to_owned() };
+    let named = path.extension().and_then(|suffix| suffix.to_str());
+    let other = match format {
+        TraceFormat::Fst => TraceFormat::Vcd,
+        TraceFormat::Vcd => TraceFormat::Fst,
+    };
+    if named == Some(other.suffix()) {
+        let path = path.with_extension(format.suffix());
+        console.note(&format!("waveforms are written as {} here: {}", format.suffix(), path.display()));
+        return path;
+    }
+    path.to_owned()
+}

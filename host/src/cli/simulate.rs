@@ -1,0 +1,172 @@
+//! `cosim` and `run`: one run per format, shown as a page, as rows or as JSON.
+
+use super::args::{CosimArgs, EngineChoice, MachineArgs, ResultArgs, RunArgs, SourceArgs};
+use super::console::Console;
+use super::engine::Engine;
+use super::report::RunReport;
+use super::session::{Outcome, Session};
+use super::settings::Layers;
+use super::source::TraceName;
+use super::{CliError, Verdict, interrupt, replay, summary};
+use pagewalk_cosim::MachineError;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Threads of a lockstep: one per engine.
+const LOCKSTEP_THREADS: usize = 2;
+
+/// `cosim`.
+pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
+    if args.waves.is_some() && !matches!(args.engine, EngineChoice::Auto | EngineChoice::Verilator) {
+        return Err(CliError::Usage(
+            "--waves needs the hardware under Verilator: use --engine verilator".into(),
+        ));
+    }
+    // Settings first: what cannot be built needs no tools.
+    let plan = Plan::new(&args.machine, &args.source, &args.results, args.waves.clone())?;
+    let choice = match args.engine {
+        EngineChoice::Auto if args.waves.is_some() => EngineChoice::Verilator,
+        choice => choice,
+    };
+    let engine = Engine::choose(choice, args.offline, console)?;
+    plan.carry_out(&engine, console)
+}
+
+/// `run`.
+pub fn run(args: &RunArgs, console: &Console) -> Result<Verdict, CliError> {
+    let engine = if args.bare { Engine::Bare } else { Engine::Golden };
+    Plan::new(&args.machine, &args.source, &args.results, None)?.carry_out(&engine, console)
+}
+
+/// What both commands are to do.
+struct Plan<'a> {
+    layers: Layers,
+    source: &'a SourceArgs,
+    results: &'a ResultArgs,
+    waves: Option<PathBuf>,
+}
+
+/// The JSON of several runs.
+#[derive(Debug, Serialize)]
+struct RunReports {
+    /// One per format.
+    runs: Vec<RunReport>,
+    /// All differences.
+    differences: u64,
+}
+
+impl<'a> Plan<'a> {
+    fn new(
+        machine: &MachineArgs,
+        source: &'a SourceArgs,
+        results: &'a ResultArgs,
+        waves: Option<PathBuf>,
+    ) -> Result<Self, CliError> {
+        let layers = Layers::read(machine)?;
+        for &format in layers.formats() {
+            layers.settings(format)?;
+        }
+        if layers.formats().len() > 1 {
+            let one_file = [("--translations", results.translations.is_some()), ("--waves", waves.is_some())];
+            if let Some((option, _)) = one_file.into_iter().find(|&(_, given)| given) {
+                return Err(CliError::Usage(format!("{option} names one file: give it one --format")));
+            }
+            if !TraceName::of(source).is_repeatable() {
+                let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a \
+                               file first";
+                return Err(CliError::Usage(problem.into()));
+            }
+        }
+        Ok(Self { layers, source, results, waves })
+    }
+
+    fn session(&self, format: pagewalk_arch::PagingFormat, engine: &Engine) -> Result<Session, CliError> {
+        Ok(Session {
+            settings: self.layers.settings(format)?,
+            engine: engine.clone(),
+            trace: TraceName::of(self.source),
+            no_rebase: self.source.no_rebase,
+            limit: self.source.limit,
+            translations: self.results.translations.clone(),
+            waves: self.waves.clone().map(|path| (path, 0)),
+        })
+    }
+
+    fn carry_out(&self, engine: &Engine, console: &Console) -> Result<Verdict, CliError> {
+        interrupt::watch();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(LOCKSTEP_THREADS).build()?;
+        let formats = self.layers.formats();
+        let several = formats.len() > 1;
+        let mut reports = Vec::new();
+        let mut verdict = Verdict::Done;
+        let mut error = None;
+        if several && !self.results.json {
+            console.print(&format!("{}, {}", engine.describe(), TraceName::of(self.source).name()))?;
+            console.print(&summary::heading())?;
+        }
+        for &format in formats {
+            let session = self.session(format, engine)?;
+            let outcome = pool.install(|| session.run(console))?;
+            let report = RunReport::new(&session, &outcome, |number| replay::command(number, format));
+            if !self.results.json {
+                let compared = engine.has_hardware();
+                let text = if several {
+                    summary::line(&report)
+                } else {
+                    summary::page(&report, &engine.describe(), compared)
+                };
+                console.print(&text)?;
+            }
+            if explain(&session, &outcome, &report, console) == Verdict::Failed {
+                verdict = Verdict::Failed;
+            }
+            reports.push(report);
+            error = error.or(outcome.error);
+            if interrupt::requested() {
+                break;
+            }
+        }
+        if self.results.json {
+            self.print_json(reports, several, console)?;
+        }
+        match error {
+            // A difference goes before what came of it.
+            _ if verdict == Verdict::Failed => Ok(verdict),
+            Some(error @ MachineError::Refused { .. }) => {
+                console.error(&error);
+                Ok(Verdict::Failed)
+            }
+            Some(error) => Err(error.into()),
+            None => Ok(verdict),
+        }
+    }
+
+    fn print_json(
+        &self,
+        mut reports: Vec<RunReport>,
+        several: bool,
+        console: &Console,
+    ) -> Result<(), CliError> {
+        let differences = reports.iter().map(|report| report.differences).sum();
+        let json = match reports.pop() {
+            Some(report) if !several => serde_json::to_string_pretty(&report),
+            last => {
+                reports.extend(last);
+                serde_json::to_string_pretty(&RunReports { runs: reports, differences })
+            }
+        };
+        let json = json.map_err(|error| CliError::Output(error.into()))?;
+        console.print(&json)
+    }
+}
+
+/// Tells about a difference, and how to see it again.
+fn explain(session: &Session, outcome: &Outcome, report: &RunReport, console: &Console) -> Verdict {
+    let Some(found) = &outcome.difference else { return Verdict::Done };
+    console.on_stderr(&found.report);
+    if let Some(difference) = &report.difference {
+        console.on_stderr(&format!("  replay it alone: {}", difference.replay));
+    }
+    replay::write_waveform(session, found, console);
+    Verdict::Failed
+}

@@ -1,0 +1,52 @@
+//! Which trace a command reads, and whether it can be read a second time.
+
+use super::CliError;
+use super::args::{RawSourceArgs, SourceArgs};
+use crate::trace::{self, BUNDLED_NAME, Trace, TraceOptions};
+use pagewalk_arch::PagingFormat;
+
+/// A trace by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceName(Option<String>);
+
+impl TraceName {
+    /// The trace that `args` name.
+    pub fn of(args: &SourceArgs) -> Self {
+        Self(args.trace.clone())
+    }
+    /// The trace that `args` name.
+    pub fn of_raw(args: &RawSourceArgs) -> Self {
+        Self(args.trace.clone())
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        match self.0.as_deref() {
+            None => BUNDLED_NAME,
+            Some("-") => "standard input",
+            Some(path) => path,
+        }
+    }
+
+    /// Whether [`TraceName::open`] gives the same trace again: pipes are gone once they are read.
+    pub fn is_repeatable(&self) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some("-") => false,
+            Some(path) => std::fs::metadata(path).is_ok_and(|file| file.is_file()),
+        }
+    }
+
+    /// Opens it, re-based for `fit`.
+    ///
+    /// # Errors
+    /// One line that names file, place and remedy.
+    pub fn open(&self, fit: Option<PagingFormat>, limit: Option<u64>) -> Result<Box<dyn Trace>, CliError> {
+        let options = TraceOptions { fit, limit };
+        let opened = match &self.0 {
+            None => trace::bundled(options),
+            Some(path) => trace::open(path, options),
+        };
+        Ok(opened?)
+    }
+}
