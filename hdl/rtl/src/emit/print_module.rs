@@ -295,17 +295,15 @@ impl Printer<'_> {
                 "end".to_string(),
             ];
             let zero = number(symbols.of(ram.read_data).width, 0);
-            let initial = match row {
-                Some(row) if ram.rows > 1 => {
-                    format!(
-                        "initial for ({row} = 0; {row} < {}; {row} = {row} + 1) {name}[{row}] = {zero};",
-                        ram.rows
-                    )
-                }
-                _ => format!("initial {name} = {zero};"),
-            };
             self.blank();
-            self.line(1, &initial);
+            match row {
+                Some(row) if ram.rows > 1 => {
+                    let range = format!("{row} = 0; {row} < {}; {row} = {row} + 1", ram.rows);
+                    self.line(1, &format!("initial for ({range})"));
+                    self.line(2, &format!("{name}[{row}] = {zero};"));
+                }
+                _ => self.line(1, &format!("initial {name} = {zero};")),
+            }
             for line in lines {
                 self.line(1, &line);
             }

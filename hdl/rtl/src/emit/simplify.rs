@@ -10,22 +10,30 @@ const ACCUMULATED_SIZE_MAX: usize = 48;
 /// Largest expression that replaces a conditional.
 const CHOICE_SIZE_MAX: usize = 16;
 
-/// The same statements with overwritten and accumulated assignments joined.
+/// The same statements with overwritten and accumulated assignments joined, and without those that change nothing.
 pub(super) fn join_assignments(block: Vec<Stmt>) -> Vec<Stmt> {
     let mut joined: Vec<Stmt> = vec![];
     for statement in block {
-        let statement = match statement {
-            Stmt::Assign(target, Part::Whole, value) => join_into(&mut joined, target, value),
-            Stmt::Assign(..) => statement,
+        match statement {
+            Stmt::Assign(target, Part::Whole, value) if value.as_var() == Some(target) => {}
+            Stmt::Assign(target, Part::Whole, value) => {
+                let statement = join_into(&mut joined, target, value);
+                joined.push(statement);
+            }
+            Stmt::Assign(..) => joined.push(statement),
             Stmt::If(test, then, otherwise) => {
-                Stmt::If(test, join_assignments(then), join_assignments(otherwise))
+                let (then, otherwise) = (join_assignments(then), join_assignments(otherwise));
+                match (then.is_empty(), otherwise.is_empty()) {
+                    (true, true) => {}
+                    (true, false) => joined.push(Stmt::If(test.invert(), otherwise, vec![])),
+                    _ => joined.push(Stmt::If(test, then, otherwise)),
+                }
             }
             Stmt::Case(test, arms) => {
                 let arms = arms.into_iter().map(|arm| Arm { body: join_assignments(arm.body), ..arm });
-                Stmt::Case(test, arms.collect())
+                joined.push(Stmt::Case(test, arms.collect()));
             }
-        };
-        joined.push(statement);
+        }
     }
     joined
 }

@@ -28,7 +28,8 @@ module dut_lane (
   assign written = twice;
   assign unobserved = ~data;
 
-  initial for (initial_row = 0; initial_row < 16; initial_row = initial_row + 1) rows[initial_row] = 8'd0;
+  initial for (initial_row = 0; initial_row < 16; initial_row = initial_row + 1)
+    rows[initial_row] = 8'd0;
   assign read = rows[address];
   always @(posedge clock) begin
     if (write) rows[address] <= data;
