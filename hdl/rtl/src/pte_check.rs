@@ -112,6 +112,8 @@ pub struct PteCheck {
     pub page: Wire<Out>,
     /// Memory type; 0 on a fault.
     pub memory_type: Wire<Out>,
+    /// The leaf lies within the implemented memory as a whole, so that a TLB may keep it.
+    pub cacheable: Signal<Out, Bit>,
     /// The leaf is above level 0.
     pub superpage: Signal<Out, Bit>,
     /// R W X U D.
@@ -159,6 +161,7 @@ pub struct PteCheck {
     beyond_mask: Const,
     misaligned_mask: Vec<Const>,
     beyond_vpn: Vec<Const>,
+    first_uncacheable: Const,
     pointer_reserved: Vec<Const>,
     leaf_reserved: Vec<Const>,
     low_frame: Vec<Const>,
@@ -231,6 +234,7 @@ impl PteCheck {
             frame: Wire::new(frame_bits),
             page: Wire::new(PAGE_BITS),
             memory_type: Wire::new(MEMORY_TYPE_BITS),
+            cacheable: Default::default(),
             superpage: Default::default(),
             rights: Wire::new(RIGHTS_BITS),
             global: Default::default(),
@@ -287,6 +291,10 @@ impl PteCheck {
             accessed_dirty_bits: Const::new(pte_bits, 3 * accessed),
             _levels: levels,
             _leaf_levels: leaf_levels,
+            first_uncacheable: Const::new(
+                level_bits(spec),
+                beyond_vpn.iter().position(|&mask| mask != 0).unwrap_or(0) as u128,
+            ),
             _reaches_beyond: riscv * usize::from(beyond_vpn.iter().any(|&mask| mask != 0)),
             _riscv: riscv,
             _extensions: extensions,
@@ -550,6 +558,10 @@ impl Logic for PteCheck {
             && !self.general_protection.val()
             && !self.needs_update.val();
         self.succeeds.next = self.ok.val();
+        self.cacheable.next = true;
+        for _g in 0..self._reaches_beyond {
+            self.cacheable.next = self.level.val() < self.first_uncacheable.val();
+        }
         self.superpage.next = !self.at_bottom.val();
         self.frame.next = 0.into();
         self.page.next = 0.into();

@@ -526,7 +526,7 @@ impl Logic for Ptw {
         for m in 0..self._legacy {
             self.verdict.mode_pse[m].next = self.mode_pse[m].val();
         }
-        self.refill.next = self.check.q.val() && self.verdict.succeeds.val();
+        self.refill.next = self.check.q.val() && self.verdict.succeeds.val() && self.verdict.cacheable.val();
         self.refill_superpage.next = self.verdict.superpage.val();
         self.refill_page.next = self.verdict.page.val();
         self.refill_rights.next = self.verdict.rights.val();

@@ -236,6 +236,8 @@ impl Exact {
         let walked = arch.walk(access, || self.schedule.transaction());
         let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
         match &walked.verdict {
+            // A leaf larger than the implemented memory is not kept: other addresses in it must fault.
+            Ok(leaf) if arch.config.spec().page_bytes(leaf.page) > 1 << arch.config.physical_bits => {}
             Ok(leaf) => {
                 let page = access.va.page();
                 let tlb = &mut self.tlbs[port as usize];
