@@ -81,7 +81,7 @@ impl Filter {
 mod tests {
     use super::*;
 
-    const LOG: &str = "==7== Lackey\n==7== \nI  0401ab70,3\nSYSCALL[7,1](3) sys_close ( 4 )[sync] --> Success(0x0) \n\n S \
+    const LOG: &str = "==7== Lackey\n==7== \n--7-- WARNING\nI  0401ab70,3\nSYSCALL[7,1](3) sys_close ( 4 )[sync] --> Success(0x0) \n\n S \
                        1fff000d38,8\n --> [pre-fail] Failure(0x26) \n==7== Counted\n L 1fff000d";
     const TRACE: &str = "I  0401ab70,3\nSYSCALL[7,1](3) sys_close ( 4 )[sync] --> Success(0x0) \n S 1fff000d38,8\n --> \
                          [pre-fail] Failure(0x26) \n";

@@ -14,7 +14,7 @@ use super::{CHUNK_BYTES, POLL, RecordError, RecordOptions, output_error, spawn, 
 use super::{filter::Filter, sink::Sink};
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -79,6 +79,7 @@ pub(super) fn run(
     }
 }
 
+#[derive(Debug)]
 enum MergeError {
     Log(io::Error),
     Output(io::Error),
@@ -97,7 +98,7 @@ struct Merge {
 
 impl Merge {
     /// Gives every log a turn; whether anything new was found.
-    fn round(&mut self, filter: &mut Filter, sink: &mut Sink) -> Result<bool, MergeError> {
+    fn round(&mut self, filter: &mut Filter, sink: &mut impl Write) -> Result<bool, MergeError> {
         let mut progress = self.discover().map_err(MergeError::Log)?;
         for index in 0..self.logs.len() {
             let log = &mut self.logs[index];
@@ -116,17 +117,26 @@ impl Merge {
         Ok(progress)
     }
 
-    /// Passes on all that is left, when nothing more can come.
-    fn rest(&mut self, filter: &mut Filter, sink: &mut Sink) -> Result<(), MergeError> {
-        for log in &mut self.logs {
-            log.released = true;
+    /// Passes on all that is left, when nothing more can come: also half-printed calls, and at last the lines of
+    /// processes whose creation was never printed.
+    fn rest(&mut self, filter: &mut Filter, sink: &mut impl Write) -> Result<(), MergeError> {
+        loop {
+            while self.round(filter, sink)? {}
+            for index in 0..self.logs.len() {
+                let whole =
+                    memchr::memrchr(b'\n', &self.logs[index].pending).map_or(0, |newline| newline + 1);
+                self.pass(index, whole, filter, sink)?;
+            }
+            let created = &self.created;
+            let waiting = |log: &&mut Log| !log.released;
+            let mut waits: Vec<_> = self.logs.iter_mut().filter(waiting).collect();
+            if waits.is_empty() {
+                return Ok(());
+            }
+            if !waits.iter().any(|log| created.contains(&log.pid)) {
+                waits.iter_mut().for_each(|log| log.released = true);
+            }
         }
-        while self.round(filter, sink)? {}
-        for index in 0..self.logs.len() {
-            let whole = memchr::memrchr(b'\n', &self.logs[index].pending).map_or(0, |newline| newline + 1);
-            self.pass(index, whole, filter, sink)?;
-        }
-        Ok(())
     }
 
     /// Passes on the first `bytes` of what is pending.
@@ -135,7 +145,7 @@ impl Merge {
         index: usize,
         bytes: usize,
         filter: &mut Filter,
-        sink: &mut Sink,
+        sink: &mut impl Write,
     ) -> Result<(), MergeError> {
         if bytes == 0 {
             return Ok(());
@@ -163,7 +173,7 @@ impl Merge {
             fs::rename(&path, &kept)?;
             let executed = !self.pids.insert(pid);
             let file = File::open(&kept)?;
-            let log = Log { pid, file, pending: Vec::new(), released: executed, executed, started: false };
+            let log = Log { pid, file, pending: Vec::new(), released: false, executed, started: false };
             self.logs.push(log);
             found = true;
         }
@@ -226,6 +236,31 @@ mod tests {
         assert_eq!(turn_end(b"I  00001000,4\nI  000"), 14);
         assert_eq!(turn_end(b"\n\n"), 0);
         assert_eq!(turn_end(b""), 0);
+    }
+
+    #[test]
+    fn a_child_speaks_after_the_line_that_created_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let write =
+            |pid: u32, text: &str| fs::write(directory.path().join(pid.to_string()), text).expect("written");
+        let mut merge =
+            Merge { directory: directory.path().to_owned(), created: HashSet::from([5]), ..Merge::default() };
+        let (mut filter, mut out) = (Filter::default(), Vec::new());
+
+        write(6, "I  00006000,1\nSYSCALL[6,1](59) sys_execve ( 0x1 )");
+        merge.round(&mut filter, &mut out).expect("read");
+        assert_eq!(out, b"", "nobody has created process 6 yet");
+        write(5, "I  00005000,1\nSYSCALL[5,1](57) sys_fork ( )   fork: process 5 created child 6\n");
+        merge.round(&mut filter, &mut out).expect("read");
+        assert_eq!(String::from_utf8_lossy(&out), "==5==\nI  00005000,1\n", "the call is half printed");
+        write(6, "I  00006001,1\n");
+        merge.rest(&mut filter, &mut out).expect("read");
+        let rest = String::from_utf8_lossy(&out).into_owned();
+        let created = rest.find("created child 6").expect("the parent's line");
+        let child = rest.find("==6==\nI  00006000,1\n").expect("the child's lines");
+        let executed =
+            rest.find("==6== Lackey, an example Valgrind tool\nI  00006001,1\n").expect("the new program's");
+        assert!(created < child && child < executed, "{rest}");
     }
 
     #[test]

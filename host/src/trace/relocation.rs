@@ -235,7 +235,9 @@ mod tests {
             Just(u64::MAX - (1 << 26)),
             any::<u64>(),
         ];
-        prop::collection::vec((region, 0u64..1 << 26).prop_map(|(base, d)| base.saturating_add(d)), 1..200)
+        // Mostly within a region, sometimes further than what counts as near.
+        let distance = prop_oneof![3 => 0u64..1 << 26, 1 => 0u64..1 << 32, 1 => 0u64..1 << 36];
+        prop::collection::vec((region, distance).prop_map(|(base, d)| base.saturating_add(d)), 1..200)
     }
 
     proptest! {
