@@ -119,7 +119,7 @@ pub struct PteCheck {
     /// R W X U D.
     pub rights: Wire<Out>,
     /// G.
-    pub global: Signal<Out, Bit>,
+    pub is_global: Signal<Out, Bit>,
     /// Levels below the leaf's, lowest first.
     pub ignored: Wire<Out>,
 
@@ -237,7 +237,7 @@ impl PteCheck {
             cacheable: Default::default(),
             superpage: Default::default(),
             rights: Wire::new(RIGHTS_BITS),
-            global: Default::default(),
+            is_global: Default::default(),
             ignored: Wire::new(leaf_levels),
             pte: Wire::new(pte_bits),
             at_bottom: Default::default(),
@@ -334,7 +334,7 @@ impl Logic for PteCheck {
         self.accessed.next = false;
         self.dirty.next = false;
         self.permitted.next = false;
-        self.global.next = false;
+        self.is_global.next = false;
         self.page_fault.next = false;
         self.access_fault.next = self.bus_error.val();
         self.general_protection.next = false;
@@ -349,7 +349,7 @@ impl Logic for PteCheck {
             self.can_write.next = self.pte.val().get_bit(2);
             self.can_execute.next = self.pte.val().get_bit(3);
             self.for_user.next = self.pte.val().get_bit(4);
-            self.global.next = self.any_global.val() || self.pte.val().get_bit(5);
+            self.is_global.next = self.any_global.val() || self.pte.val().get_bit(5);
             self.accessed.next = self.pte.val().get_bit(6);
             self.dirty.next = self.pte.val().get_bit(7);
             self.leaf.next = self.can_read.val() || self.can_execute.val();
@@ -484,7 +484,7 @@ impl Logic for PteCheck {
             self.can_write.next = self.all_writable.val() && self.pte.val().get_bit(1);
             self.for_user.next = self.all_user.val() && self.pte.val().get_bit(2);
             self.can_execute.next = self.all_executable.val() && !self.no_execute.val();
-            self.global.next = self.pte.val().get_bit(8) && self.mode_pge[m].val();
+            self.is_global.next = self.pte.val().get_bit(8) && self.mode_pge[m].val();
             self.type_bits.next = bits_w(self.pte.val() >> 3, 2);
             if (self.at_bottom.val() && self.pte.val().get_bit(7))
                 || (!self.at_bottom.val() && self.pte.val().get_bit(12))

@@ -530,7 +530,7 @@ impl Logic for Ptw {
         self.refill_superpage.next = self.verdict.superpage.val();
         self.refill_page.next = self.verdict.page.val();
         self.refill_rights.next = self.verdict.rights.val();
-        self.refill_global.next = self.verdict.global.val();
+        self.refill_global.next = self.verdict.is_global.val();
         self.refill_ignored.next = self.verdict.ignored.val();
         self.page_fault.next = self.check.q.val() && (self.verdict.fault.val() == 1);
         self.result_frame.en.next = self.check.q.val();

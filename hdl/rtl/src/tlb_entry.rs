@@ -64,7 +64,7 @@ pub struct TlbEntry {
     valid: BitRegister,
     tag: RegisterEn,
     space: Vec<RegisterEn>,
-    global: BitRegisterEn,
+    is_global: BitRegisterEn,
     rights: RegisterEn,
     levels_ignored: RegisterEn,
     matched_held: BitRegisterEn,
@@ -120,7 +120,7 @@ impl TlbEntry {
             valid: BitRegister::new(),
             tag: RegisterEn::new(vpn_bits),
             space: (0..has_asid).map(|_| RegisterEn::new(config.asid_bits as usize)).collect(),
-            global: BitRegisterEn::new(),
+            is_global: BitRegisterEn::new(),
             rights: RegisterEn::new(RIGHTS_BITS),
             levels_ignored: RegisterEn::new(levels),
             matched_held: BitRegisterEn::new(),
@@ -140,7 +140,7 @@ impl TlbEntry {
 impl Logic for TlbEntry {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, valid, tag, global, rights, levels_ignored, matched_held, granted_held);
+        clock!(self, clock, valid, tag, is_global, rights, levels_ignored, matched_held, granted_held);
 
         // S0
         self.own.next = self.rights.q.val();
@@ -157,7 +157,7 @@ impl Logic for TlbEntry {
             clock!(self, clock, space[s]);
             self.space[s].en.next = self.write.val();
             self.space[s].d.next = self.asid[s].val();
-            self.space_equal.next = (self.space[s].q.val() == self.asid[s].val()) || self.global.q.val();
+            self.space_equal.next = (self.space[s].q.val() == self.asid[s].val()) || self.is_global.q.val();
         }
         self.matched_held.en.next = self.load.val();
         self.matched_held.d.next = self.valid.q.val() && self.page_equal.val() && self.space_equal.val();
@@ -176,8 +176,8 @@ impl Logic for TlbEntry {
 
         self.tag.en.next = self.write.val();
         self.tag.d.next = self.write_vpn.val();
-        self.global.en.next = self.write.val();
-        self.global.d.next = self.write_global.val();
+        self.is_global.en.next = self.write.val();
+        self.is_global.d.next = self.write_global.val();
         self.rights.en.next = self.write.val();
         self.rights.d.next = self.write_rights.val();
         self.levels_ignored.en.next = self.write.val();
@@ -189,7 +189,7 @@ impl Logic for TlbEntry {
         if self.fence.val()
             && (!self.fence_has_va.val() || self.page_equal.val())
             && (!self.fence_has_asid.val() || self.space_equal.val())
-            && (!self.fence_keep_global.val() || !self.global.q.val())
+            && (!self.fence_keep_global.val() || !self.is_global.q.val())
         {
             self.valid.d.next = false;
         }
