@@ -101,8 +101,7 @@ pub(super) fn check_keyword(name: &str) -> Checked<()> {
     }
 }
 
-/// Verilog-2001, then SystemVerilog-2005, -2009 and -2012 but for `global`: only `global clocking` is special, tools take
-/// the word alone as a name.
+/// Verilog-2001, then SystemVerilog-2005, -2009 and -2012.
 const KEYWORDS: &str = "\
     always and assign automatic begin buf bufif0 bufif1 case casex casez cell cmos config deassign \
     default defparam design disable edge else end endcase endconfig endfunction endgenerate endmodule \
@@ -117,7 +116,7 @@ const KEYWORDS: &str = "\
     alias always_comb always_ff always_latch assert assume before bind bins binsof bit break byte \
     chandle class clocking const constraint context continue cover covergroup coverpoint cross dist do \
     endclass endclocking endgroup endinterface endpackage endprogram endproperty endsequence enum \
-    expect export extends extern final first_match foreach forkjoin iff ignore_bins illegal_bins import \
+    expect export extends extern final first_match foreach forkjoin global iff ignore_bins illegal_bins import \
     inside int interface intersect join_any join_none local logic longint matches modport new null \
     package packed priority program property protected pure rand randc randcase randsequence ref return \
     sequence shortint shortreal solve static string struct super tagged this throughout timeprecision \
