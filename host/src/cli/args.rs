@@ -3,8 +3,10 @@
 use super::console::Console;
 use super::quantity::{self, ByteSize};
 use super::{CliError, Verdict};
+use clap::builder::TypedValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use pagewalk_arch::PagingFormat;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,10 +27,18 @@ pub enum Command {
     Cosim(CosimArgs),
     /// The same without hardware: the golden model with exact timing, at full speed
     Run(RunArgs),
+    /// Record a real program's accesses and system calls with Valgrind's lackey
+    Record(RecordArgs),
     /// Write the Verilog, a JSON manifest of ports and parameters, and a FuseSoC core file
     Emit(EmitArgs),
+    /// Translate queries through page tables given as a memory image, without a kernel
+    Translate(TranslateArgs),
+    /// Explain one translation step by step
+    Walk(WalkArgs),
     /// Look into a trace
     Trace(TraceArgs),
+    /// Measure speed beside the least that could do the work
+    Bench(BenchArgs),
     /// Print the settings that --config takes, with comments
     Config(ConfigArgs),
     /// Print a shell's completion script
@@ -164,6 +174,37 @@ pub struct RunArgs {
     pub bare: bool,
 }
 
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The file to write, compressed as its suffix says: .zst .gz .xz .bz2; - is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: String,
+    /// Follow the processes that the program starts
+    #[arg(long)]
+    pub trace_children: bool,
+    /// The program and its arguments
+    #[arg(value_name = "CMD", required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Accesses of the lockstep's stream
+    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(2..=1 << 28).map(|n| n as usize))]
+    pub accesses: usize,
+    /// Interleaved rounds, of which the median counts
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub rounds: usize,
+    /// Download nothing, not even Verilator
+    #[arg(long)]
+    pub offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `emit`.
 #[derive(Debug, Args)]
 pub struct EmitArgs {
@@ -177,6 +218,95 @@ pub struct EmitArgs {
     /// The manifest of ports and parameters instead of the Verilog
     #[arg(long)]
     pub manifest: bool,
+}
+
+/// What translates a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TranslateEngine {
+    /// Lockstep where Verilator and a C++ compiler can be had, else the golden model alone
+    #[default]
+    Auto,
+    /// The golden model alone
+    Golden,
+    /// The generated Verilog alone, compiled by Verilator
+    Verilator,
+    /// The same source in rust-hdl's own simulation, alone
+    RustHdl,
+    /// Golden model and hardware, compared
+    Lockstep,
+}
+
+/// Arguments of `translate`.
+#[derive(Debug, Args)]
+pub struct TranslateArgs {
+    /// The job as JSON; - is standard input
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// What translates
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE")]
+    pub engine: TranslateEngine,
+    /// Download nothing, not even Verilator
+    #[arg(long)]
+    pub offline: bool,
+    /// Settings of the MMU as a TOML file; `pagewalk config` prints the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// TLBs by name: balanced, small, wide, rotating, associative
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// Set one setting, named as in the file
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+impl TranslateArgs {
+    /// The machine; its format is the job's.
+    pub fn machine(&self) -> MachineArgs {
+        MachineArgs {
+            config: self.config.clone(),
+            preset: self.preset.clone(),
+            set: self.set.clone(),
+            ..MachineArgs::default()
+        }
+    }
+}
+
+/// Arguments of `walk`.
+#[derive(Debug, Args)]
+pub struct WalkArgs {
+    /// A job of `translate`; - is standard input
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// Only this query of the job, counted from 0
+    #[arg(long, value_name = "N", requires = "job")]
+    pub query: Option<usize>,
+    /// Explain access N of a trace, counted from 1, after the kernel has run up to it
+    #[arg(long, value_name = "N", conflicts_with_all = ["root", "va", "image"])]
+    pub at: Option<u64>,
+    /// The trace [default: the bundled one]
+    #[arg(long, value_name = "TRACE", requires = "at")]
+    pub trace: Option<String>,
+    /// First byte of the root table
+    #[arg(long, value_name = "ADDRESS", requires = "va", conflicts_with = "job")]
+    pub root: Option<String>,
+    /// Memory: the bytes of FILE lie at ADDRESS; may be repeated
+    #[arg(long, value_name = "FILE@ADDRESS", requires = "root")]
+    pub image: Vec<String>,
+    /// The address to translate
+    #[arg(long, value_name = "ADDRESS", requires = "root")]
+    pub va: Option<String>,
+    /// read, write, exec or amo
+    #[arg(long, value_name = "KIND", default_value = "read", requires = "root")]
+    pub access: String,
+    /// u or s
+    #[arg(long = "priv", value_name = "WHO", default_value = "u", requires = "root")]
+    pub privilege: String,
+    /// A mode bit of `translate`, such as sum=1 or nx=0
+    #[arg(long, value_name = "NAME=0|1", requires = "root")]
+    pub flag: Vec<String>,
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
 }
 
 /// Arguments of `trace`.

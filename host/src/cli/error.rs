@@ -39,6 +39,17 @@ pub enum CliError {
     /// A trace that cannot be read.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// A job of `translate` that cannot be carried out.
+    #[error("{file}: {error}")]
+    Job {
+        /// Which.
+        file: String,
+        /// What is wrong, and where.
+        error: super::translate::JobError,
+    },
+    /// A program that cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] crate::record::RecordError),
     /// No engine.
     #[error(transparent)]
     Engine(#[from] CosimError),

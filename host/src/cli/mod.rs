@@ -4,6 +4,7 @@
 //! 2 = bad usage or input. Owns no model and no trace format: the commands join what the other crates offer.
 
 mod args;
+mod bench;
 mod config;
 mod console;
 mod emit;
@@ -12,6 +13,7 @@ mod error;
 mod final_exit;
 mod interrupt;
 mod quantity;
+mod record;
 mod replay;
 mod report;
 mod session;
@@ -20,7 +22,9 @@ mod simulate;
 mod source;
 mod summary;
 mod trace;
+mod translate;
 mod translations;
+mod walk;
 mod watch;
 
 pub use error::CliError;
@@ -71,8 +75,12 @@ fn run(command: &Command, console: &Console) -> Result<Verdict, CliError> {
     match command {
         Command::Cosim(args) => simulate::cosim(args, console),
         Command::Run(args) => simulate::run(args, console),
+        Command::Record(args) => record::record(args, console),
         Command::Emit(args) => emit::emit(args, console),
+        Command::Translate(args) => translate::translate(args, console),
+        Command::Walk(args) => walk::walk(args, console),
         Command::Trace(args) => trace::trace(args, console),
+        Command::Bench(args) => bench::bench(args, console),
         Command::Config(args) => config::config(args, console),
         Command::Completions(args) => args::completions(args, console),
         Command::Man => args::man(console),

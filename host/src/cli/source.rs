@@ -19,6 +19,11 @@ impl TraceName {
         Self(args.trace.clone())
     }
 
+    /// The trace called `name`; the bundled one without a name.
+    pub fn named(name: Option<String>) -> Self {
+        Self(name)
+    }
+
     /// What people call it.
     pub fn name(&self) -> &str {
         match self.0.as_deref() {

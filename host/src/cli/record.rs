@@ -1,0 +1,36 @@
+//! `record`: a real program's accesses and system calls, into a file or straight into `cosim -`.
+
+use super::args::RecordArgs;
+use super::console::Console;
+use super::quantity::grouped;
+use super::{CliError, Verdict};
+use crate::record::{RecordError, RecordOptions, record as record_program};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// `record`.
+pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    // Without a handler Ctrl-C ends the recording without its end, and nothing is left behind either.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    let mut options = RecordOptions::new(&args.command, &args.output);
+    options.trace_children = args.trace_children;
+    options.interrupted = interrupted;
+    let summary = match record_program(&options) {
+        // As in every pipe: whoever stops reading has enough.
+        Err(RecordError::ReaderGone) => return Err(CliError::OutputClosed),
+        result => result?,
+    };
+    let place = if args.output == "-" { "standard output" } else { &args.output };
+    let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    console.note(&format!(
+        "recorded {} accesses and {} system calls of {} {} into {place}; {program} ended with code {}",
+        grouped(summary.accesses),
+        grouped(summary.syscalls),
+        summary.processes,
+        if summary.processes == 1 { "process" } else { "processes" },
+        summary.exit_code()
+    ));
+    Ok(Verdict::Done)
+}

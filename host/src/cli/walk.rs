@@ -1,0 +1,217 @@
+//! `walk`: one translation told step by step, from a job, from a memory image, or from the middle of a real program.
+
+use super::args::WalkArgs;
+use super::console::Console;
+use super::settings::Layers;
+use super::source::TraceName;
+use super::translate::{self, job::Job, job::Query};
+use super::translations::{kind_name, served_name};
+use super::{CliError, Verdict};
+use pagewalk_arch::{
+    Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Privilege, TraceError, TraceSource,
+};
+use pagewalk_cosim::Machine;
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{FaultResolution, Kernel};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// `walk`.
+pub fn walk(args: &WalkArgs, console: &Console) -> Result<Verdict, CliError> {
+    let text = match (&args.job, args.at) {
+        (Some(_), Some(_)) => {
+            return Err(CliError::Usage(
+                "--at belongs to a trace: name it with --trace, without a job".into(),
+            ));
+        }
+        (None, Some(at)) => in_trace(args, at, console)?,
+        (Some(path), None) => of_job(&translate::read(path)?, args)?,
+        (None, None) => of_job(&job_of_options(args)?, args)?,
+    };
+    console.print(&text)?;
+    Ok(Verdict::Done)
+}
+
+/// The job that `--root`, `--image` and the other options stand for.
+fn job_of_options(args: &WalkArgs) -> Result<Job, CliError> {
+    let (Some(root), Some(va)) = (&args.root, &args.va) else {
+        let usage = "give a job file, or --root, --image and --va, or --trace with --at";
+        return Err(CliError::Usage(usage.into()));
+    };
+    let mut image = Vec::new();
+    for block in &args.image {
+        let Some((path, address)) = block.rsplit_once('@') else {
+            return Err(CliError::Usage(format!("--image {block}: write it as FILE@ADDRESS")));
+        };
+        let bytes = std::fs::read(path).map_err(|reason| CliError::Read { path: path.into(), reason })?;
+        let digits = bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        });
+        image.push(json!({"paddr": address, "hex": digits}));
+    }
+    let mut query = Map::from_iter([
+        ("va".to_owned(), json!(va)),
+        ("access".to_owned(), json!(args.access)),
+        ("priv".to_owned(), json!(args.privilege)),
+    ]);
+    for flag in &args.flag {
+        let (name, on) = flag.split_once('=').unwrap_or((flag, "1"));
+        query.insert(name.to_owned(), on.parse::<u64>().map_or_else(|_| json!(on), Value::from));
+    }
+    let format = Layers::read(&args.machine)?.one_format()?.name();
+    let job = json!({"format": format, "root": root, "image": image, "queries": [query]});
+    Job::parse(&job.to_string()).map_err(|error| CliError::Job { file: "options".into(), error })
+}
+
+fn of_job(job: &Job, args: &WalkArgs) -> Result<String, CliError> {
+    let config = translate::config(job, &args.machine)?;
+    let mut golden = Golden::bare(&config, translate::memory_limit(job, &config))?;
+    translate::load_image(&mut golden, job);
+    let count = job.queries.len();
+    let chosen = match args.query {
+        Some(number) => job.queries.get(number..=number).ok_or_else(|| {
+            CliError::Usage(format!("--query {number}: the job has {count} queries, counted from 0"))
+        })?,
+        None => &job.queries[..],
+    };
+    let mut texts = Vec::new();
+    for Query { access, context } in chosen {
+        golden.set_context(context);
+        texts.push(explain(&golden, access));
+    }
+    Ok(texts.join("\n"))
+}
+
+/// The walk as things stand.
+fn explain(golden: &Golden, access: &Access) -> String {
+    let spec = golden.config().spec();
+    let context = golden.context();
+    let who = match access.privilege {
+        Privilege::User => "user",
+        Privilege::Supervisor => "supervisor",
+    };
+    let mut out = format!("{} {} of {} as {who}\n", spec.name, kind_name(access.kind), access.va);
+    let _ = writeln!(out, "  root {}, identifier {}", golden.page_tables().root(), context.asid.0);
+    let _ = write!(out, "  index");
+    for level in (0..spec.levels()).rev() {
+        let _ = write!(out, " [{level}] {:#x}", spec.index(access.va, level));
+    }
+    let _ = writeln!(out, ", offset {:#x}", access.va.page_offset());
+    let explanation = golden.explain(access);
+    for step in &explanation.steps {
+        let flags = step.answer.map_or_else(|_| String::new(), |pte| flags(spec, step.level, pte));
+        let _ = writeln!(out, "  {step}{flags}");
+    }
+    match &explanation.verdict {
+        Ok(leaf) => {
+            let size = super::quantity::ByteSize(spec.page_bytes(leaf.page));
+            let _ = writeln!(out, "  -> {} in a page of {size}", leaf.translate(access.va));
+        }
+        Err(fault) => {
+            let kind = fault.kind.describe(spec.isa, fault.code);
+            let _ = writeln!(out, "  -> {kind}: {}", fault.reason);
+        }
+    }
+    out
+}
+
+/// The flags of an entry by the manuals' letters.
+fn flags(spec: &FormatSpec, level: usize, pte: u64) -> String {
+    let riscv = ["V", "R", "W", "X", "U", "G", "A", "D"];
+    let bit7 = if level == 0 { "PAT" } else { "PS" };
+    let x86 = ["P", "RW", "US", "PWT", "PCD", "A", "D", bit7, "G"];
+    let names: &[&str] = if spec.isa == Isa::RiscV { &riscv } else { &x86 };
+    let mut set: Vec<&str> =
+        names.iter().enumerate().filter(|&(bit, _)| pte >> bit & 1 != 0).map(|(_, &name)| name).collect();
+    if spec.execute_disable_bit.is_some_and(|bit| pte >> bit & 1 != 0) {
+        set.push("XD");
+    }
+    if spec.has_pbmt_and_napot && pte >> 63 != 0 {
+        set.push("N");
+    }
+    format!("  [{}]", set.join(" "))
+}
+
+/// Ends a trace before its n-th access, and keeps that.
+struct Before<T> {
+    inner: T,
+    left: u64,
+    access: Option<Access>,
+}
+
+impl<T: TraceSource> TraceSource for Before<T> {
+    fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
+        let boundary = self.inner.next_block(block)?;
+        if let Some(&access) = usize::try_from(self.left).ok().and_then(|left| block.get(left)) {
+            block.truncate(self.left as usize);
+            self.access = Some(access);
+            return Ok(Boundary::End);
+        }
+        self.left -= block.len() as u64;
+        Ok(boundary)
+    }
+}
+
+/// Runs the trace up to access `at`, explains that, and carries it out with the kernel's help.
+fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliError> {
+    if at == 0 {
+        return Err(CliError::Usage("--at counts accesses from 1".into()));
+    }
+    let layers = Layers::read(&args.machine)?;
+    let settings = layers.settings(layers.one_format()?)?;
+    let (config, limit) = (settings.mmu, settings.kernel.frames(&settings.mmu)?.end << FRAME_SHIFT);
+    let mut golden = Golden::new(&config, limit)?;
+    let mut kernel = Kernel::new(settings.kernel, &config)?;
+    let trace = TraceName::named(args.trace.clone());
+    let inner = trace.open(Some(config.format), None)?;
+    let mut source = Before { inner, left: at - 1, access: None };
+    Machine::new(&mut kernel, &mut golden).run(&mut source, u64::MAX, &mut ())?;
+    let Some(access) = source.access else {
+        return Err(CliError::Usage(format!("--at {at}: {} has fewer accesses", trace.name())));
+    };
+    for note in crate::trace::Trace::notes(&source.inner) {
+        console.note(&note);
+    }
+    let mut text = explain(&golden, &access);
+    loop {
+        let mut outcomes = Vec::new();
+        let batch = Batch { accesses: &[access], end: true, on_fault: OnFault::Stop };
+        let progress = golden.run(&batch, Some(&mut outcomes));
+        let Some(fault) = progress.fault else {
+            if let Some(outcome) = outcomes.first() {
+                let served = served_name(outcome.served);
+                let _ =
+                    writeln!(text, "  answered by {served} after {} cycles: {}", outcome.latency, outcome.pa);
+            }
+            return Ok(text);
+        };
+        let before = kernel.stats();
+        match kernel.on_fault(&mut golden, &access, &fault) {
+            FaultResolution::Retry => {
+                let after = kernel.stats();
+                let what = [
+                    ("inferred the area", after.inferred - before.inferred),
+                    ("gave a zeroed frame", after.zero_fill - before.zero_fill),
+                    ("mapped the page of zeroes", after.zero_page - before.zero_page),
+                    ("copied the frame", after.cow - before.cow),
+                    ("made the frame writable", after.cow_reuse - before.cow_reuse),
+                    ("set A or D", after.ad - before.ad),
+                ];
+                let what: Vec<_> =
+                    what.into_iter().filter(|&(_, count)| count > 0).map(|(name, _)| name).collect();
+                let did = if what.is_empty() { "mapped the page".to_owned() } else { what.join(", ") };
+                let _ = writeln!(text, "  the kernel handles the fault: {did}\n");
+                text.push_str(&explain(&golden, &access));
+            }
+            FaultResolution::Killed(death) => {
+                let _ = writeln!(text, "  the kernel ends it: {death}");
+                return Ok(text);
+            }
+            FaultResolution::NoProcess | FaultResolution::Refused => {
+                let _ = writeln!(text, "  no process runs any more");
+                return Ok(text);
+            }
+        }
+    }
+}
