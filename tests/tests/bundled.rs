@@ -1,0 +1,49 @@
+//! The bundled trace of a real program, whole, in every format: golden model and compiled Verilog in lockstep.
+
+use pagewalk::trace::{TraceOptions, bundled};
+use pagewalk_arch::{MmuConfig, PagingFormat};
+use pagewalk_cosim::{Lockstep, Machine, RunCounts, RunEnd};
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
+use pagewalk_tests::engines::hardware;
+
+/// Accesses of the bundled trace; a line that modifies counts twice, and so does one that crosses a page.
+const ACCESSES: u64 = 9_584_869;
+
+fn replay(format: PagingFormat) -> (RunCounts, KernelStats) {
+    let config = MmuConfig::of(format);
+    let mut kernel =
+        Kernel::new(KernelConfig::default(), &config).expect("the default kernel fits every format");
+    let limit = KernelConfig::default().frames(&config).expect("as before").end << pagewalk_arch::FRAME_SHIFT;
+    let golden = Golden::new(&config, limit).expect("the default configuration is valid");
+    let verilated = hardware(&config).start(limit).expect("the model starts");
+    let mut mmu = Lockstep::new(golden, verilated, ["golden", "verilator"]);
+    let mut trace = bundled(TraceOptions { fit: Some(format), limit: None }).expect("the trace is built in");
+    let mut machine = Machine::new(&mut kernel, &mut mmu);
+    let end = machine.run(&mut *trace, u64::MAX, &mut ()).unwrap_or_else(|error| panic!("{format}: {error}"));
+    let counts = machine.counts().clone();
+    if let Some(report) = mmu.report() {
+        panic!("{report}");
+    }
+    assert_eq!(end, RunEnd::Complete, "{format}");
+    let stats = kernel.stats();
+    kernel.shutdown(&mut mmu);
+    assert_eq!(kernel.memory().frames_in_use(), 0, "{format}: frames leaked");
+    (counts, stats)
+}
+
+#[test]
+fn every_format_sees_the_same_pages_and_no_difference() {
+    let mut first: Option<(RunCounts, KernelStats)> = None;
+    for format in PagingFormat::ALL {
+        let (counts, stats) = replay(format);
+        assert_eq!(counts.accesses, ACCESSES, "{format}");
+        assert_eq!(counts.death, None, "{format}");
+        let (first_counts, first_stats) = first.get_or_insert((counts.clone(), stats));
+        assert_eq!(&counts, first_counts, "{format}");
+        let faults = |s: &KernelStats| (s.page_faults_minor, s.zero_fill, s.zero_page, s.inferred, s.segv);
+        assert_eq!(faults(&stats), faults(first_stats), "{format}: page faults");
+        let pages = |s: &KernelStats| (s.rss_bytes, s.vsz_bytes, s.leaf_entries);
+        assert_eq!(pages(&stats), pages(first_stats), "{format}: pages");
+    }
+}
