@@ -152,6 +152,9 @@ pub struct CosimArgs {
     /// Download nothing, not even Verilator
     #[arg(long, help_heading = "Hardware")]
     pub offline: bool,
+    /// Compile this Verilog instead of generating it: what `emit` wrote, edited by hand or by a tool
+    #[arg(long, value_name = "FILE", help_heading = "Hardware")]
+    pub verilog: Option<PathBuf>,
     /// Write the waveform of the whole run; after a difference, that of its last cycles is written anyway
     #[arg(long, value_name = "FILE", help_heading = "Hardware")]
     pub waves: Option<PathBuf>,

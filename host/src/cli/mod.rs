@@ -21,6 +21,7 @@ mod settings;
 mod simulate;
 mod source;
 mod summary;
+mod too_wide;
 mod trace;
 mod translate;
 mod translations;

@@ -9,6 +9,7 @@ use super::engine::{Engine, Tools};
 use super::final_exit::FinalExit;
 use super::settings::Settings;
 use super::source::TraceName;
+use super::too_wide::{NarrowCore, RefusedCalls};
 use super::translations::TranslationWriter;
 use super::watch::Watch;
 use crate::trace::Trace;
@@ -38,6 +39,8 @@ pub struct Session {
     pub translations: Option<PathBuf>,
     /// Waveform: file, and cycles before its first.
     pub waves: Option<(PathBuf, u64)>,
+    /// Verilog to be compiled in place of the generator's.
+    pub verilog: Option<PathBuf>,
 }
 
 /// The first difference, for people and for a replay.
@@ -85,20 +88,24 @@ impl Session {
     /// # Errors
     /// What prevents a run altogether. What ends one early is part of the [`Outcome`].
     pub fn run(&self, console: &Console) -> Result<Outcome, CliError> {
+        // A trace that cannot be read is known before hardware is compiled for it.
+        let fit = (!self.no_rebase).then_some(self.settings.mmu.format);
+        let trace = self.trace.open(fit, None)?;
         let (config, limit) = (&self.settings.mmu, self.memory_limit()?);
         match &self.engine {
-            Engine::Golden => self.run_golden(Golden::new(config, limit)?, console),
-            Engine::Bare => self.run_golden(Golden::bare(config, limit)?, console),
+            Engine::Golden => self.run_golden(Golden::new(config, limit)?, trace, console),
+            Engine::Bare => self.run_golden(Golden::bare(config, limit)?, trace, console),
             Engine::RustHdl => {
                 let hardware = RustHdl::simulation(config, limit)?;
                 let golden = Golden::new(config, limit)?;
-                let (outcome, _) = self.run_lockstep(golden, hardware, "rust-hdl", console)?;
+                let (outcome, _) = self.run_lockstep(golden, (hardware, "rust-hdl"), trace, console)?;
                 Ok(outcome)
             }
             Engine::Verilator(tools) => {
                 let hardware = self.start_verilated(tools, limit, console)?;
                 let golden = Golden::new(config, limit)?;
-                let (outcome, mut hardware) = self.run_lockstep(golden, hardware, "verilator", console)?;
+                let (outcome, mut hardware) =
+                    self.run_lockstep(golden, (hardware, "verilator"), trace, console)?;
                 hardware.pins_mut().finish_waves()?;
                 Ok(outcome)
             }
@@ -108,7 +115,16 @@ impl Session {
     fn start_verilated(&self, tools: &Tools, limit: u64, console: &Console) -> Result<Verilated, CliError> {
         let notice = |text: &str| console.note(text);
         let traced = self.waves.is_some();
-        let hardware = Hardware::build(&self.settings.mmu, traced, &tools.toolchain, &tools.cache, &notice)?;
+        let config = &self.settings.mmu;
+        let hardware = match &self.verilog {
+            None => Hardware::build(config, traced, &tools.toolchain, &tools.cache, &notice)?,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|reason| CliError::Read { path: path.clone(), reason })?;
+                let design = pagewalk_rtl::generate(config)?;
+                Hardware::of_verilog(config, &design, &text, traced, &tools.toolchain, &tools.cache, &notice)?
+            }
+        };
         let mut engine = hardware.start(limit)?;
         if let Some((path, skipped_cycles)) = &self.waves {
             let path = waveform_path(path, hardware.trace_format(), console);
@@ -117,8 +133,13 @@ impl Session {
         Ok(engine)
     }
 
-    fn run_golden(&self, mut golden: Golden, console: &Console) -> Result<Outcome, CliError> {
-        let mut outcome = self.drive(&mut golden, console)?;
+    fn run_golden(
+        &self,
+        mut golden: Golden,
+        trace: Box<dyn Trace>,
+        console: &Console,
+    ) -> Result<Outcome, CliError> {
+        let mut outcome = self.drive(&mut golden, trace, console)?;
         outcome.mmu = golden.stats();
         outcome.golden_cycles = outcome.mmu.cycles;
         Ok(outcome)
@@ -127,12 +148,12 @@ impl Session {
     fn run_lockstep<B: Mmu + Send>(
         &self,
         golden: Golden,
-        hardware: B,
-        name: &'static str,
+        (hardware, name): (B, &'static str),
+        trace: Box<dyn Trace>,
         console: &Console,
     ) -> Result<(Outcome, B), CliError> {
         let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
-        let mut outcome = self.drive(&mut lockstep, console)?;
+        let mut outcome = self.drive(&mut lockstep, trace, console)?;
         outcome.difference = lockstep.report().map(|difference| Found {
             report: difference.to_string(),
             what: difference.what.clone(),
@@ -146,11 +167,23 @@ impl Session {
     }
 
     /// Runs a kernel on `mmu`; what only the engines know is left at its default.
-    fn drive(&self, mmu: &mut dyn Mmu, console: &Console) -> Result<Outcome, CliError> {
+    fn drive(
+        &self,
+        mmu: &mut dyn Mmu,
+        trace: Box<dyn Trace>,
+        console: &Console,
+    ) -> Result<Outcome, CliError> {
         let config = &self.settings.mmu;
         let mut kernel = Kernel::new(self.settings.kernel, config)?;
-        let fit = (!self.no_rebase).then_some(config.format);
-        let mut source = FinalExit::new(self.trace.open(fit, None)?);
+        let refused_from = self.no_rebase.then(|| config.spec().user_end());
+        let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
+        let mut narrow;
+        let mmu: &mut dyn Mmu = if self.no_rebase {
+            narrow = NarrowCore(mmu);
+            &mut narrow
+        } else {
+            mmu
+        };
         let translations = match &self.translations {
             Some(path) => Some(TranslationWriter::create(path, config.spec())?),
             None => None,
@@ -165,7 +198,7 @@ impl Session {
         let elapsed = started.elapsed();
 
         let translations = watch.into_translations();
-        for note in source.inner().notes() {
+        for note in source.inner().inner().notes() {
             console.note(&note);
         }
         if let Some(translations) = translations {

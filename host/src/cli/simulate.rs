@@ -17,17 +17,22 @@ const LOCKSTEP_THREADS: usize = 2;
 
 /// `cosim`.
 pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
-    if args.waves.is_some() && !matches!(args.engine, EngineChoice::Auto | EngineChoice::Verilator) {
-        return Err(CliError::Usage(
-            "--waves needs the hardware under Verilator: use --engine verilator".into(),
-        ));
-    }
-    // Settings first: what cannot be built needs no tools.
-    let plan = Plan::new(&args.machine, &args.source, &args.results, args.waves.clone())?;
-    let choice = match args.engine {
-        EngineChoice::Auto if args.waves.is_some() => EngineChoice::Verilator,
-        choice => choice,
+    let verilator_only = [("--waves", args.waves.is_some()), ("--verilog", args.verilog.is_some())];
+    let verilator_only = verilator_only.into_iter().find_map(|(option, given)| given.then_some(option));
+    let choice = match (args.engine, verilator_only) {
+        (EngineChoice::Auto, Some(_)) => EngineChoice::Verilator,
+        (EngineChoice::Golden | EngineChoice::RustHdl, Some(option)) => {
+            let problem = format!("{option} needs the hardware under Verilator: use --engine verilator");
+            return Err(CliError::Usage(problem));
+        }
+        (choice, _) => choice,
     };
+    // Settings first: what cannot be built needs no tools.
+    let mut plan = Plan::new(&args.machine, &args.source, &args.results)?;
+    plan.single("--waves", args.waves.is_some())?;
+    plan.single("--verilog", args.verilog.is_some())?;
+    plan.waves.clone_from(&args.waves);
+    plan.verilog.clone_from(&args.verilog);
     let engine = Engine::choose(choice, args.offline, console)?;
     plan.carry_out(&engine, console)
 }
@@ -35,7 +40,7 @@ pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
 /// `run`.
 pub fn run(args: &RunArgs, console: &Console) -> Result<Verdict, CliError> {
     let engine = if args.bare { Engine::Bare } else { Engine::Golden };
-    Plan::new(&args.machine, &args.source, &args.results, None)?.carry_out(&engine, console)
+    Plan::new(&args.machine, &args.source, &args.results)?.carry_out(&engine, console)
 }
 
 /// What both commands are to do.
@@ -44,6 +49,7 @@ struct Plan<'a> {
     source: &'a SourceArgs,
     results: &'a ResultArgs,
     waves: Option<PathBuf>,
+    verilog: Option<PathBuf>,
 }
 
 /// The JSON of several runs.
@@ -56,28 +62,32 @@ struct RunReports {
 }
 
 impl<'a> Plan<'a> {
-    fn new(
-        machine: &MachineArgs,
-        source: &'a SourceArgs,
-        results: &'a ResultArgs,
-        waves: Option<PathBuf>,
-    ) -> Result<Self, CliError> {
+    fn new(machine: &MachineArgs, source: &'a SourceArgs, results: &'a ResultArgs) -> Result<Self, CliError> {
         let layers = Layers::read(machine)?;
+        let trace = TraceName::of(source);
         for &format in layers.formats() {
             layers.settings(format)?;
         }
-        if layers.formats().len() > 1 {
-            let one_file = [("--translations", results.translations.is_some()), ("--waves", waves.is_some())];
-            if let Some((option, _)) = one_file.into_iter().find(|&(_, given)| given) {
-                return Err(CliError::Usage(format!("{option} names one file: give it one --format")));
-            }
-            if !TraceName::of(source).is_repeatable() {
-                let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a \
-                               file first";
-                return Err(CliError::Usage(problem.into()));
-            }
+        let plan = Self { layers, source, results, waves: None, verilog: None };
+        plan.single("--translations", results.translations.is_some())?;
+        if plan.layers.formats().len() > 1 && !trace.is_repeatable() {
+            let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a file \
+                           first";
+            return Err(CliError::Usage(problem.into()));
         }
-        Ok(Self { layers, source, results, waves })
+        if trace.is_repeatable() {
+            // Before any tool is looked for: nothing helps a trace that cannot be read.
+            trace.open(None, None)?;
+        }
+        Ok(plan)
+    }
+
+    /// Refuses an option that makes sense for one format only.
+    fn single(&self, option: &str, given: bool) -> Result<(), CliError> {
+        if given && self.layers.formats().len() > 1 {
+            return Err(CliError::Usage(format!("{option} names one file: give it one --format")));
+        }
+        Ok(())
     }
 
     fn session(&self, format: pagewalk_arch::PagingFormat, engine: &Engine) -> Result<Session, CliError> {
@@ -89,6 +99,7 @@ impl<'a> Plan<'a> {
             limit: self.source.limit,
             translations: self.results.translations.clone(),
             waves: self.waves.clone().map(|path| (path, 0)),
+            verilog: self.verilog.clone(),
         })
     }
 

@@ -38,7 +38,7 @@ impl TraceName {
         match self.0.as_deref() {
             None => true,
             Some("-") => false,
-            Some(path) => std::fs::metadata(path).is_ok_and(|file| file.is_file()),
+            Some(path) => std::fs::metadata(path).map_or(true, |file| file.is_file()),
         }
     }
 

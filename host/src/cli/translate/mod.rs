@@ -200,3 +200,6 @@ fn ask_one(mmu: &mut impl Mmu, query: &Query) -> Answer {
         (what, _) => Answer::difference(query, what.unwrap_or("no answer")),
     }
 }
+
+#[cfg(test)]
+mod tests;

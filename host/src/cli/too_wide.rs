@@ -1,0 +1,156 @@
+//! Addresses that a format cannot hold, where the user wants them left alone (`--no-rebase`).
+//!
+//! Formats whose core has 32-bit registers have no wires for more: such an access is refused before it reaches the
+//! MMU, as the architecture refuses an address that is not canonical. And a kernel of the format would never have
+//! granted a mapping beyond its user space: the recorded call counts as failed, so that what it mapped faults.
+
+use pagewalk_arch::{
+    Access, Batch, Boundary, Context, Event, FaultKind, FormatSpec, Isa, Mmu, MmuConfig, MmuStats, OnFault,
+    Outcome, PhysAddr, Progress, PteWrite, Served, Syscall, SyscallOutcome, TlbFlush, TraceError,
+    TraceSource,
+};
+
+/// ENOMEM: no room in the address space.
+const ENOMEM: i32 = 12;
+
+/// An MMU behind a core whose registers are as wide as the format says.
+pub struct NarrowCore<'a>(pub &'a mut dyn Mmu);
+
+fn fits(spec: &FormatSpec, access: &Access) -> bool {
+    spec.va_register_bits >= 64 || access.va.0 >> spec.va_register_bits == 0
+}
+
+fn refused(spec: &FormatSpec, access: &Access) -> Outcome {
+    let (fault, code) = match spec.isa {
+        Isa::RiscV => (FaultKind::Page, FaultKind::Page.riscv_cause(access.kind)),
+        Isa::X86 => (FaultKind::GeneralProtection, 0),
+    };
+    Outcome { va: access.va, fault, code, served: Served::Walk, ..Outcome::default() }
+}
+
+impl Mmu for NarrowCore<'_> {
+    fn config(&self) -> &MmuConfig {
+        self.0.config()
+    }
+    fn set_context(&mut self, context: &Context) {
+        self.0.set_context(context);
+    }
+    fn fence(&mut self, flush: &TlbFlush) {
+        self.0.fence(flush);
+    }
+
+    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        let spec = self.0.config().spec();
+        match batch.accesses.iter().position(|access| !fits(spec, access)) {
+            None => self.0.run(batch, outcomes),
+            Some(0) => {
+                let outcome = refused(spec, &batch.accesses[0]);
+                if let Some(outcomes) = outcomes {
+                    outcomes.push(outcome);
+                }
+                Progress { consumed: 1, fault: (batch.on_fault == OnFault::Stop).then_some(outcome) }
+            }
+            // The core stops to take its fault: nothing follows in the same cycle.
+            Some(at) => {
+                let before = Batch { accesses: &batch.accesses[..at], end: true, on_fault: batch.on_fault };
+                self.0.run(&before, outcomes)
+            }
+        }
+    }
+
+    fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.0.read_pte(addr)
+    }
+    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        self.0.write_pte(addr, value);
+    }
+    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
+        self.0.set_poisoned(frame, poisoned);
+    }
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+        self.0.take_pte_writes(log);
+    }
+    fn stats(&self) -> MmuStats {
+        self.0.stats()
+    }
+    fn difference(&self) -> Option<&str> {
+        self.0.difference()
+    }
+}
+
+/// A trace in which calls fail that name addresses beyond `user_end`.
+pub struct RefusedCalls<T> {
+    inner: T,
+    user_end: Option<u64>,
+}
+
+impl<T: TraceSource> RefusedCalls<T> {
+    /// Refuses what reaches beyond `user_end`; `None` refuses nothing.
+    pub fn new(inner: T, user_end: Option<u64>) -> Self {
+        Self { inner, user_end }
+    }
+    /// The trace.
+    pub fn inner(&self) -> &T {
+        &self.inner
+    }
+}
+
+/// Whether `call` names addresses at or beyond `end`.
+fn reaches_beyond(call: &Syscall, end: u64) -> bool {
+    let beyond = |at: u64, bytes: u64| at.checked_add(bytes).is_none_or(|last| last > end);
+    match call {
+        Syscall::Map(map) => beyond(map.at.0, map.bytes),
+        Syscall::Unmap { at, bytes }
+        | Syscall::Protect { at, bytes, .. }
+        | Syscall::Advise { at, bytes, .. } => beyond(at.0, *bytes),
+        Syscall::Brk { end: at } => beyond(at.0, 0),
+        Syscall::Remap { from, from_bytes, to, to_bytes } => {
+            beyond(from.0, *from_bytes) || beyond(to.0, *to_bytes)
+        }
+        Syscall::Fork { .. } | Syscall::Exit { .. } | Syscall::Other { .. } => false,
+    }
+}
+
+impl<T: TraceSource> TraceSource for RefusedCalls<T> {
+    fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
+        let mut boundary = self.inner.next_block(block)?;
+        if let (Boundary::Event(Event::Syscall { call, outcome, .. }), Some(end)) =
+            (&mut boundary, self.user_end)
+            && *outcome == SyscallOutcome::Success
+            && reaches_beyond(call, end)
+        {
+            *outcome = SyscallOutcome::Failure(ENOMEM);
+        }
+        Ok(boundary)
+    }
+    fn position(&self) -> Option<(u64, u64)> {
+        self.inner.position()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::{AccessKind, PagingFormat};
+    use pagewalk_golden::Golden;
+
+    #[test]
+    fn wide_addresses_are_refused_one_by_one() {
+        for (format, fault) in
+            [(PagingFormat::Sv32, FaultKind::Page), (PagingFormat::X86Pae, FaultKind::GeneralProtection)]
+        {
+            let mut golden = Golden::new(&MmuConfig::of(format), 1 << 30).unwrap();
+            let mut core = NarrowCore(&mut golden);
+            let accesses = [0x1000, 1 << 32, 0x2000].map(|va| Access::user(va, AccessKind::Load));
+            let mut outcomes = Vec::new();
+            let mut rest = &accesses[..];
+            while !rest.is_empty() {
+                let batch = Batch { accesses: rest, end: true, on_fault: OnFault::Continue };
+                rest = &rest[core.run(&batch, Some(&mut outcomes)).consumed..];
+            }
+            assert_eq!(outcomes.len(), 3);
+            assert_eq!((outcomes[1].fault, outcomes[1].cycle), (fault, 0));
+            assert_eq!((outcomes[0].fault, outcomes[2].fault), (FaultKind::Page, FaultKind::Page));
+        }
+    }
+}

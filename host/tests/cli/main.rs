@@ -1,0 +1,43 @@
+//! Transcripts of the command line: what every command prints, how it ends, and what it says about bad input.
+
+mod errors;
+mod simulate;
+mod texts;
+mod translate;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// The program, with a cache that only the tests use.
+fn pagewalk(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("pagewalk").expect("the binary is built with the tests");
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    command.args(arguments).env("PAGEWALK_CACHE", cache).env("PAGEWALK_OFFLINE", "1");
+    command
+}
+
+/// Standard output and standard error of a command that ends with `code`.
+fn transcript(arguments: &[&str], input: &str, code: i32) -> (String, String) {
+    let output = pagewalk(arguments).write_stdin(input).output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(code), "pagewalk {}\n{out}\n{err}", arguments.join(" "));
+    (out, err)
+}
+
+/// The one JSON object on standard output.
+fn json(arguments: &[&str], input: &str, code: i32) -> Value {
+    let (out, err) = transcript(arguments, input, code);
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{err}"))
+}
+
+/// Whether hardware can be compiled here. Without, what needs it is skipped, and says so.
+fn has_verilator() -> bool {
+    let (_, err) = transcript(&["cosim", "--limit", "10"], "", 0);
+    let has = !err.contains("rust-hdl's own simulation");
+    if !has {
+        eprintln!("skipped: no Verilator or no C++ compiler here");
+    }
+    has
+}
