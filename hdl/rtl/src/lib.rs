@@ -9,6 +9,7 @@ pub mod full_tlb;
 mod generate;
 pub mod geometry;
 pub mod mmu;
+mod mode_ports;
 pub mod port;
 pub mod prelude;
 pub mod primitive;

@@ -3,9 +3,9 @@
 //! Owns the arbitration between the ports, the fence logic and the top-level ports; hdl/CONTRACT.md describes all three.
 
 use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS};
+use crate::mode_ports::{ModePorts, bits};
 use crate::port::AccessPort;
 use crate::prelude::*;
-use crate::pte_check::{ModePorts, bits};
 use crate::ptw::Ptw;
 use pagewalk_arch::{ConfigError, FRAME_SHIFT, L1Config, MmuConfig, PageSize, Port, Structure};
 

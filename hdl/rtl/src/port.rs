@@ -6,8 +6,8 @@
 
 use crate::full_tlb::FullTlb;
 use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::mode_ports::{ModePorts, bits};
 use crate::prelude::*;
-use crate::pte_check::{ModePorts, bits};
 use crate::set_tlb::SetTlb;
 use pagewalk_arch::{FRAME_SHIFT, MmuConfig, Port};
 

@@ -5,8 +5,9 @@
 //! hdl/CONTRACT.md.
 
 use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::mode_ports::{ModePorts, bits, level_bits};
 use crate::prelude::*;
-use crate::pte_check::{ModePorts, PteCheck, bits, level_bits};
+use crate::pte_check::PteCheck;
 use crate::pte_masks::PteMasks;
 use pagewalk_arch::{FRAME_SHIFT, MmuConfig};
 

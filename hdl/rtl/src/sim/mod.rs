@@ -4,6 +4,7 @@
 //! its model as another set of [`Pins`].
 
 mod driver;
+mod pin_map;
 mod pins;
 mod rust_hdl;
 
