@@ -1,4 +1,6 @@
-//! What the suites share: random stimulus, and the engines under test. Owns no expectations: those are in the tests.
+//! What the suites share: hand-written cases, random stimulus, and the engines under test. Owns no expectations: those
+//! are in the tests and in the files of cases.
 
+pub mod cases;
 pub mod engines;
 pub mod stimulus;
