@@ -43,8 +43,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Print a shell's completion script
     Completions(CompletionArgs),
-    /// Print the man page
-    Man,
+    /// Print the man page, of the program or of one command
+    Man(ManArgs),
 }
 
 /// Which format, or all of them.
@@ -389,11 +389,26 @@ pub fn completions(args: &CompletionArgs, console: &Console) -> Result<Verdict, 
     Ok(Verdict::Done)
 }
 
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The command; without, the program
+    pub command: Option<String>,
+}
+
 /// Prints the man page.
-pub fn man(console: &Console) -> Result<Verdict, CliError> {
+pub fn man(args: &ManArgs, console: &Console) -> Result<Verdict, CliError> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match &args.command {
+        None => program,
+        Some(name) => program
+            .find_subcommand(name)
+            .cloned()
+            .ok_or_else(|| CliError::Usage(format!("there is no command `{name}`: see pagewalk --help")))?,
+    };
     let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
-    rendered.map_err(CliError::Output)?;
+    clap_mangen::Man::new(command).render(&mut page).map_err(CliError::Output)?;
     console.print(&String::from_utf8_lossy(&page))?;
     Ok(Verdict::Done)
 }

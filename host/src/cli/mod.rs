@@ -84,6 +84,6 @@ fn run(command: &Command, console: &Console) -> Result<Verdict, CliError> {
         Command::Bench(args) => bench::bench(args, console),
         Command::Config(args) => config::config(args, console),
         Command::Completions(args) => args::completions(args, console),
-        Command::Man => args::man(console),
+        Command::Man(args) => args::man(args, console),
     }
 }

@@ -5,11 +5,16 @@ use super::console::Console;
 use super::quantity::grouped;
 use super::{CliError, Verdict};
 use crate::record::{RecordError, RecordOptions, record as record_program};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `record`.
 pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError> {
+    if args.output == "-" && io::stdout().is_terminal() {
+        let usage = "standard output is a terminal: add -o FILE, or pipe into `pagewalk cosim -`";
+        return Err(CliError::Usage(usage.into()));
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     // Without a handler Ctrl-C ends the recording without its end, and nothing is left behind either.

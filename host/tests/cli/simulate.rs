@@ -2,6 +2,9 @@
 
 use crate::{has_verilator, json, pagewalk, transcript};
 use serde_json::Value;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
 
 const FORMATS: [&str; 8] = ["sv32", "sv39", "sv48", "sv57", "x86-32", "x86-pae", "la48", "la57"];
 
@@ -188,4 +191,28 @@ fn a_run_without_tools_says_so_and_goes_on() {
     let mut command = pagewalk(&["cosim", "-", "--engine", "verilator"]);
     let output = command.env("PATH", "/nowhere").env("CXX", "").write_stdin(small_trace()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_interrupt_ends_with_the_statistics_so_far() {
+    let mut child = std::process::Command::new(pagewalk(&[]).get_program())
+        .args(["run", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let lines = "I  00400000,4\n".repeat(10_000);
+    // Ends when the program closes the pipe.
+    let writer = std::thread::spawn(move || while input.write_all(lines.as_bytes()).is_ok() {});
+    std::thread::sleep(Duration::from_millis(500));
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["end"], "interrupted");
+    assert!(count(&report, "/accesses") > 0);
 }

@@ -45,6 +45,9 @@ fn printed_settings_are_accepted() {
 #[test]
 fn man_page_and_completions_know_every_command() {
     let (man, _) = transcript(&["man"], "", 0);
+    let (cosim, _) = transcript(&["man", "cosim"], "", 0);
+    assert!(cosim.contains("no\\-rebase"), "{cosim}");
+    transcript(&["man", "nothing"], "", 2);
     let (bash, _) = transcript(&["completions", "bash"], "", 0);
     for command in ["cosim", "run", "record", "emit", "translate", "walk", "trace", "config", "bench"] {
         assert!(man.contains(command), "{command}");
