@@ -94,10 +94,9 @@ pub fn page(report: &RunReport, engine: &str, compared: bool) -> String {
         "error" => "ended by an error; so far ",
         _ => "",
     };
-    let differences = match (compared, report.differences) {
-        (false, _) => String::new(),
-        (true, 1) => "1 difference".into(),
-        (true, count) => format!("{count} differences"),
+    let differences = match &report.difference {
+        Some(found) => format!("1 difference, at access {}", grouped(found.access)),
+        None => "0 differences".into(),
     };
     if compared {
         row("result", format!("{verdict}{differences}"));
