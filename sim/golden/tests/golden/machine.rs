@@ -56,6 +56,8 @@ pub struct Machine {
     context: Context,
     tlbs: [PlainTlb; 2],
     stages: [Option<Stage>; 2],
+    /// A leaf was kept in pieces since the last fence that left nothing.
+    split: bool,
     empty_at_start: bool,
     idle_at_start: bool,
     walker: Walker,
@@ -89,6 +91,7 @@ impl Machine {
             context,
             tlbs: ports.map(|port| PlainTlb::new(config.spec(), config.l1(port))),
             stages: [None, None],
+            split: false,
             empty_at_start: true,
             idle_at_start: true,
             walker: Walker::Idle,
@@ -219,7 +222,16 @@ impl Machine {
     fn step_fence(&mut self) {
         let due = |fence: &Fence| fence.from <= self.cycle && self.empty_at_start && self.idle_at_start;
         if self.fence.as_ref().is_some_and(due) {
-            let Fence { flush, .. } = self.fence.take().unwrap();
+            let Fence { mut flush, .. } = self.fence.take().unwrap();
+            // While pieces of a split leaf may be about, an address does not lead to all of them.
+            if self.split {
+                flush.va = None;
+            }
+            let exact = self.tlbs.iter().any(PlainTlb::fully_associative);
+            let narrow = (flush.asid.is_some() && self.config.asid_bits > 0) || flush.keep_global;
+            if flush.va.is_none() && !(exact && narrow) {
+                self.split = false;
+            }
             self.tlbs.iter_mut().for_each(|tlb| tlb.flush(&flush));
             let rows = self.config.l1i.sweep_rows().max(self.config.l1d.sweep_rows());
             self.blocked_until = self.cycle + if flush.va.is_some() { 1 } else { u64::from(rows) };
@@ -310,7 +322,11 @@ impl Machine {
         };
         match self.verdict.take().expect("a walk has a verdict") {
             Ok(leaf) => {
-                self.tlbs[port].refill(va, self.context.asid.0, leaf, &stage.matched);
+                // A leaf larger than the implemented memory is not kept.
+                if self.config.spec().page_bytes(leaf.page) <= 1 << self.config.physical_bits {
+                    self.split |= self.tlbs[port].keeps_in_pieces(leaf.page);
+                    self.tlbs[port].refill(va, self.context.asid.0, leaf, &stage.matched);
+                }
                 outcome.pa = leaf.translate(va);
                 (outcome.page, outcome.memory_type) = (leaf.page, leaf.memory_type);
             }

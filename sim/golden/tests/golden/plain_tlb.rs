@@ -1,7 +1,9 @@
 //! A TLB written down as plainly as the contract words it, to compare the model's with: entries are records, a look-up
 //! compares them one by one, the replacement tree is walked node by node.
 
-use pagewalk_arch::{FRAME_SHIFT, FormatSpec, L1Config, Mode, Replacement, Structure, TlbFlush, VirtAddr};
+use pagewalk_arch::{
+    FRAME_SHIFT, FormatSpec, L1Config, Mode, PageSize, Replacement, Structure, TlbFlush, VirtAddr,
+};
 use pagewalk_golden::walk::Leaf;
 
 #[derive(Clone)]
@@ -61,7 +63,7 @@ impl PlainTlb {
         }
     }
 
-    fn fully_associative(&self) -> bool {
+    pub fn fully_associative(&self) -> bool {
         matches!(self.config.structure, Structure::FullyAssociative { .. })
     }
     fn set(&self, va: VirtAddr) -> usize {
@@ -121,6 +123,12 @@ impl PlainTlb {
             if upper { from = middle } else { to = middle }
         }
         from
+    }
+
+    /// Svnapot always; set-associative the third level and up, without a superpage array the second.
+    pub fn keeps_in_pieces(&self, page: PageSize) -> bool {
+        let whole_levels = if self.superpages.is_empty() { 1 } else { 2 };
+        page == PageSize::Napot64K || (!self.fully_associative() && page.level() >= whole_levels)
     }
 
     pub fn refill(&mut self, va: VirtAddr, asid: u16, leaf: Leaf, matched: &[(Place, Entry)]) {

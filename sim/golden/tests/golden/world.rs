@@ -208,7 +208,8 @@ fn config(random: &mut SplitMix64) -> MmuConfig {
         L1Config { structure, replacement }
     };
     let (l1i, l1d) = (l1(), l1());
-    let physical_bits = [24, 32, 36, spec.pa_bits_max][random.below(4) as usize].min(spec.pa_bits_max);
+    let least = if spec.isa == Isa::X86 { 32 } else { 24 };
+    let physical_bits = [least, 32, 36, spec.pa_bits_max][random.below(4) as usize].min(spec.pa_bits_max);
     let asid_bits = match spec.isa {
         Isa::X86 => spec.asid_bits * random.below(2),
         Isa::RiscV => [0, 1, spec.asid_bits][random.below(3) as usize],
