@@ -9,7 +9,7 @@
 //!
 //! Without [`RecordOptions::trace_children`] the log runs through a pipe: no disk, and a program that is
 //! faster than the reader waits. Children are silent. With it every process writes a file of its own (only
-//! that tells whose access is whose), which takes the disk space of the text until the end; see [`follow`].
+//! that tells whose access is whose), which takes the disk space of the text until the end.
 
 mod filter;
 mod follow;

@@ -64,26 +64,26 @@ pub fn main() -> ExitCode {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(EXIT_FAILED),
         // Whoever closed the pipe has seen enough.
-        Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(error) if matches!(error.downcast_ref(), Some(CliError::OutputClosed)) => ExitCode::SUCCESS,
         Err(error) => {
-            console.error(&error);
+            console.error(&format_args!("{error:#}"));
             ExitCode::from(EXIT_BAD_INPUT)
         }
     }
 }
 
-fn run(command: &Command, console: &Console) -> Result<Verdict, CliError> {
-    match command {
-        Command::Cosim(args) => simulate::cosim(args, console),
-        Command::Run(args) => simulate::run(args, console),
-        Command::Record(args) => record::record(args, console),
-        Command::Emit(args) => emit::emit(args, console),
-        Command::Translate(args) => translate::translate(args, console),
-        Command::Walk(args) => walk::walk(args, console),
-        Command::Trace(args) => trace::trace(args, console),
-        Command::Bench(args) => bench::bench(args, console),
-        Command::Config(args) => config::config(args, console),
-        Command::Completions(args) => args::completions(args, console),
-        Command::Man(args) => args::man(args, console),
-    }
+fn run(command: &Command, console: &Console) -> anyhow::Result<Verdict> {
+    Ok(match command {
+        Command::Cosim(args) => simulate::cosim(args, console)?,
+        Command::Run(args) => simulate::run(args, console)?,
+        Command::Record(args) => record::record(args, console)?,
+        Command::Emit(args) => emit::emit(args, console)?,
+        Command::Translate(args) => translate::translate(args, console)?,
+        Command::Walk(args) => walk::walk(args, console)?,
+        Command::Trace(args) => trace::trace(args, console)?,
+        Command::Bench(args) => bench::bench(args, console)?,
+        Command::Config(args) => config::config(args, console)?,
+        Command::Completions(args) => args::completions(args, console)?,
+        Command::Man(args) => args::man(args, console)?,
+    })
 }

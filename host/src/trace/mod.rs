@@ -2,7 +2,7 @@
 //!
 //! Owns the way from a file, a pipe or standard input to the stream of [`Access`]es and
 //! [`Event`](pagewalk_arch::Event)s that everything else consumes: decompression ([`input`]), recognition of
-//! the format and one reader per format ([`format`]), re-basing ([`Rebase`]), the in-memory form
+//! the format and one reader per format ([`mod@format`]), re-basing ([`Rebase`]), the in-memory form
 //! ([`Recorded`]), the statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]).
 //! Owns no meaning: what a system call does to an address space is the kernel model's business, and nothing
 //! here prints.
