@@ -8,8 +8,8 @@ use pagewalk_arch::{
 };
 use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
 
-/// Accesses per batch.
-pub const BATCH_ACCESSES: usize = 4096;
+/// Accesses per batch: few enough to stay in the fastest cache between being read and being translated.
+pub const BATCH_ACCESSES: usize = 1024;
 
 /// Why a run ended before its trace.
 #[derive(Debug, thiserror::Error)]
@@ -240,10 +240,19 @@ impl<'a> Machine<'a> {
     }
 
     fn count(&mut self, accesses: &[Access]) {
-        let (mut fetches, mut stores) = (0u64, 0u64);
-        for access in accesses {
-            fetches += u64::from(access.kind == AccessKind::Fetch);
-            stores += u64::from(access.kind == AccessKind::Store);
+        // Both counts in one word, so that an access costs one addition: more would show in the speed of `run`.
+        const STORE_SHIFT: u32 = 32;
+        const SHARES: [u64; 3] = {
+            let mut shares = [0; 3];
+            shares[AccessKind::Fetch as usize] = 1;
+            shares[AccessKind::Store as usize] = 1 << STORE_SHIFT;
+            shares
+        };
+        let (mut fetches, mut stores) = (0, 0);
+        for chunk in accesses.chunks(BATCH_ACCESSES) {
+            let both: u64 = chunk.iter().map(|access| SHARES[access.kind as usize]).sum();
+            fetches += both & ((1 << STORE_SHIFT) - 1);
+            stores += both >> STORE_SHIFT;
         }
         let total = accesses.len() as u64;
         self.counts.accesses += total;

@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 use crate::filter::Filter;
 use crate::rights::{GrantTable, combination};
 use crate::timing::Schedule;
-use crate::tlb::{Matches, Tlb, Touch};
+use crate::tlb::{Matches, Refilled, Tlb, Touch};
 use pagewalk_arch::{
     Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Port, Progress, Served,
     TlbFlush,
@@ -242,10 +242,14 @@ impl Exact {
                 let page = access.va.page();
                 let tlb = &mut self.tlbs[port as usize];
                 self.split |= tlb.splits(leaf.page);
-                if tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
-                    self.filter.forget_port(port);
-                } else {
-                    self.filter.forget(port, page);
+                match tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
+                    Refilled::Anything => self.filter.forget_port(port),
+                    Refilled::Entry { replaced } => {
+                        self.filter.forget(port, page);
+                        if let Some(replaced) = replaced {
+                            self.filter.forget(port, replaced);
+                        }
+                    }
                 }
             }
             Err(fault) if fault.kind == FaultKind::Page && arch.config.spec().isa == Isa::X86 => {

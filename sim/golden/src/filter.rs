@@ -1,10 +1,12 @@
-//! A direct-mapped table in front of the TLBs that answers most hits without looking at them.
+//! Direct-mapped tables in front of the TLBs that answer most hits without looking at them.
 //!
-//! Row r holds the page that was touched last in its set, with the kinds of access that its entry does not grant.
-//! Touching the same way again changes no replacement state (see `tlb::replacement`), so an access that finds its page
-//! here may be counted as a hit and nothing else be done. In a fully associative TLB other pages' touches come in
-//! between; there the row carries the touch, which is still to be applied. A row may be dropped at any time, and must
-//! be when entries or rights change. Owns no truth: everything in it is a copy.
+//! Row r of `latest` holds the page that was touched last in its set, with the kinds of access that its entry does not
+//! grant. Touching the same way again changes no replacement state (see `tlb::replacement`), so an access that finds
+//! its page here may be counted as a hit and nothing else be done. In a fully associative TLB other pages' touches
+//! come in between; there the row's touch is still to be applied. `recent` holds pages that were touched before the
+//! last one of their set: whoever finds its page there applies the touch, and the page is the latest again. A row may
+//! be dropped at any time, and must be when its entry or its rights change, in `latest` also when anything else is
+//! touched in the set. Owns no truth: everything in it is a copy.
 
 use crate::rights::COMBINATIONS;
 use crate::tlb::{Payload, Tlb, Touch};
@@ -12,8 +14,8 @@ use pagewalk_arch::{PageSize, Port};
 
 /// Rows per port: as many as the largest TLB has sets.
 const ROWS: usize = 256;
-/// Rows used for a fully associative TLB.
-const ROWS_FULLY_ASSOCIATIVE: u64 = 64;
+/// Rows used at least for recent pages, and all that are used for a fully associative TLB.
+const FEW_ROWS: usize = 64;
 const PAGE_BITS: u32 = 52;
 const PAGE_MASK: u64 = (1 << PAGE_BITS) - 1;
 /// A row that answers nobody: every combination is denied.
@@ -24,7 +26,7 @@ const EMPTY: u64 = ((1 << COMBINATIONS) - 1) << PAGE_BITS;
 pub(crate) struct Answer {
     /// 4 KiB frame of the page.
     pub frame: u64,
-    /// What a hit does to a fully associative TLB.
+    /// What a hit does to the replacement state of the page's set.
     pub touch: Touch,
     pub page: PageSize,
     pub memory_type: u8,
@@ -33,47 +35,76 @@ pub(crate) struct Answer {
 /// The rows of both ports.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
-    /// Page number, and from bit 52 up one bit per combination that is denied.
-    words: Box<[u64; 2 * ROWS]>,
+    /// By set: page number, and from bit 52 up one bit per combination that is denied.
+    latest: Box<[u64; 2 * ROWS]>,
+    /// The same by page number. Every page of `latest` is also here, because pages that share a row share a set.
+    recent: Box<[u64; 2 * ROWS]>,
+    /// Of the pages in `recent`.
     answers: Box<[Answer; 2 * ROWS]>,
-    row_masks: [u64; 2],
+    latest_masks: [u64; 2],
+    recent_masks: [u64; 2],
 }
 
 impl Filter {
     pub(crate) fn new(tlbs: &[Tlb; 2]) -> Self {
         let nothing = Answer { frame: 0, touch: Touch::NONE, page: PageSize::Level0, memory_type: 0 };
-        let rows = |tlb: &Tlb| {
-            if tlb.is_fully_associative() { ROWS_FULLY_ASSOCIATIVE } else { tlb.sets() as u64 }
+        let latest_rows = |tlb: &Tlb| if tlb.is_fully_associative() { FEW_ROWS } else { tlb.sets() };
+        // Twice the entries, so that few pages that are in the TLB share a row.
+        let recent_rows = |tlb: &Tlb| {
+            if tlb.is_fully_associative() { FEW_ROWS } else { (2 * tlb.entries()).clamp(FEW_ROWS, ROWS) }
         };
+        let masks = |rows: &dyn Fn(&Tlb) -> usize| [0, 1].map(|port: usize| rows(&tlbs[port]) as u64 - 1);
         Self {
-            words: Box::new([EMPTY; 2 * ROWS]),
+            latest: Box::new([EMPTY; 2 * ROWS]),
+            recent: Box::new([EMPTY; 2 * ROWS]),
             answers: Box::new([nothing; 2 * ROWS]),
-            row_masks: [rows(&tlbs[0]) - 1, rows(&tlbs[1]) - 1],
+            latest_masks: masks(&latest_rows),
+            recent_masks: masks(&recent_rows),
         }
     }
 
-    #[inline]
-    fn row(&self, port: usize, page: u64) -> usize {
-        ((port * ROWS) | (page & self.row_masks[port]) as usize) & (2 * ROWS - 1)
+    #[inline(always)]
+    fn row(masks: &[u64; 2], port: usize, page: u64) -> usize {
+        ((port * ROWS) | (page & masks[port]) as usize) & (2 * ROWS - 1)
+    }
+    /// Whether a row answers an access of `combination` to `page`. The whole page number is compared, so addresses
+    /// that are not canonical, which no row holds, find nothing.
+    #[inline(always)]
+    fn covers(word: u64, page: u64, combination: u32) -> bool {
+        let decisive = PAGE_MASK | 1 << (PAGE_BITS + combination);
+        (word ^ page) & decisive == 0
     }
 
-    /// The row that answers an access of `combination` to `page`, if one does. The whole page number is compared, so
-    /// addresses that are not canonical, which no row holds, find nothing.
-    #[inline]
-    pub(crate) fn find(&self, port: usize, page: u64, combination: u32) -> Option<usize> {
-        let row = self.row(port, page);
-        let decisive = PAGE_MASK | 1 << (PAGE_BITS + combination);
-        ((self.words[row] ^ page) & decisive == 0).then_some(row)
+    /// Whether `page` was touched last in its set and grants an access of `combination`.
+    #[inline(always)]
+    pub(crate) fn is_latest(&self, port: usize, page: u64, combination: u32) -> bool {
+        Self::covers(self.latest[Self::row(&self.latest_masks, port, page)], page, combination)
     }
+    /// What accesses to the latest page of a set are answered.
+    #[inline(always)]
+    pub(crate) fn answer(&self, port: usize, page: u64) -> &Answer {
+        &self.answers[Self::row(&self.recent_masks, port, page)]
+    }
+    /// If `page` was touched recently and grants an access of `combination`, makes it the latest of its set again. The
+    /// touch is the caller's to apply.
     #[inline]
-    pub(crate) fn answer(&self, row: usize) -> &Answer {
-        &self.answers[row & (2 * ROWS - 1)]
+    pub(crate) fn recall(&mut self, port: usize, page: u64, combination: u32) -> Option<Touch> {
+        let row = Self::row(&self.recent_masks, port, page);
+        let word = self.recent[row];
+        if !Self::covers(word, page, combination) {
+            return None;
+        }
+        self.latest[Self::row(&self.latest_masks, port, page)] = word;
+        Some(self.answers[row].touch)
     }
     /// `page` was touched last in its set, and its entry grants `grants`.
     #[inline]
     pub(crate) fn remember(&mut self, port: Port, page: u64, grants: u8, payload: &Payload, touch: Touch) {
-        let row = self.row(port as usize, page);
-        self.words[row] = page | u64::from(!grants) << PAGE_BITS & EMPTY;
+        let port = port as usize;
+        let word = page | u64::from(!grants) << PAGE_BITS & EMPTY;
+        self.latest[Self::row(&self.latest_masks, port, page)] = word;
+        let row = Self::row(&self.recent_masks, port, page);
+        self.recent[row] = word;
         self.answers[row] = Answer {
             frame: payload.frame_of(page),
             touch,
@@ -81,15 +112,17 @@ impl Filter {
             memory_type: payload.memory_type,
         };
     }
-    /// Something changed in the set of `page`.
+    /// The entry of `page` changed.
     pub(crate) fn forget(&mut self, port: Port, page: u64) {
-        let row = self.row(port as usize, page);
-        self.words[row] = EMPTY;
+        self.latest[Self::row(&self.latest_masks, port as usize, page)] = EMPTY;
+        self.recent[Self::row(&self.recent_masks, port as usize, page)] = EMPTY;
     }
     /// Something changed anywhere in a TLB.
     pub(crate) fn forget_port(&mut self, port: Port) {
-        let first = port as usize * ROWS;
-        self.words[first..=first + self.row_masks[port as usize] as usize].fill(EMPTY);
+        let port = port as usize;
+        let rows = |mask: u64| port * ROWS..=port * ROWS + mask as usize;
+        self.latest[rows(self.latest_masks[port])].fill(EMPTY);
+        self.recent[rows(self.recent_masks[port])].fill(EMPTY);
     }
     /// The meaning of everything changed.
     pub(crate) fn forget_all(&mut self) {

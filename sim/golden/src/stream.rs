@@ -33,26 +33,27 @@ impl Exact {
         let mut clock = self.schedule.hit_clock();
         let mut fetches = 0;
         let mut count = 0;
-        for access in accesses {
-            let port = access.kind.port() as usize;
-            let (page, combination) = (access.va.page(), combination(access));
-            let row = match self.filter.find(port, page, combination) {
-                Some(row) => row,
-                None => match self.look_up_again(arch, access) {
-                    Some(row) => row,
-                    None => break,
-                },
-            };
-            clock.accept(access.kind);
-            fetches += port as u64;
-            count += 1;
-            let answer = *self.filter.answer(row);
-            let tlb = &mut self.tlbs[port];
-            if TOUCHING && tlb.is_fully_associative() {
-                tlb.set_replacement_state(0, answer.touch.apply(tlb.replacement_state(0)));
+        loop {
+            for access in &accesses[count..] {
+                let port = access.kind.port() as usize;
+                let page = access.va.page();
+                if !self.filter.is_latest(port, page, combination(access)) {
+                    break;
+                }
+                clock.accept(access.kind);
+                fetches += port as u64;
+                count += 1;
+                let answer = *self.filter.answer(port, page);
+                let tlb = &mut self.tlbs[port];
+                if TOUCHING && tlb.is_fully_associative() {
+                    tlb.apply(page, answer.touch);
+                }
+                let outcome = hit(access, answer.frame, answer.page, answer.memory_type);
+                deliver(Outcome { cycle: clock.cycle + 1, latency: 1, ..outcome });
             }
-            let outcome = hit(access, answer.frame, answer.page, answer.memory_type);
-            deliver(Outcome { cycle: clock.cycle + 1, latency: 1, ..outcome });
+            if count == accesses.len() || !self.make_latest(arch, &accesses[count]) {
+                break;
+            }
         }
         if count > 0 {
             self.schedule.after_hits(clock);
@@ -62,10 +63,16 @@ impl Exact {
         count
     }
 
-    /// The filter has no answer: asks the TLB, whose hit the filter then has.
-    #[inline(never)]
-    fn look_up_again(&mut self, arch: &Architecture, access: &Access) -> Option<usize> {
-        self.look_up(arch, access).ok()?;
-        self.filter.find(access.kind.port() as usize, access.va.page(), combination(access))
+    /// Whether an access to a page that was not the latest of its set hits; then the page is the latest.
+    #[inline]
+    fn make_latest(&mut self, arch: &Architecture, access: &Access) -> bool {
+        let (port, page) = (access.kind.port() as usize, access.va.page());
+        match self.filter.recall(port, page, combination(access)) {
+            Some(touch) => {
+                self.tlbs[port].apply(page, touch);
+                true
+            }
+            None => self.look_up(arch, access).is_ok(),
+        }
     }
 }

@@ -165,46 +165,70 @@ impl Schedule {
         let first = [self.accepted, self.fences_done, self.answered, self.taken[0], self.taken[1]];
         let first = first.into_iter().max().unwrap_or(0);
         // Reset takes at least one cycle, so there is a cycle before the first acceptance.
-        HitClock { cycle: first - 1, may_join: 0 }
+        HitClock { cycle: first - 1, step: CLOSED }
     }
     /// Takes over where a stream of at least one hit has come to.
     pub(crate) fn after_hits(&mut self, clock: HitClock) {
         self.accepted = clock.cycle;
-        self.lone = clock.may_join != 0;
+        self.lone = clock.open() != CLOSED;
         self.answered = clock.cycle + 1;
-        self.taken = match clock.may_join {
-            0 => [clock.cycle + 1; 2],
-            FETCH => [clock.cycle + 1, clock.cycle],
+        self.taken = match clock.open() {
+            CLOSED => [clock.cycle + 1; 2],
+            TO_FETCH => [clock.cycle + 1, clock.cycle],
             _ => [clock.cycle, clock.cycle + 1],
         };
     }
 }
 
-const FETCH: u64 = 1 << AccessKind::Fetch as u32;
-const LOAD: u64 = 1 << AccessKind::Load as u32;
-/// Per kind, in two bits: who may join it in the cycle in which it is accepted. The other port, and no store.
-const JOINS: u64 = LOAD << (2 * AccessKind::Fetch as u32)
-    | FETCH << (2 * AccessKind::Load as u32)
-    | FETCH << (2 * AccessKind::Store as u32);
+/// Bits of one step of [`HitClock`]: where the next step is found, and above it 1 if a new cycle began.
+const STEP_BITS: u64 = 7;
+const OPEN_MASK: u64 = (1 << (STEP_BITS - 1)) - 1;
+/// Nobody may join the cycle: it has its pair.
+const CLOSED: u64 = 0;
+/// A fetch may join the cycle, which has a load or store.
+const TO_FETCH: u64 = STEP_BITS;
+/// A load may join the cycle, which has a fetch.
+const TO_LOAD: u64 = 2 * STEP_BITS;
+/// Per kind of access, from bit o up, the step that it takes where the cycle is open to o.
+const STEPS: [u64; 3] = {
+    let mut steps = [0; 3];
+    steps[AccessKind::Fetch as usize] = steps_of(TO_LOAD, TO_FETCH);
+    steps[AccessKind::Load as usize] = steps_of(TO_FETCH, TO_LOAD);
+    steps[AccessKind::Store as usize] = steps_of(TO_FETCH, CLOSED);
+    steps
+};
+
+/// The steps of a kind that leaves a new cycle open to `leaves`, and joins one that is open to `joins`.
+const fn steps_of(leaves: u64, joins: u64) -> u64 {
+    let begin = leaves | 1 << (STEP_BITS - 1);
+    let all = begin << CLOSED | begin << TO_FETCH | begin << TO_LOAD;
+    // A cycle that is joined has its pair: the whole step is 0.
+    if joins == CLOSED { all } else { all & !(((1 << STEP_BITS) - 1) << joins) }
+}
 
 /// The driver's rules for accesses that all hit, without stalls, in blocking order: an access joins the one before it,
 /// if that came alone, went to the other port, and it is no store itself; otherwise it comes a cycle later.
+///
+/// Each access waits for the state that the one before it left, so the length of that chain bounds the speed of a
+/// stream. The state is the place of the next step in a word that only depends on the kind: the chain is one shift.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HitClock {
     /// Cycle in which the last access was accepted.
     pub cycle: u64,
-    /// The kinds of access that could still be accepted in that cycle, as bits.
-    may_join: u64,
+    /// The last step; its low bits say to whom the cycle is open.
+    step: u64,
 }
 
 impl HitClock {
     /// Accepts the next access.
     #[inline(always)]
     pub(crate) fn accept(&mut self, kind: AccessKind) {
-        let joins = self.may_join >> kind as u32 & 1;
-        self.cycle += 1 - joins;
-        // After a pair nobody may join: all ones become none.
-        self.may_join = JOINS >> (2 * kind as u32) & 3 & joins.wrapping_sub(1);
+        self.step = STEPS[kind as usize] >> self.open();
+        self.cycle += self.step >> (STEP_BITS - 1) & 1;
+    }
+    #[inline(always)]
+    fn open(&self) -> u64 {
+        self.step & OPEN_MASK
     }
 }
 
@@ -215,7 +239,7 @@ mod tests {
 
     #[test]
     fn hits_pair_across_ports_unless_the_second_is_a_store() {
-        let mut clock = HitClock { cycle: 9, may_join: 0 };
+        let mut clock = HitClock { cycle: 9, step: CLOSED };
         let kinds = [Fetch, Load, Load, Fetch, Fetch, Store, Fetch, Load, Store, Store];
         let cycles = kinds.map(|kind| {
             clock.accept(kind);

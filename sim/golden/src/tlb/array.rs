@@ -130,6 +130,10 @@ impl Stored<'_> {
     pub(crate) fn holds(&self, page: u64, compared: u64) -> bool {
         (self.key ^ page) & PAGE_MASK & compared & !self.payload.page_bits_from_va == 0
     }
+    /// First page number of the piece.
+    pub(crate) fn page(&self) -> u64 {
+        self.key & PAGE_MASK & !self.payload.page_bits_from_va
+    }
     pub(crate) fn asid(&self) -> u16 {
         ((self.key & ASID_MASK) >> ASID_SHIFT) as u16
     }

@@ -30,6 +30,18 @@ pub(crate) struct Found<'a> {
     pub way: Option<usize>,
 }
 
+/// The pages whose look-up a refill may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refilled {
+    /// Pages of any set: a superpage row was written or dropped, or the TLB is fully associative.
+    Anything,
+    /// The page itself and, where its entry took another's place, the page of that: 4 KiB pieces of the same set.
+    Entry {
+        /// Page number as far as keys hold it.
+        replaced: Option<u64>,
+    },
+}
+
 /// Row of the superpage array: the low bits of the level-1 page number.
 #[inline]
 fn superpage_row(spec: &FormatSpec, rows: &Array, page: u64) -> usize {
@@ -68,6 +80,10 @@ impl Tlb {
     pub(crate) fn sets(&self) -> usize {
         self.main.sets()
     }
+    /// Entries of the array that has replacement state.
+    pub(crate) fn entries(&self) -> usize {
+        self.main.sets() * self.main.ways()
+    }
     /// Set of the 4 KiB array: the low bits of the page number.
     #[inline]
     pub(crate) fn set_of(&self, page: u64) -> usize {
@@ -105,9 +121,8 @@ impl Tlb {
         self.replacer.touch(self.set_of(page), way);
     }
 
-    /// Takes in the translation of `page`, whose look-up had found `matches`. Returns whether entries of other sets may
-    /// have changed what they match: a superpage row was written or dropped.
-    pub(crate) fn refill(&mut self, page: u64, asid: Asid, leaf: &Leaf, matches: Matches) -> bool {
+    /// Takes in the translation of `page`, whose look-up had found `matches`.
+    pub(crate) fn refill(&mut self, page: u64, asid: Asid, leaf: &Leaf, matches: Matches) -> Refilled {
         let key = Key::new(page, asid.0);
         let piece_level = self.piece_level(leaf.page);
         let page_bits_from_va = low_bits(self.spec.level_shift(piece_level) - FRAME_SHIFT);
@@ -126,7 +141,7 @@ impl Tlb {
         {
             rows.write(superpage_row(self.spec, rows, page), 0, key, payload);
             self.drop_ways(set, matches.main);
-            return true;
+            return Refilled::Anything;
         }
         let way = if matches.main != 0 {
             matches.main.trailing_zeros() as usize
@@ -136,6 +151,7 @@ impl Tlb {
             victim
         };
         self.drop_ways(set, matches.main & !(1 << way));
+        let replaced = self.main.entry(set, way).map(|entry| entry.page());
         self.main.write(set, way, key, payload);
         self.replacer.touch(set, way);
         if matches.superpage
@@ -143,7 +159,11 @@ impl Tlb {
         {
             rows.invalidate(superpage_row(self.spec, rows, page), 0);
         }
-        matches.superpage || self.fully_associative
+        if matches.superpage || self.fully_associative {
+            Refilled::Anything
+        } else {
+            Refilled::Entry { replaced }
+        }
     }
 
     /// The level of the piece in which a leaf of `page` is kept.
@@ -218,10 +238,9 @@ impl Tlb {
     pub(crate) fn touch_of(&self, way: usize) -> Touch {
         self.replacer.touch_of(way)
     }
-    pub(crate) fn replacement_state(&self, set: usize) -> u64 {
-        self.replacer.state(set)
-    }
-    pub(crate) fn set_replacement_state(&mut self, set: usize, state: u64) {
-        self.replacer.set_state(set, state);
+    /// A hit of the way that `touch` is of, in the set of `page`.
+    #[inline]
+    pub(crate) fn apply(&mut self, page: u64, touch: Touch) {
+        self.replacer.apply(self.set_of(page), touch);
     }
 }

@@ -81,11 +81,14 @@ impl Replacer {
     pub(crate) fn touch_of(&self, way: usize) -> Touch {
         self.touches[way]
     }
-    pub(crate) fn state(&self, set: usize) -> u64 {
-        self.state[set]
+    /// A touch that [`Replacer::touch_of`] gave.
+    #[inline]
+    pub(crate) fn apply(&mut self, set: usize, touch: Touch) {
+        self.state[set] = touch.apply(self.state[set]);
     }
-    pub(crate) fn set_state(&mut self, set: usize, state: u64) {
-        self.state[set] = state;
+    #[cfg(test)]
+    fn state(&self, set: usize) -> u64 {
+        self.state[set]
     }
 }
 
