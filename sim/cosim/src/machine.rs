@@ -3,9 +3,7 @@
 //! Owns the order of things: batches of accesses up to the next event or fault, the fault to the kernel, the access
 //! again. Does not own what any of them does, nor reading the trace.
 
-use pagewalk_arch::{
-    Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource,
-};
+use pagewalk_arch::{Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource};
 use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
 
 /// Accesses per batch: few enough to stay in the fastest cache between being read and being translated.
@@ -18,13 +16,8 @@ pub enum MachineError {
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// The trace asks of the kernel what it cannot do.
-    #[error("trace line {line}: {error}")]
-    Event {
-        /// Where.
-        line: u32,
-        /// What.
-        error: EventError,
-    },
+    #[error("trace {0}")]
+    Event(#[from] EventError),
     /// The MMU refuses what the page tables grant.
     #[error(
         "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",
@@ -119,7 +112,8 @@ impl<'a> Machine<'a> {
         let mut block = Vec::with_capacity(BATCH_ACCESSES);
         loop {
             let boundary = source.next_block(&mut block);
-            let left = (limit - self.counts.accesses.min(limit)).saturating_sub(u64::from(self.carried.is_some()));
+            let left =
+                (limit - self.counts.accesses.min(limit)).saturating_sub(u64::from(self.carried.is_some()));
             let limited = block.len() as u64 >= left;
             if limited {
                 block.truncate(left as usize);
@@ -137,11 +131,7 @@ impl<'a> Machine<'a> {
                 Boundary::Full => {}
                 Boundary::End => return Ok(RunEnd::Complete),
                 Boundary::Event(event) => {
-                    self.kernel.on_event(self.mmu, &event).map_err(|error| {
-                        let (pagewalk_arch::Event::Syscall { line, .. }
-                        | pagewalk_arch::Event::Switch { line, .. }) = event;
-                        MachineError::Event { line, error }
-                    })?;
+                    self.kernel.on_event(self.mmu, &event)?;
                     if self.mmu.difference().is_some() {
                         return Ok(RunEnd::Difference);
                     }
