@@ -8,9 +8,9 @@
 //! be dropped at any time, and must be when its entry or its rights change, in `latest` also when anything else is
 //! touched in the set. Owns no truth: everything in it is a copy.
 
-use crate::rights::COMBINATIONS;
+use crate::rights::{COMBINATIONS, combination};
 use crate::tlb::{Payload, Tlb, Touch};
-use pagewalk_arch::{PageSize, Port};
+use pagewalk_arch::{Access, AccessKind, PageSize, Port};
 
 /// Rows per port: as many as the largest TLB has sets.
 const ROWS: usize = 256;
@@ -20,6 +20,17 @@ const PAGE_BITS: u32 = 52;
 const PAGE_MASK: u64 = (1 << PAGE_BITS) - 1;
 /// A row that answers nobody: every combination is denied.
 const EMPTY: u64 = ((1 << COMBINATIONS) - 1) << PAGE_BITS;
+
+/// Per combination the bits of a word that must agree with a page number.
+const DECISIVE: [u64; COMBINATIONS as usize] = {
+    let mut all = [PAGE_MASK; COMBINATIONS as usize];
+    let mut combination = 0;
+    while combination < all.len() {
+        all[combination] |= 1 << (PAGE_BITS as usize + combination);
+        combination += 1;
+    }
+    all
+};
 
 /// What the accesses that a row covers are answered.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +43,13 @@ pub(crate) struct Answer {
     pub memory_type: u8,
 }
 
+/// A port's rows: which bits of the page number select one, and the first.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    mask: u64,
+    first: u64,
+}
+
 /// The rows of both ports.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
@@ -42,6 +60,8 @@ pub(crate) struct Filter {
     /// Of the pages in `recent`.
     answers: Box<[Answer; 2 * ROWS]>,
     latest_masks: [u64; 2],
+    /// Where the rows of `latest` are that an access of a kind looks at: what most accesses do must be short.
+    latest_rows: [Rows; 3],
     recent_masks: [u64; 2],
 }
 
@@ -54,11 +74,18 @@ impl Filter {
             if tlb.is_fully_associative() { FEW_ROWS } else { (2 * tlb.entries()).clamp(FEW_ROWS, ROWS) }
         };
         let masks = |rows: &dyn Fn(&Tlb) -> usize| [0, 1].map(|port: usize| rows(&tlbs[port]) as u64 - 1);
+        let latest_masks = masks(&latest_rows);
+        let mut latest_rows = [Rows { mask: 0, first: 0 }; 3];
+        for kind in [AccessKind::Fetch, AccessKind::Load, AccessKind::Store] {
+            let port = kind.port() as usize;
+            latest_rows[kind as usize] = Rows { mask: latest_masks[port], first: (port * ROWS) as u64 };
+        }
         Self {
             latest: Box::new([EMPTY; 2 * ROWS]),
             recent: Box::new([EMPTY; 2 * ROWS]),
             answers: Box::new([nothing; 2 * ROWS]),
-            latest_masks: masks(&latest_rows),
+            latest_masks,
+            latest_rows,
             recent_masks: masks(&recent_rows),
         }
     }
@@ -67,18 +94,20 @@ impl Filter {
     fn row(masks: &[u64; 2], port: usize, page: u64) -> usize {
         ((port * ROWS) | (page & masks[port]) as usize) & (2 * ROWS - 1)
     }
-    /// Whether a row answers an access of `combination` to `page`. The whole page number is compared, so addresses
+    /// Whether `word` answers an access of `combination` to `page`. The whole page number is compared, so addresses
     /// that are not canonical, which no row holds, find nothing.
     #[inline(always)]
     fn covers(word: u64, page: u64, combination: u32) -> bool {
-        let decisive = PAGE_MASK | 1 << (PAGE_BITS + combination);
-        (word ^ page) & decisive == 0
+        (word ^ page) & DECISIVE[combination as usize] == 0
     }
 
-    /// Whether `page` was touched last in its set and grants an access of `combination`.
+    /// Whether the page of `access` was touched last in its set and grants the access.
     #[inline(always)]
-    pub(crate) fn is_latest(&self, port: usize, page: u64, combination: u32) -> bool {
-        Self::covers(self.latest[Self::row(&self.latest_masks, port, page)], page, combination)
+    pub(crate) fn has_latest(&self, access: &Access) -> bool {
+        let page = access.va.page();
+        let rows = &self.latest_rows[access.kind as usize];
+        let row = (page & rows.mask | rows.first) as usize & (2 * ROWS - 1);
+        Self::covers(self.latest[row], page, combination(access))
     }
     /// What accesses to the latest page of a set are answered.
     #[inline(always)]

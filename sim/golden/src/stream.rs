@@ -32,17 +32,15 @@ impl Exact {
     ) -> usize {
         let mut clock = self.schedule.hit_clock();
         let mut fetches = 0;
-        let mut count = 0;
+        let mut rest = accesses.iter();
         loop {
-            for access in &accesses[count..] {
-                let port = access.kind.port() as usize;
-                let page = access.va.page();
-                if !self.filter.is_latest(port, page, combination(access)) {
-                    break;
-                }
+            while let Some(access) = rest.as_slice().first()
+                && self.filter.has_latest(access)
+            {
+                rest.next();
                 clock.accept(access.kind);
-                fetches += port as u64;
-                count += 1;
+                let (port, page) = (access.kind.port() as usize, access.va.page());
+                fetches += port;
                 let answer = *self.filter.answer(port, page);
                 let tlb = &mut self.tlbs[port];
                 if TOUCHING && tlb.is_fully_associative() {
@@ -51,14 +49,16 @@ impl Exact {
                 let outcome = hit(access, answer.frame, answer.page, answer.memory_type);
                 deliver(Outcome { cycle: clock.cycle + 1, latency: 1, ..outcome });
             }
-            if count == accesses.len() || !self.make_latest(arch, &accesses[count]) {
-                break;
+            match rest.as_slice().first() {
+                Some(access) if self.make_latest(arch, access) => {}
+                _ => break,
             }
         }
+        let count = accesses.len() - rest.len();
         if count > 0 {
             self.schedule.after_hits(clock);
-            *hits(arch, Port::Instruction) += fetches;
-            *hits(arch, Port::Data) += count as u64 - fetches;
+            *hits(arch, Port::Instruction) += fetches as u64;
+            *hits(arch, Port::Data) += (count - fetches) as u64;
         }
         count
     }
