@@ -1,6 +1,7 @@
-//! What the suites share: hand-written cases, random stimulus, and the engines under test. Owns no expectations: those
-//! are in the tests and in the files of cases.
+//! What the suites share: hand-written cases, random stimulus, deliberate faults, and the engines under test. Owns no
+//! expectations: those are in the tests and in the files of cases.
 
 pub mod cases;
 pub mod engines;
+pub mod faults;
 pub mod stimulus;
