@@ -156,19 +156,32 @@ impl fmt::Display for Difference {
         let width = left.len().max(right.len());
         writeln!(f, "DIFFERENCE between {left} and {right} at access {}: {}", self.number, self.what)?;
         if let Some(access) = self.access {
-            let place = if access.line > 0 { format!(" (trace line {})", access.line) } else { String::new() };
-            writeln!(f, "  access {}{place}: {:?} {} as {:?}", self.number, access.kind, access.va, access.privilege)?;
+            let place =
+                if access.line > 0 { format!(" (trace line {})", access.line) } else { String::new() };
+            writeln!(
+                f,
+                "  access {}{place}: {:?} {} as {:?}",
+                self.number, access.kind, access.va, access.privilege
+            )?;
             write!(f, "  {} indices, top first:", self.format.name)?;
             for level in (0..self.format.levels()).rev() {
                 write!(f, " {:#x}", self.format.index(access.va, level))?;
             }
             writeln!(f, ", offset {:#x}", access.va.page_offset())?;
         }
-        writeln!(f, "  root {} identifier {} {:?}", self.context.root, self.context.asid.0, self.context.mode)?;
+        writeln!(
+            f,
+            "  root {} identifier {} {:?}",
+            self.context.root, self.context.asid.0, self.context.mode
+        )?;
         for entry in &self.tables {
             let [a, b] = entry.values;
             let other = if a == b { String::new() } else { format!("   but {right} has {b:#018x}") };
-            writeln!(f, "  level {} entry {:#x} at {}: {a:#018x}{other}", entry.level, entry.index, entry.addr)?;
+            writeln!(
+                f,
+                "  level {} entry {:#x} at {}: {a:#018x}{other}",
+                entry.level, entry.index, entry.addr
+            )?;
         }
         for (name, outcome) in self.engines.iter().zip(&self.outcomes) {
             write!(f, "  {name:width$}: ")?;

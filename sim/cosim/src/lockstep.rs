@@ -111,7 +111,8 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
 
     fn compare(&mut self, batch: &Batch<'_>, progress: [Progress; 2]) {
         let [a, b] = &self.outcomes;
-        let at = a.iter().zip(b).position(|(a, b)| a != b).or((a.len() != b.len()).then(|| a.len().min(b.len())));
+        let at =
+            a.iter().zip(b).position(|(a, b)| a != b).or((a.len() != b.len()).then(|| a.len().min(b.len())));
         if let Some(at) = at {
             let outcomes = [a.get(at).copied(), b.get(at).copied()];
             let what = match outcomes {
@@ -120,7 +121,9 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
             };
             let mut recent = self.recent.clone();
             let numbered = batch.accesses.iter().zip(a).take(at).enumerate();
-            recent.extend(numbered.map(|(i, (access, outcome))| (self.completed + 1 + i as u64, *access, *outcome)));
+            recent.extend(
+                numbered.map(|(i, (access, outcome))| (self.completed + 1 + i as u64, *access, *outcome)),
+            );
             let skip = recent.len().saturating_sub(RECENT_COUNT);
             let finding = Finding {
                 what,
