@@ -1,9 +1,10 @@
 //! Conformance cases: page tables, accesses and what the manuals say of them, in files that a person writes and reads.
 //!
-//! Owns the cases as values and the comparison of one engine with one case. Does not own the text format (`parse`,
-//! described in `tests/cases/README.md`), the entries' symbolic form (`entry`) nor the choice of engines. Expectations
-//! are written by hand; nothing here asks an engine what would be right.
+//! Owns the cases as values and the comparison of one engine with one case. Does not own the text format (`parse` and
+//! `builder`, described in `tests/cases/README.md`), the entries' symbolic form (`entry`) nor the choice of engines.
+//! Expectations are written by hand; nothing here asks an engine what would be right.
 
+mod builder;
 mod entry;
 mod parse;
 

@@ -38,7 +38,7 @@ fn frame_field(spec: &FormatSpec, address: u64, flags: &[&str]) -> Result<u64, S
     }
     let low = address & ((1 << spec.pa_bits) - 1);
     // PSE-36: address bits 39:32 of a 4 MiB page lie in bits 20:13.
-    let high = if spec.pa_bits < 64 { address >> spec.pa_bits } else { 0 };
+    let high = address >> spec.pa_bits;
     Ok(low >> 12 << spec.ppn_shift | high << 13)
 }
 
