@@ -1,7 +1,7 @@
 //! Deliberate faults in the hardware, and the hunt for them.
 //!
 //! A lockstep that never disagrees proves something only if it would disagree: so the generated Verilog is broken in
-//! one place at a time ([`Fault`], listed in [`catalogue`]) and run against the golden model until the two differ
+//! one place at a time ([`Fault`], listed in `catalogue`) and run against the golden model until the two differ
 //! ([`hunt`]). Owns the edits and how long is looked; the stimulus is that of the other suites.
 
 mod catalogue;

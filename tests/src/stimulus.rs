@@ -61,6 +61,8 @@ pub enum Work {
     Store(PhysAddr, u64),
     /// A frame begins or ceases to answer with bus errors.
     Poison(u64, bool),
+    /// Another agent stores an entry right before the walker's next swap there.
+    Race(PhysAddr, u64),
 }
 
 impl Stimulus {
@@ -385,7 +387,11 @@ impl Stimulus {
             }
             87..97 => {
                 let va = self.page();
-                self.remap(va)
+                match self.remap(va) {
+                    // Some come from another agent while the walker is at it.
+                    Work::Store(addr, value) if self.rng.0.is_multiple_of(6) => Work::Race(addr, value),
+                    work => work,
+                }
             }
             _ => match self.poisoned.take() {
                 Some(frame) => Work::Poison(frame, false),
@@ -452,6 +458,7 @@ pub fn perform(work: &Work, mmu: &mut dyn Mmu, on_fault: OnFault) -> u64 {
         Work::Context(context) => mmu.set_context(context),
         Work::Store(addr, value) => mmu.write_pte(*addr, *value),
         Work::Poison(frame, poisoned) => mmu.set_poisoned(*frame, *poisoned),
+        Work::Race(addr, value) => mmu.set_race(*addr, *value),
     }
     0
 }

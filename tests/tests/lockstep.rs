@@ -2,9 +2,12 @@
 //!
 //! `PAGEWALK_SEED` replays or varies a run, `PAGEWALK_ACCESSES` makes it longer.
 
-use pagewalk_arch::{IssueOrder, MemoryTiming, Mmu, MmuConfig, OnFault, PagingFormat, Preset, SplitMix64};
+use pagewalk_arch::{
+    Access, AccessKind, Batch, Context, FaultKind, IssueOrder, MemoryTiming, Mmu, MmuConfig, Mode, OnFault,
+    PagingFormat, PhysAddr, Preset, SplitMix64, TlbFlush,
+};
 use pagewalk_cosim::Lockstep;
-use pagewalk_tests::engines::{golden, rust_hdl, three_way};
+use pagewalk_tests::engines::{ThreeWay, golden, rust_hdl, three_way};
 use pagewalk_tests::stimulus::Stimulus;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -91,3 +94,41 @@ macro_rules! formats {
 }
 
 formats! { sv32 Sv32 sv39 Sv39 sv48 Sv48 sv57 Sv57 x86_32 X86Legacy x86_pae X86Pae la48 La48 la57 La57 }
+
+/// A walk in Sv39 finds a leaf without A, and another agent changes the leaf before the walker's swap.
+#[test]
+fn a_swap_that_another_agent_beats_is_no_write_and_its_value_counts() {
+    let mut config = MmuConfig::of(PagingFormat::Sv39);
+    config.timing.memory = MemoryTiming::Fixed { latency: 4 };
+    let mut mmu = three_way(&config);
+    mmu.write_pte(PhysAddr(0x1000), (0x2 << 10) | 1);
+    mmu.write_pte(PhysAddr(0x2000), (0x3 << 10) | 1);
+    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    let mode = Mode { adue: true, ..Mode::default() };
+    mmu.set_context(&Context { root: PhysAddr(0x1000), mode, ..Context::default() });
+    let store = [Access::user(0x1238, AccessKind::Store)];
+    let answers = |mmu: &mut ThreeWay| {
+        let mut outcomes = Vec::new();
+        mmu.run(&Batch { accesses: &store, end: true, on_fault: OnFault::Continue }, Some(&mut outcomes));
+        assert_eq!(mmu.difference(), None);
+        outcomes[0]
+    };
+    // Another frame, A and D set already: taken as it is. 17 + 3 + 4 x (1 + 4) + 1 = 41, as if the swap had won.
+    mmu.set_race(PhysAddr(0x3008), (0x90 << 10) | 0xd7);
+    let beaten = answers(&mut mmu);
+    assert_eq!((beaten.pa, beaten.pte_reads, beaten.pte_writes), (PhysAddr(0x90238), 3, 0));
+    assert_eq!(beaten.cycle, 41);
+    // Another frame, D still clear: the step is taken anew, and the second swap wins.
+    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    mmu.fence(&TlbFlush::ALL);
+    mmu.set_race(PhysAddr(0x3008), (0xa0 << 10) | 0x57);
+    let second = answers(&mut mmu);
+    assert_eq!((second.pa, second.pte_reads, second.pte_writes), (PhysAddr(0xa0238), 3, 1));
+    assert_eq!(mmu.read_pte(PhysAddr(0x3008)), (0xa0 << 10) | 0xd7);
+    // Gone: a page fault.
+    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    mmu.fence(&TlbFlush::ALL);
+    mmu.set_race(PhysAddr(0x3008), 0);
+    let gone = answers(&mut mmu);
+    assert_eq!((gone.fault, gone.code, gone.pte_writes), (FaultKind::Page, 15, 0));
+}

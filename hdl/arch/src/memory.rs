@@ -38,6 +38,8 @@ type Chunk = [Option<Box<Frame>>; CHUNK_FRAMES as usize];
 pub struct TableMemory {
     limit: u64,
     poisoned: Vec<u64>,
+    /// A store of somebody else, due right before the next compare-and-swap at its address.
+    race: Option<(PhysAddr, u64)>,
     chunk_of: HashMap<u64, usize>,
     chunks: Vec<Box<Chunk>>,
     /// Last chunk used: walks stay in few chunks.
@@ -51,6 +53,7 @@ impl TableMemory {
         Self {
             limit,
             poisoned: Vec::new(),
+            race: None,
             chunk_of: HashMap::new(),
             chunks: Vec::new(),
             recent: std::cell::Cell::new((u64::MAX, 0)),
@@ -71,6 +74,11 @@ impl TableMemory {
         if poisoned {
             self.poisoned.push(frame);
         }
+    }
+
+    /// Lets somebody else store `value` at `addr` right before the next compare-and-swap there.
+    pub fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.race = Some((addr, value));
     }
 
     fn check(&self, addr: PhysAddr, bytes: u32) -> Result<(), BusError> {
@@ -137,6 +145,9 @@ impl PteMemory for TableMemory {
         expected: u64,
         new: u64,
     ) -> Result<u64, BusError> {
+        if let Some((_, value)) = self.race.take_if(|(at, _)| *at == addr) {
+            self.write(addr, bytes, value)?;
+        }
         let current = self.read(addr, bytes)?;
         if current != expected {
             return Ok(current);
@@ -185,6 +196,15 @@ mod tests {
             "a failed swap shows the deviating value"
         );
         assert_eq!(m.read(PhysAddr(8), 8), Ok(5));
+    }
+
+    #[test]
+    fn a_race_is_lost_once() {
+        let mut m = TableMemory::new(1 << 30);
+        m.set_race(PhysAddr(8), 7);
+        assert_eq!(m.compare_exchange(PhysAddr(16), 8, 0, 1), Ok(1), "another address");
+        assert_eq!(m.compare_exchange(PhysAddr(8), 8, 0, 5), Ok(7));
+        assert_eq!(m.compare_exchange(PhysAddr(8), 8, 7, 5), Ok(5));
     }
 
     #[test]

@@ -105,6 +105,10 @@ pub trait Mmu {
     /// Makes a frame answer with bus errors, or heals it.
     fn set_poisoned(&mut self, frame: u64, poisoned: bool);
 
+    /// Lets another agent store `value` at `addr` right before the walker's next compare-and-swap there, which then
+    /// fails unless the value is the expected one. One such store at a time; it is no write of the walker.
+    fn set_race(&mut self, addr: PhysAddr, value: u64);
+
     /// The walker's writes since the last call, in order, appended to `log`.
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>);
 

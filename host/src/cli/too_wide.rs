@@ -67,6 +67,9 @@ impl Mmu for NarrowCore<'_> {
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
         self.0.set_poisoned(frame, poisoned);
     }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.0.set_race(addr, value);
+    }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         self.0.take_pte_writes(log);
     }

@@ -231,6 +231,10 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         self.a.set_poisoned(frame, poisoned);
         self.b.set_poisoned(frame, poisoned);
     }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.a.set_race(addr, value);
+        self.b.set_race(addr, value);
+    }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         log.append(&mut self.agreed_writes);

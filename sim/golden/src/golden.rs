@@ -131,6 +131,9 @@ impl Mmu for Golden {
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
         self.arch.memory.set_poisoned(frame, poisoned);
     }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.arch.memory.set_race(addr, value);
+    }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         log.append(&mut self.arch.writes);

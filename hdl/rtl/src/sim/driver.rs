@@ -146,12 +146,27 @@ impl<P: Pins> Driver<P> {
         if self.responses_stall {
             self.pins.rise()?;
             self.cycle += 1;
+            self.scramble_idle_inputs();
             self.drive_response_ready();
             self.pins.low()
         } else {
             self.cycle += 1;
             self.pins.cycle()
         }
+    }
+
+    /// Takes requests off the pins and leaves their opposite there: nothing may depend on a pin that nobody drives.
+    fn scramble_idle_inputs(&mut self) {
+        let mem_resp_data = self.shared.mem_resp_data;
+        for at in self.ports {
+            let inputs = self.pins.inputs();
+            inputs[at.req_valid] = 0;
+            for pin in [Some(at.req_va), Some(at.req_user), at.req_store, at.req_tag].into_iter().flatten() {
+                inputs[pin] = !inputs[pin];
+            }
+        }
+        let inputs = self.pins.inputs();
+        inputs[mem_resp_data] = !inputs[mem_resp_data];
     }
 
     /// Presents what memory shows in this cycle.
@@ -497,6 +512,9 @@ impl<P: Pins> Mmu for Driver<P> {
 
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
         self.memory.set_poisoned(frame, poisoned);
+    }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.memory.set_race(addr, value);
     }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {

@@ -72,7 +72,7 @@ impl Shelf {
 pub struct Key(String);
 
 impl Key {
-    /// The name of the entry's directory, 64 hexadecimal digits or the name given to [`Key::named`].
+    /// The name of the entry's directory, 64 hexadecimal digits or the name given to `Key::named`.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -38,6 +38,9 @@ impl Mmu for Machine {
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
         self.memory.set_poisoned(frame, poisoned);
     }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.memory.set_race(addr, value);
+    }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         log.append(&mut self.writes);
     }

@@ -49,6 +49,9 @@ impl Mmu for Witness {
     fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
         self.engine.set_poisoned(frame, poisoned);
     }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.engine.set_race(addr, value);
+    }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         self.engine.take_pte_writes(log);
     }
