@@ -177,6 +177,8 @@ faults! {
             "reg late;\n  always @(posedge clock) late <= done && !taken;\n  assign is_done = done && late;";
     SV39: "the top bit of the tag is lost",
         "data": "tag <= req_tag" => "tag <= {1'b0, req_tag[2:0]}";
+    SV39: "a response carries the tag of the request behind it",
+        "data": "assign resp_tag = tag;" => "assign resp_tag = req_tag;";
     SV39: "a response is not held until it is taken",
         "walker": "(done && !taken)" => "1'b0";
 }
