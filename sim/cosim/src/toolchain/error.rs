@@ -44,7 +44,7 @@ pub enum ToolchainError {
 
     /// There is no usable Verilator and downloads are forbidden.
     #[error(
-        "no usable Verilator ({}) and downloading one is forbidden by PAGEWALK_OFFLINE: install it, e.g. `apt-get install verilator`, or name it with PAGEWALK_VERILATOR",
+        "no usable Verilator ({}) and downloading one is forbidden (--offline, PAGEWALK_OFFLINE): install it, e.g. `apt-get install verilator`, or name it with PAGEWALK_VERILATOR",
         too_old_note(*too_old)
     )]
     Offline {
