@@ -140,7 +140,6 @@ pub struct PteCheck {
     accessed_dirty_bits: Const,
 
     _levels: usize,
-    _leaf_levels: usize,
     _reaches_beyond: usize,
     _riscv: usize,
     _extensions: usize,
@@ -148,7 +147,6 @@ pub struct PteCheck {
     _has_xd: usize,
     _legacy: usize,
     _not_legacy: usize,
-    _frame_width: usize,
 }
 
 impl PteCheck {
@@ -258,7 +256,6 @@ impl PteCheck {
             accessed_bit: Const::new(pte_bits, accessed),
             accessed_dirty_bits: Const::new(pte_bits, 3 * accessed),
             _levels: levels,
-            _leaf_levels: leaf_levels,
             first_uncacheable: Const::new(
                 level_bits(spec),
                 beyond_vpn.iter().position(|&mask| mask != 0).unwrap_or(0) as u128,
@@ -270,7 +267,6 @@ impl PteCheck {
             _has_xd: has_xd,
             _legacy: legacy,
             _not_legacy: x86 - legacy,
-            _frame_width: frame_bits,
         }
     }
 }

@@ -179,7 +179,6 @@ pub struct Ptw {
     _rooted: usize,
     _resident: usize,
     _resident_entries: usize,
-    _entry_width: usize,
 }
 
 impl Ptw {
@@ -308,7 +307,6 @@ impl Ptw {
             _rooted: 1 - resident,
             _resident: resident,
             _resident_entries: spec.resident_root_entries,
-            _entry_width: pte_bits,
         }
     }
 }
