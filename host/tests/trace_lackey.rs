@@ -4,8 +4,8 @@
 use pagewalk::trace::input::Input;
 use pagewalk::trace::{self, Recorded, Trace, TraceOptions};
 use pagewalk_arch::{
-    Access, AccessKind, Boundary, Event, MapRequest, Protection, Syscall, SyscallOutcome, TraceSource,
-    VirtAddr,
+    Access, AccessKind, Boundary, CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome,
+    TraceSource, VirtAddr,
 };
 use std::io::{Read, Write};
 
@@ -79,11 +79,9 @@ fn system_calls_of_one_process() {
         bytes: 8192,
         protection: Protection { read: true, write: true, execute: false },
         shared: false,
-        anonymous: true,
         populate: false,
         grows_down: false,
-        fd: None,
-        offset: 0,
+        ..MapRequest::default()
     };
     let failure =
         |errno, line, call| Event::Syscall { pid: 9, call, outcome: SyscallOutcome::Failure(errno), line };
@@ -100,7 +98,7 @@ fn system_calls_of_one_process() {
         ),
         (1, failure(22, 11, Syscall::Unmap { at: VirtAddr(u64::MAX), bytes: 4096 })),
         (1, failure(38, 13, Syscall::Other { number: 334 })),
-        (1, success(9, 14, Syscall::Exit { status: 3 })),
+        (1, success(9, 14, Syscall::ExitGroup { status: 3 })),
     ];
     assert_eq!(trace.events(), expected);
 }
@@ -117,7 +115,7 @@ fn processes_that_share_a_log() {
     );
     let expected = [
         (0, Event::Switch { pid: 5, line: 1 }),
-        (1, success(5, 4, Syscall::Fork { child: 6, shares_memory: false })),
+        (1, success(5, 4, Syscall::Clone { child: 6, kind: CloneKind::Process })),
         (2, Event::Switch { pid: 6, line: 7 }),
         (2, success(6, 7, Syscall::Exit { status: 7 })),
         (2, Event::Switch { pid: 5, line: 9 }),
@@ -138,11 +136,11 @@ fn threads_end_alone_and_the_last_ends_the_process() {
          SYSCALL[5,2](60) exit( 0 ) --> [pre-success] Success(0x0) \n\
          SYSCALL[5,1](202) ... [async] --> Success(0x0) \nSYSCALL[5,1](60) exit( 1 ) --> [pre-success] Success(0x0) \n",
     );
-    let calls: Vec<_> = trace.events()[1..].iter().map(|(_, event)| *event).collect();
+    let calls: Vec<_> = trace.events()[1..].iter().map(|(_, event)| event.clone()).collect();
     let expected = [
-        success(5, 3, Syscall::Fork { child: 8, shares_memory: true }),
+        success(5, 3, Syscall::Clone { child: 8, kind: CloneKind::Thread }),
         success(5, 7, Syscall::Other { number: 24 }),
-        success(5, 8, Syscall::Other { number: 60 }),
+        success(5, 8, Syscall::Exit { status: 0 }),
         success(5, 9, Syscall::Other { number: 202 }),
         success(5, 10, Syscall::Exit { status: 1 }),
     ];

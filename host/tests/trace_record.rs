@@ -184,7 +184,7 @@ fn a_trace_that_fits_passes_unchanged() {
     let (mut a, mut b) = (Vec::with_capacity(4096), Vec::with_capacity(4096));
     loop {
         let (x, y) = (plain.next_block(&mut a).expect("whole"), fitted.next_block(&mut b).expect("whole"));
-        assert_eq!((x, &a), (y, &b));
+        assert_eq!((&x, &a), (&y, &b));
         if x == pagewalk_arch::Boundary::End {
             break;
         }

@@ -21,7 +21,10 @@ pub use access::{Access, AccessKind, Port, Privilege};
 pub use address::{Asid, FRAME_BYTES, FRAME_SHIFT, PhysAddr, VirtAddr};
 pub use config::{ConfigError, L1Config, MmuConfig, Preset, Replacement, Structure};
 pub use context::{Context, Mode};
-pub use event::{Boundary, Event, MapRequest, Protection, Syscall, SyscallOutcome, TraceError, TraceSource};
+pub use event::{
+    Boundary, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
+    Syscall, SyscallOutcome, TraceError, TraceSource,
+};
 pub use flush::TlbFlush;
 pub use format::{FormatSpec, Isa, PageSize, PagingFormat, UnknownFormat};
 pub use memory::{BusError, PteMemory, TableMemory};

@@ -16,8 +16,8 @@ impl<T: TraceSource> FinalExit<T> {
         Self { inner, ahead: None, held: None }
     }
     /// The exit, once the trace has ended with one.
-    pub fn held(&self) -> Option<Event> {
-        self.held
+    pub fn held(&self) -> Option<&Event> {
+        self.held.as_ref()
     }
     /// The trace.
     pub fn inner(&self) -> &T {
@@ -33,9 +33,13 @@ impl<T: TraceSource> TraceSource for FinalExit<T> {
         }
         let boundary = self.inner.next_block(block)?;
         let Boundary::Event(event) = boundary else { return Ok(boundary) };
-        let Event::Syscall { call: Syscall::Exit { .. }, outcome: SyscallOutcome::Success, .. } = event
+        let Event::Syscall {
+            call: Syscall::Exit { .. } | Syscall::ExitGroup { .. },
+            outcome: SyscallOutcome::Success,
+            ..
+        } = &event
         else {
-            return Ok(boundary);
+            return Ok(Boundary::Event(event));
         };
         let mut accesses = Vec::with_capacity(block.capacity());
         let next = self.inner.next_block(&mut accesses);
@@ -44,7 +48,7 @@ impl<T: TraceSource> TraceSource for FinalExit<T> {
             return Ok(Boundary::End);
         }
         self.ahead = Some((accesses, next));
-        Ok(boundary)
+        Ok(Boundary::Event(event))
     }
 
     fn position(&self) -> Option<(u64, u64)> {
@@ -71,7 +75,7 @@ mod tests {
         let seen = load(&mut source).expect("in memory");
         assert_eq!(seen.accesses(), accesses);
         assert_eq!(seen.events(), [(3, exit(1)), (3, exit(2))]);
-        assert_eq!(source.held(), Some(exit(3)));
+        assert_eq!(source.held(), Some(&exit(3)));
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Session {
             && error.is_none()
         {
             // Only processes end here: no address can be wrong.
-            let _ = kernel.on_event(mmu, &exit);
+            let _ = kernel.on_event(mmu, exit);
         }
         if mmu.difference().is_some() {
             end = RunEnd::Difference;

@@ -99,19 +99,15 @@ impl<T: TraceSource> RefusedCalls<T> {
 }
 
 /// Whether `call` names addresses at or beyond `end`.
-fn reaches_beyond(call: &Syscall, end: u64) -> bool {
-    let beyond = |at: u64, bytes: u64| at.checked_add(bytes).is_none_or(|last| last > end);
-    match call {
-        Syscall::Map(map) => beyond(map.at.0, map.bytes),
-        Syscall::Unmap { at, bytes }
-        | Syscall::Protect { at, bytes, .. }
-        | Syscall::Advise { at, bytes, .. } => beyond(at.0, *bytes),
-        Syscall::Brk { end: at } => beyond(at.0, 0),
-        Syscall::Remap { from, from_bytes, to, to_bytes } => {
-            beyond(from.0, *from_bytes) || beyond(to.0, *to_bytes)
-        }
-        Syscall::Fork { .. } | Syscall::Exit { .. } | Syscall::Other { .. } => false,
-    }
+fn reaches_beyond(call: &mut Syscall, end: u64) -> bool {
+    let within = |at: u64, bytes: u64| at.checked_add(bytes).is_some_and(|last| last <= end);
+    let visited =
+        call.visit_ranges(
+            |at, bytes| {
+                if within(at.0, bytes.map_or(0, |bytes| *bytes)) { Ok(()) } else { Err(()) }
+            },
+        );
+    visited.is_err()
 }
 
 impl<T: TraceSource> TraceSource for RefusedCalls<T> {

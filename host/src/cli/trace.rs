@@ -6,7 +6,7 @@ use super::source::TraceName;
 use super::translations::kind_name;
 use super::{CliError, Verdict};
 use crate::trace::{BLOCK_ACCESSES, info};
-use pagewalk_arch::{Boundary, Event, Syscall, SyscallOutcome, TraceSource};
+use pagewalk_arch::{Boundary, CloneKind, Event, Syscall, SyscallOutcome, TraceSource};
 use std::io::{self, BufWriter, Write};
 
 /// `trace`.
@@ -66,9 +66,17 @@ fn print_head(args: &TraceHeadArgs) -> Result<Verdict, CliError> {
 }
 
 fn describe(event: &Event) -> String {
-    let Event::Syscall { pid, call, outcome, .. } = event else {
-        let Event::Switch { pid, .. } = event else { return String::new() };
-        return format!("switch to process {pid}");
+    let (pid, call, outcome) = match event {
+        Event::Syscall { pid, call, outcome, .. } => (pid, call, outcome),
+        Event::Switch { pid, .. } => return format!("switch to process {pid}"),
+        Event::File(fact) => {
+            let size = fact.bytes.map_or("unknown size".into(), |bytes| format!("{bytes:#x} bytes"));
+            return format!("file {}: {}, {size}", fact.file.0, fact.name);
+        }
+        Event::Signal { pid, signal, fatal: true, .. } => {
+            return format!("process {pid}: killed by signal {signal}");
+        }
+        Event::Signal { pid, signal, .. } => return format!("process {pid}: handles signal {signal}"),
     };
     let call = match call {
         Syscall::Map(map) => {
@@ -81,7 +89,10 @@ fn describe(event: &Event) -> String {
                 flag(map.protection.write, 'w'),
                 flag(map.protection.execute, 'x'),
                 if map.shared { "shared" } else { "private" },
-                if map.anonymous { "anonymous" } else { "file" },
+                map.source.map_or("anonymous".into(), |source| format!(
+                    "file {} at {:#x}",
+                    source.file.0, source.offset
+                )),
             )
         }
         Syscall::Unmap { at, bytes } => format!("munmap {at} {bytes:#x} bytes"),
@@ -95,13 +106,26 @@ fn describe(event: &Event) -> String {
             )
         }
         Syscall::Brk { end } => format!("brk {end}"),
-        Syscall::Remap { from, from_bytes, to, to_bytes } => {
+        Syscall::Remap { from, from_bytes, to, to_bytes, .. } => {
             format!("mremap {from} {from_bytes:#x} bytes to {to} {to_bytes:#x} bytes")
         }
         Syscall::Advise { at, bytes, advice } => format!("madvise {at} {bytes:#x} bytes advice {advice}"),
-        Syscall::Fork { child, shares_memory: true } => format!("clone: thread {child}"),
-        Syscall::Fork { child, shares_memory: false } => format!("fork: process {child}"),
-        Syscall::Exit { status } => format!("exit {status}"),
+        Syscall::Detach { at } => format!("shmdt {at}"),
+        Syscall::RemoveSegment { file } => format!("shmctl removes file {}", file.0),
+        Syscall::RemapFilePages { at, bytes, page_offset } => {
+            format!("remap_file_pages {at} {bytes:#x} bytes to page {page_offset}")
+        }
+        Syscall::Lock { at, bytes, .. } => format!("mlock {at} {bytes:#x} bytes"),
+        Syscall::Unlock { at, bytes } => format!("munlock {at} {bytes:#x} bytes"),
+        Syscall::NameArea { at, bytes, .. } => format!("prctl names {at} {bytes:#x} bytes"),
+        Syscall::Clone { child, kind: CloneKind::Thread } => format!("clone: thread {child}"),
+        Syscall::Clone { child, .. } => format!("{}: process {child}", call.name()),
+        Syscall::Exec { path } => format!("execve {path}"),
+        Syscall::Exit { status } | Syscall::ExitGroup { status } => format!("{} {status}", call.name()),
+        Syscall::Wait { child } => format!("wait4: process {child}"),
+        Syscall::HandleSignal { signal } => format!("rt_sigaction: handles signal {signal}"),
+        Syscall::LockAll { .. } | Syscall::UnlockAll => call.name().into(),
+        Syscall::Unmodelled { name } => format!("{name} (not modelled)"),
         Syscall::Other { number } => format!("system call {number}"),
     };
     match outcome {

@@ -188,6 +188,10 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
         };
         let before = kernel.stats();
         match kernel.on_fault(&mut golden, &access, &fault) {
+            FaultResolution::Delivered(signal) => {
+                let _ = writeln!(text, "  the kernel delivers {signal}");
+                return Ok(text);
+            }
             FaultResolution::Retry => {
                 let after = kernel.stats();
                 let what = [

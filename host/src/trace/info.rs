@@ -2,9 +2,7 @@
 //! needs memory in proportion to the distinct pages, not to the trace.
 
 use super::BLOCK_ACCESSES;
-use pagewalk_arch::{
-    AccessKind, Boundary, Event, FRAME_BYTES, Syscall, SyscallOutcome, TraceError, TraceSource,
-};
+use pagewalk_arch::{AccessKind, Boundary, Event, FRAME_BYTES, SyscallOutcome, TraceError, TraceSource};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -110,18 +108,22 @@ impl Count {
     }
 
     fn event(&mut self, event: &Event) {
-        match *event {
-            Event::Switch { pid, .. } => {
+        match event {
+            &Event::Switch { pid, .. } => {
                 self.info.switches += u64::from(!self.pids.is_empty());
                 self.pid = pid;
                 self.pids.insert(pid);
                 self.last = [None; 3];
             }
             Event::Syscall { pid, call, outcome, .. } => {
-                self.pids.insert(pid);
-                *self.info.syscalls.entry(kind_name(&call)).or_default() += 1;
-                self.info.syscalls_failed += u64::from(outcome != SyscallOutcome::Success);
+                self.pids.insert(*pid);
+                *self.info.syscalls.entry(call.name()).or_default() += 1;
+                self.info.syscalls_failed += u64::from(*outcome != SyscallOutcome::Success);
             }
+            Event::Signal { pid, .. } => {
+                self.pids.insert(*pid);
+            }
+            Event::File(_) => {}
         }
     }
 
@@ -155,21 +157,6 @@ fn regions(pages: &[(u32, u64)]) -> Vec<Region> {
         Some(Region { pid, start: first * FRAME_BYTES, end, pages: pages.len() as u64 })
     };
     pages.chunk_by(near).filter_map(region).collect()
-}
-
-fn kind_name(call: &Syscall) -> &'static str {
-    match call {
-        Syscall::Map(_) => "mmap",
-        Syscall::Unmap { .. } => "munmap",
-        Syscall::Protect { .. } => "mprotect",
-        Syscall::Brk { .. } => "brk",
-        Syscall::Remap { .. } => "mremap",
-        Syscall::Advise { .. } => "madvise",
-        Syscall::Fork { shares_memory: true, .. } => "thread",
-        Syscall::Fork { .. } => "fork",
-        Syscall::Exit { .. } => "exit",
-        Syscall::Other { .. } => "other",
-    }
 }
 
 impl fmt::Display for TraceInfo {
@@ -224,7 +211,7 @@ mod tests {
         let switch = |pid| Event::Switch { pid, line: 0 };
         let failed = Event::Syscall {
             pid: 7,
-            call: Syscall::Exit { status: 0 },
+            call: pagewalk_arch::Syscall::Exit { status: 0 },
             outcome: SyscallOutcome::Failure(1),
             line: 0,
         };

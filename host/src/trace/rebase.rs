@@ -111,24 +111,14 @@ impl<T: TraceSource> Rebase<T> {
     }
 
     fn map_call(&mut self, call: &mut Syscall) -> Result<(), Exhausted> {
-        match call {
-            Syscall::Map(map) => self.map_range(&mut map.at, &mut map.bytes),
-            Syscall::Unmap { at, bytes }
-            | Syscall::Protect { at, bytes, .. }
-            | Syscall::Advise { at, bytes, .. } => self.map_range(at, bytes),
-            Syscall::Remap { from, from_bytes, to, to_bytes } => {
-                self.map_range(from, from_bytes)?;
-                self.map_range(to, to_bytes)
+        if let Syscall::Brk { end } = call {
+            // The break is the end of the heap: it belongs to the byte before it.
+            if end.0 > 0 {
+                *end = VirtAddr(self.map(end.0 - 1)? + 1);
             }
-            Syscall::Brk { end } => {
-                // The break is the end of the heap: it belongs to the byte before it.
-                if end.0 > 0 {
-                    *end = VirtAddr(self.map(end.0 - 1)? + 1);
-                }
-                Ok(())
-            }
-            Syscall::Fork { .. } | Syscall::Exit { .. } | Syscall::Other { .. } => Ok(()),
+            return Ok(());
         }
+        call.visit_ranges(|at, bytes| self.map_range(at, bytes.unwrap_or(&mut 0)))
     }
 
     fn map_event(&mut self, event: &mut Event) -> Result<(), TraceError> {
@@ -222,17 +212,7 @@ mod tests {
     }
 
     fn map_at(at: u64, bytes: u64) -> Event {
-        let map = MapRequest {
-            at: VirtAddr(at),
-            bytes,
-            protection: Default::default(),
-            shared: false,
-            anonymous: true,
-            populate: false,
-            grows_down: false,
-            fd: None,
-            offset: 0,
-        };
+        let map = MapRequest { at: VirtAddr(at), bytes, ..MapRequest::default() };
         Event::Syscall { pid: 1, call: Syscall::Map(map), outcome: SyscallOutcome::Success, line: 1 }
     }
 

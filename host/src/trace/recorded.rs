@@ -96,7 +96,7 @@ impl TraceSource for Replay {
         Ok(match next_event {
             Some((_, event)) => {
                 self.event += 1;
-                Boundary::Event(*event)
+                Boundary::Event(event.clone())
             }
             None => Boundary::End,
         })

@@ -56,6 +56,8 @@ pub struct RunCounts {
     pub stores: u64,
     /// Accesses of processes that had been killed.
     pub skipped: u64,
+    /// Accesses that ended in a signal for which the program has a handler.
+    pub signals: u64,
     /// The first process that was killed, if any was.
     pub death: Option<Death>,
 }
@@ -214,6 +216,10 @@ impl<'a> Machine<'a> {
     fn handle_fault(&mut self, access: &Access, fault: &Outcome) -> Result<bool, MachineError> {
         match self.kernel.on_fault(self.mmu, access, fault) {
             FaultResolution::Retry => Ok(true),
+            FaultResolution::Delivered(_) => {
+                self.counts.signals += 1;
+                Ok(false)
+            }
             FaultResolution::Killed(death) => {
                 self.counts.death.get_or_insert(death);
                 self.counts.skipped += 1;

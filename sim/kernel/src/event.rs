@@ -2,7 +2,7 @@
 
 use crate::kernel::Kernel;
 use crate::{OutOfMemory, PageRange};
-use pagewalk_arch::{Event, Mmu, Syscall, SyscallOutcome, VirtAddr};
+use pagewalk_arch::{CloneKind, Event, Mmu, Syscall, SyscallOutcome, VirtAddr};
 
 /// An event that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,7 @@ impl Kernel {
     /// whose fork found no memory may find its pages write-protected, which its next writes undo.
     pub fn on_event(&mut self, mmu: &mut dyn Mmu, event: &Event) -> Result<(), EventError> {
         match *event {
+            Event::File(_) | Event::Signal { .. } => Ok(()),
             Event::Switch { pid, line } => {
                 self.switch(mmu, pid).map_err(|source| EventError::OutOfMemory { line, source })
             }
@@ -78,11 +79,11 @@ impl Kernel {
             pages.ok_or(EventError::OutsideUserSpace { line, call, at, bytes, end: user_end })
         };
         match *call {
-            Syscall::Fork { child, shares_memory } => {
+            Syscall::Clone { child, kind } => {
                 self.system.stats.syscalls += 1;
-                return self.fork(mmu, pid, child, shares_memory).map_err(out_of_memory);
+                return self.fork(mmu, pid, child, kind != CloneKind::Process).map_err(out_of_memory);
             }
-            Syscall::Exit { .. } => {
+            Syscall::Exit { .. } | Syscall::ExitGroup { .. } => {
                 self.system.stats.syscalls += 1;
                 self.exit(mmu, pid);
                 return Ok(());
@@ -108,7 +109,7 @@ impl Kernel {
                 range("brk", end, 0)?;
                 space.set_break(system, mmu, end);
             }
-            Syscall::Remap { from, from_bytes, to, to_bytes } => {
+            Syscall::Remap { from, from_bytes, to, to_bytes, .. } => {
                 let old = range("mremap", from, from_bytes)?;
                 let new = range("mremap", to, to_bytes)?;
                 if old.start() != new.start() && old.overlaps(&new) {
@@ -119,7 +120,7 @@ impl Kernel {
             Syscall::Advise { at, bytes, advice } => {
                 space.advise(system, mmu, range("madvise", at, bytes)?, advice);
             }
-            Syscall::Fork { .. } | Syscall::Exit { .. } | Syscall::Other { .. } => {}
+            _ => {}
         }
         system.stats.syscalls += 1;
         Ok(())

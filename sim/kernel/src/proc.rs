@@ -19,10 +19,10 @@ impl<'a> Maps<'a> {
 
     fn name(&self, vma: &Vma) -> String {
         match vma.attributes.backing {
-            Backing::PrivateFile { fd } | Backing::Shared { fd: Some(fd), .. } => {
-                format!("/proc/self/fd/{fd}")
+            Backing::PrivateFile { file } | Backing::Shared { file: Some(file), .. } => {
+                format!("file:{}", file.0)
             }
-            Backing::Shared { fd: None, .. } => "/dev/zero (deleted)".into(),
+            Backing::Shared { file: None, .. } => "/dev/zero (deleted)".into(),
             Backing::Anonymous if vma.attributes.grows_down => "[stack]".into(),
             Backing::Anonymous if self.space.is_heap(vma) => "[heap]".into(),
             Backing::Anonymous if vma.attributes.inferred => "[anon:inferred]".into(),

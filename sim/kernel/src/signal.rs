@@ -72,6 +72,8 @@ impl fmt::Display for Death {
 /// What to do after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultResolution {
+    /// The access ends in a signal for which the program has a handler: it is over, and the process lives.
+    Delivered(Signal),
     /// Present the access again: it will be translated, or fault on for another reason.
     Retry,
     /// The process is gone, and nothing runs: no further access is its own.

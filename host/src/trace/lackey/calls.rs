@@ -175,14 +175,13 @@ impl Calls {
         let Some(OpenCall { pid, call: Some(call), .. }) = self.open.remove(index) else { return };
         let succeeded = !matches!(result, Return::Failure(_));
         let process = self.processes.entry(pid).or_default();
-        let last_thread = process.threads == 0;
         if succeeded && call.makes_thread() {
             process.threads += 1;
         } else if call.ends_thread() {
             process.threads = process.threads.saturating_sub(1);
         }
-        let (call, outcome) = call.finish(result, last_thread);
-        if matches!(call, Syscall::Exit { .. }) {
+        let (call, outcome) = call.finish(result);
+        if matches!(call, Syscall::ExitGroup { .. }) {
             self.processes.insert(pid, Process::default());
         }
         out(Event::Syscall { pid, call, outcome, line });

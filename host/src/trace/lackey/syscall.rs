@@ -2,7 +2,9 @@
 //! `Success(0x4835000)`. Owns the arguments' order and Linux's flag bits; lines and processes are the
 //! reader's.
 
-use pagewalk_arch::{MapRequest, Protection, Syscall, SyscallOutcome, VirtAddr};
+use pagewalk_arch::{
+    CloneKind, FileId, FileSource, MapRequest, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
+};
 
 /// Linux's flag bits, from the kernel's uapi headers.
 mod flag {
@@ -104,8 +106,8 @@ impl Call {
         self.name == Name::ExitThread
     }
 
-    /// The event's call and outcome. `last_thread`: nobody else runs in the process, exit(2) ends it.
-    pub fn finish(&self, result: Return, last_thread: bool) -> (Syscall, SyscallOutcome) {
+    /// The event's call and outcome.
+    pub fn finish(&self, result: Return) -> (Syscall, SyscallOutcome) {
         let (value, outcome) = match result {
             Return::Success(value) => (value, SyscallOutcome::Success),
             Return::Nothing => (0, SyscallOutcome::Success),
@@ -120,22 +122,33 @@ impl Call {
                 protection: protection(c),
                 // MAP_SHARED_VALIDATE is 3.
                 shared: d & flag::MAP_TYPE & flag::MAP_SHARED != 0,
-                anonymous: d & flag::MAP_ANONYMOUS != 0,
                 populate: d & flag::MAP_POPULATE != 0,
                 grows_down: d & flag::MAP_GROWSDOWN != 0,
-                fd: Some(e as i32).filter(|&fd| fd >= 0 && d & flag::MAP_ANONYMOUS == 0),
-                offset: if self.name == Name::Mmap2 { f.wrapping_mul(MMAP2_UNIT_BYTES) } else { f },
+                source: Some(e as i32).filter(|&fd| fd >= 0 && d & flag::MAP_ANONYMOUS == 0).map(|fd| {
+                    FileSource {
+                        file: FileId(fd as u64),
+                        offset: if self.name == Name::Mmap2 { f.wrapping_mul(MMAP2_UNIT_BYTES) } else { f },
+                    }
+                }),
+                ..MapRequest::default()
             }),
             Name::Munmap => Syscall::Unmap { at, bytes: b },
             Name::Mprotect => Syscall::Protect { at, bytes: b, protection: protection(c) },
             Name::Brk => Syscall::Brk { end: VirtAddr(value) },
-            Name::Mremap => Syscall::Remap { from: at, from_bytes: b, to: VirtAddr(value), to_bytes: c },
+            Name::Mremap => Syscall::Remap {
+                from: at,
+                from_bytes: b,
+                to: VirtAddr(value),
+                to_bytes: c,
+                flags: RemapFlags::default(),
+            },
             Name::Madvise => Syscall::Advise { at, bytes: b, advice: c as i32 },
             Name::Clone | Name::Fork => {
-                Syscall::Fork { child: saturate(value), shares_memory: self.makes_thread() }
+                let kind = if self.makes_thread() { CloneKind::Thread } else { CloneKind::Process };
+                Syscall::Clone { child: saturate(value), kind }
             }
-            Name::ExitThread if !last_thread => Syscall::Other { number: self.number },
-            Name::ExitThread | Name::ExitGroup => Syscall::Exit { status: a as i32 },
+            Name::ExitThread => Syscall::Exit { status: a as i32 },
+            Name::ExitGroup => Syscall::ExitGroup { status: a as i32 },
             Name::Other => Syscall::Other { number: self.number },
         };
         (call, outcome)
@@ -186,7 +199,7 @@ mod tests {
     use super::*;
 
     fn finish(text: &str, result: &str) -> (Syscall, SyscallOutcome) {
-        Call::parse(7, text).finish(Return::parse(result).expect("a result"), false)
+        Call::parse(7, text).finish(Return::parse(result).expect("a result"))
     }
 
     #[test]
@@ -194,33 +207,36 @@ mod tests {
         let (call, _) = finish("sys_mmap ( 0x486b000, 1400832, 5, 2066, 4, 155648 )", "Success(0x486b000) ");
         let Syscall::Map(map) = call else { panic!("{call:?}") };
         assert_eq!(
-            (map.at, map.bytes, map.fd, map.offset),
-            (VirtAddr(0x486_b000), 1_400_832, Some(4), 155_648)
+            (map.at, map.bytes, map.source),
+            (VirtAddr(0x486_b000), 1_400_832, Some(FileSource { file: FileId(4), offset: 155_648 }))
         );
         assert_eq!(map.protection, Protection { read: true, write: false, execute: true });
-        assert!(!map.shared && !map.anonymous && !map.populate && !map.grows_down);
+        assert!(!map.shared && !map.populate && !map.grows_down);
     }
 
     #[test]
     fn an_anonymous_mapping() {
         let (call, _) = finish("sys_mmap ( 0x0, 8388608, 3, 33058, 4294967295, 0 )", "Success(0x4a2a000)");
         let Syscall::Map(map) = call else { panic!("{call:?}") };
-        assert_eq!(map.fd, None);
-        assert!(map.anonymous && map.populate && map.grows_down && !map.shared);
+        assert_eq!(map.source, None);
+        assert!(map.populate && map.grows_down && !map.shared);
     }
 
     #[test]
     fn threads_and_processes() {
         let thread = "sys_clone ( 3d0f00, 0x6229f70, 0x622a990, 0x622a990, 0x622a6c0 )";
         let fork = "sys_clone ( 1200011, 0x0, 0x0, 0x4a27a10, 0x0 )   clone(fork): process 5 created child 6";
-        assert_eq!(finish(thread, "Success(0x188a)").0, Syscall::Fork { child: 0x188a, shares_memory: true });
-        assert_eq!(finish(fork, "Success(0x6)").0, Syscall::Fork { child: 6, shares_memory: false });
+        assert_eq!(
+            finish(thread, "Success(0x188a)").0,
+            Syscall::Clone { child: 0x188a, kind: CloneKind::Thread }
+        );
+        assert_eq!(finish(fork, "Success(0x6)").0, Syscall::Clone { child: 6, kind: CloneKind::Process });
         assert_eq!(
             finish("sys_fork ( )   fork: process 5 created child 6", "Success(0x6)").0,
-            Syscall::Fork { child: 6, shares_memory: false }
+            Syscall::Clone { child: 6, kind: CloneKind::Process }
         );
-        assert_eq!(finish("exit( 0 )", "Success(0x0)").0, Syscall::Other { number: 7 });
-        assert_eq!(finish("exit_group( 3 )", "Success(0x0)").0, Syscall::Exit { status: 3 });
+        assert_eq!(finish("exit( 0 )", "Success(0x0)").0, Syscall::Exit { status: 0 });
+        assert_eq!(finish("exit_group( 3 )", "Success(0x0)").0, Syscall::ExitGroup { status: 3 });
     }
 
     #[test]
@@ -238,6 +254,7 @@ mod tests {
             from_bytes: 8_388_608,
             to: VirtAddr(0x5a0_0000),
             to_bytes: 16_777_216,
+            flags: RemapFlags::default(),
         };
         assert_eq!(call, expected);
     }

@@ -16,15 +16,15 @@ impl AddressSpace {
         pages: PageRange,
         request: &MapRequest,
     ) {
-        let fd = request.fd.filter(|_| !request.anonymous);
-        let backing = match (request.shared, fd) {
-            (true, fd) => Backing::Shared { object: system.shared.create(), fd },
-            (false, Some(fd)) => Backing::PrivateFile { fd },
+        let file = request.source.map(|source| source.file);
+        let backing = match (request.shared, file) {
+            (true, file) => Backing::Shared { object: system.shared.create(), file },
+            (false, Some(file)) => Backing::PrivateFile { file },
             (false, None) => Backing::Anonymous,
         };
         let page_offset = match backing {
             Backing::Anonymous => pages.start().0,
-            _ => request.offset >> FRAME_SHIFT,
+            _ => request.source.map_or(0, |source| source.offset >> FRAME_SHIFT),
         };
         let protection = request.protection;
         // Linux refuses MAP_GROWSDOWN for everything else.

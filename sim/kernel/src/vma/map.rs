@@ -184,7 +184,7 @@ mod tests {
     fn files_merge_only_where_their_offsets_continue() {
         let file = |pages: PageRange, page_offset| Vma {
             attributes: VmaAttributes {
-                backing: super::super::Backing::PrivateFile { fd: 3 },
+                backing: super::super::Backing::PrivateFile { file: pagewalk_arch::FileId(3) },
                 ..Vma::anonymous(pages, protection(1)).attributes
             },
             pages,

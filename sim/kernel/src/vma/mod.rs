@@ -10,7 +10,7 @@ pub use map::VmaMap;
 pub(crate) use ranges::RangeSet;
 
 use crate::{PageRange, SharedId, Vpn};
-use pagewalk_arch::{AccessKind, FormatSpec, Isa, Protection};
+use pagewalk_arch::{AccessKind, FileId, FormatSpec, Isa, Protection};
 
 /// Where the pages of an area come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,15 @@ pub enum Backing {
     Anonymous,
     /// A file, private to the process. A trace names files by descriptor alone.
     PrivateFile {
-        /// The descriptor that it was mapped from.
-        fd: i32,
+        /// Which.
+        file: FileId,
     },
     /// A shared mapping, of a file or anonymous: every process that inherits it sees the same frames.
     Shared {
         /// Which.
         object: SharedId,
-        /// The descriptor that it was mapped from; `None` where it is anonymous.
-        fd: Option<i32>,
+        /// The file; `None` where it is anonymous.
+        file: Option<FileId>,
     },
 }
 

@@ -1,15 +1,16 @@
 //! The calls that shape an address space, and what inference makes of accesses that no call explains.
 
-use crate::machine::{Machine, NONE, R, RW, RX, acc_err, anonymous, map_err};
+use crate::machine::{MOVES, Machine, NONE, R, RW, RX, acc_err, anonymous, map_err};
 use pagewalk_arch::{
-    AccessKind, Event, MapRequest, PagingFormat, Syscall, SyscallOutcome, TlbFlush, VirtAddr,
+    AccessKind, Event, FileId, FileSource, MapRequest, PagingFormat, Syscall, SyscallOutcome, TlbFlush,
+    VirtAddr,
 };
 use pagewalk_kernel::EventError;
 
 const AT: u64 = 0x1000_0000;
 
-fn file(at: u64, bytes: u64, fd: i32, offset: u64) -> MapRequest {
-    MapRequest { anonymous: false, fd: Some(fd), offset, ..anonymous(at, bytes, R) }
+fn file(at: u64, bytes: u64, file: u64, offset: u64) -> MapRequest {
+    MapRequest { source: Some(FileSource { file: FileId(file), offset }), ..anonymous(at, bytes, R) }
 }
 
 #[test]
@@ -165,6 +166,7 @@ fn mremap_moves_frames() {
             from_bytes,
             to: VirtAddr(to),
             to_bytes,
+            flags: MOVES,
         };
         machine.call(1, remap(AT, 0x3000, to, 0x6000));
         assert_eq!([machine.load(to), machine.load(to + 0x2000)], frames, "{format}");
@@ -236,7 +238,7 @@ fn what_mremap_moved_away_is_not_inferred_where_it_was() {
     let mut machine = Machine::inferring(PagingFormat::La48);
     let frame = machine.store(AT);
     let (from, to) = (VirtAddr(AT), VirtAddr(0x5000_0000));
-    machine.call(1, Syscall::Remap { from, from_bytes: 0x1000, to, to_bytes: 0x1000 });
+    machine.call(1, Syscall::Remap { from, from_bytes: 0x1000, to, to_bytes: 0x1000, flags: MOVES });
     assert_eq!(machine.load(to.0), frame);
     assert_eq!(machine.killed(AT, AccessKind::Load), map_err(AT));
     machine.shut_down();
@@ -289,10 +291,10 @@ fn addresses_beyond_the_format_are_an_error_of_the_trace() {
             Syscall::Protect { at, bytes, protection: RW },
             Syscall::Advise { at, bytes, advice: 4 },
             Syscall::Map(anonymous(at.0, bytes, RW)),
-            Syscall::Remap { from: at, from_bytes: bytes, to: at, to_bytes: bytes },
-            Syscall::Remap { from: VirtAddr(AT), from_bytes: 1, to: at, to_bytes: bytes },
+            Syscall::Remap { from: at, from_bytes: bytes, to: at, to_bytes: bytes, flags: MOVES },
+            Syscall::Remap { from: VirtAddr(AT), from_bytes: 1, to: at, to_bytes: bytes, flags: MOVES },
         ] {
-            assert!(machine.try_call(1, call).is_err(), "{call:?}");
+            assert!(machine.try_call(1, call.clone()).is_err(), "{call:?}");
         }
     }
     assert!(machine.try_call(1, Syscall::Brk { end: VirtAddr(u64::MAX) }).is_err());

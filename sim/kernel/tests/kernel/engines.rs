@@ -4,8 +4,9 @@
 use crate::machine::{NONE, R, RW, anonymous};
 use crate::mmu::ExactMmu;
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Context, Event, MapRequest, Mmu, MmuConfig, MmuStats, OnFault, Outcome,
-    PagingFormat, PhysAddr, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome, TlbFlush, VirtAddr,
+    Access, AccessKind, Batch, CloneKind, Context, Event, MapRequest, Mmu, MmuConfig, MmuStats, OnFault,
+    Outcome, PagingFormat, PhysAddr, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome, TlbFlush,
+    VirtAddr,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{AdMode, FaultResolution, Kernel, KernelConfig, KernelStats};
@@ -92,7 +93,7 @@ fn program(engine: Box<dyn Mmu>, config: KernelConfig) -> Run {
             2 => call(&mut kernel, &mut mmu, Syscall::Protect { at, bytes, protection }),
             3 => call(&mut kernel, &mut mmu, Syscall::Advise { at, bytes, advice: 4 }),
             4 => call(&mut kernel, &mut mmu, Syscall::Advise { at, bytes, advice: 8 }),
-            5 => call(&mut kernel, &mut mmu, Syscall::Fork { child: step, shares_memory: false }),
+            5 => call(&mut kernel, &mut mmu, Syscall::Clone { child: step, kind: CloneKind::Process }),
             6..10 => {
                 let pids: Vec<u32> = kernel.processes().map(|(pid, _)| pid).collect();
                 let pid = if pids.is_empty() { step } else { pids[rng.below(pids.len() as u32) as usize] };

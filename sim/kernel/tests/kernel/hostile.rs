@@ -3,8 +3,8 @@
 
 use crate::machine::{Machine, anonymous};
 use pagewalk_arch::{
-    AccessKind, Event, MapRequest, MmuConfig, PagingFormat, PhysAddr, Protection, Syscall, SyscallOutcome,
-    VirtAddr,
+    AccessKind, CloneKind, Event, FileId, FileSource, MapRequest, MmuConfig, PagingFormat, PhysAddr,
+    Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
 };
 use pagewalk_kernel::{FaultResolution, KernelConfig, VmaPolicy};
 use proptest::prelude::*;
@@ -31,8 +31,8 @@ fn protection() -> impl Strategy<Value = Protection> {
 
 fn call() -> impl Strategy<Value = Syscall> {
     let map =
-        (number(), number(), protection(), any::<(bool, bool, bool)>(), any::<Option<i32>>(), any::<u64>());
-    let map = map.prop_map(|(at, bytes, protection, (shared, populate, grows_down), fd, offset)| {
+        (number(), number(), protection(), any::<(bool, bool, bool)>(), any::<Option<u64>>(), any::<u64>());
+    let map = map.prop_map(|(at, bytes, protection, (shared, populate, grows_down), file, offset)| {
         // MAP_POPULATE is carried out page by page, here as in Linux.
         let bytes = if populate { bytes % 0x10_0000 } else { bytes };
         let request = anonymous(at, bytes, protection);
@@ -40,9 +40,7 @@ fn call() -> impl Strategy<Value = Syscall> {
             shared,
             populate,
             grows_down,
-            fd,
-            offset,
-            anonymous: fd.is_none(),
+            source: file.map(|file| FileSource { file: FileId(file), offset }),
             ..request
         })
     });
@@ -53,11 +51,11 @@ fn call() -> impl Strategy<Value = Syscall> {
             .prop_map(|(at, bytes, protection)| Syscall::Protect { at: VirtAddr(at), bytes, protection }),
         2 => number().prop_map(|end| Syscall::Brk { end: VirtAddr(end) }),
         2 => (number(), number(), number(), number()).prop_map(|(from, from_bytes, to, to_bytes)| {
-            Syscall::Remap { from: VirtAddr(from), from_bytes, to: VirtAddr(to), to_bytes }
+            Syscall::Remap { from: VirtAddr(from), from_bytes, to: VirtAddr(to), to_bytes, flags: RemapFlags { may_move: true, ..RemapFlags::default() } }
         }),
         2 => (number(), number(), -1..30i32)
             .prop_map(|(at, bytes, advice)| Syscall::Advise { at: VirtAddr(at), bytes, advice }),
-        1 => (0..5u32, any::<bool>()).prop_map(|(child, shares_memory)| Syscall::Fork { child, shares_memory }),
+        1 => (0..5u32, prop_oneof![Just(CloneKind::Process), Just(CloneKind::Thread), Just(CloneKind::Borrower)]).prop_map(|(child, kind)| Syscall::Clone { child, kind }),
         1 => Just(Syscall::Exit { status: 0 }),
     ]
 }

@@ -2,8 +2,8 @@
 
 use crate::mmu::ExactMmu;
 use pagewalk_arch::{
-    Access, AccessKind, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr,
-    Protection, Syscall, SyscallOutcome, VirtAddr,
+    Access, AccessKind, CloneKind, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat,
+    PhysAddr, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
 };
 use pagewalk_kernel::{
     EventError, FaultResolution, FrameUse, Kernel, KernelConfig, PageRange, SegvCode, Signal, VmaPolicy, Vpn,
@@ -15,6 +15,9 @@ pub const RW: Protection = Protection { read: true, write: true, execute: false 
 pub const RX: Protection = Protection { read: true, write: false, execute: true };
 pub const NONE: Protection = Protection { read: false, write: false, execute: false };
 
+/// mremap(2) as most programs call it.
+pub const MOVES: RemapFlags = RemapFlags { may_move: true, fixed: false, dont_unmap: false };
+
 pub struct Machine {
     pub kernel: Kernel,
     pub mmu: ExactMmu,
@@ -22,17 +25,7 @@ pub struct Machine {
 
 /// A private anonymous mmap.
 pub fn anonymous(at: u64, bytes: u64, protection: Protection) -> MapRequest {
-    MapRequest {
-        at: VirtAddr(at),
-        bytes,
-        protection,
-        shared: false,
-        anonymous: true,
-        populate: false,
-        grows_down: false,
-        fd: None,
-        offset: 0,
-    }
+    MapRequest { at: VirtAddr(at), bytes, protection, ..MapRequest::default() }
 }
 
 impl Machine {
@@ -101,7 +94,7 @@ impl Machine {
         self.call(pid, Syscall::Protect { at: VirtAddr(at), bytes, protection });
     }
     pub fn fork(&mut self, parent: u32, child: u32) {
-        self.call(parent, Syscall::Fork { child, shares_memory: false });
+        self.call(parent, Syscall::Clone { child, kind: CloneKind::Process });
     }
     pub fn switch(&mut self, pid: u32) {
         self.kernel.on_event(&mut self.mmu, &Event::Switch { pid, line: 1 }).expect("a switch");

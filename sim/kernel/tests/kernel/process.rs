@@ -1,7 +1,9 @@
 //! Fork, threads, exit, switches and identifiers.
 
-use crate::machine::{Machine, R, RW, anonymous, map_err};
-use pagewalk_arch::{AccessKind, Asid, MapRequest, MmuConfig, PagingFormat, Syscall, TlbFlush, VirtAddr};
+use crate::machine::{MOVES, Machine, R, RW, anonymous, map_err};
+use pagewalk_arch::{
+    AccessKind, Asid, CloneKind, MapRequest, MmuConfig, PagingFormat, Syscall, TlbFlush, VirtAddr,
+};
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
 
 const AT: u64 = 0x1000_0000;
@@ -88,7 +90,7 @@ fn shared_mappings_stay_shared_even_untouched() {
 #[test]
 fn shared_pages_are_found_by_their_offset_wherever_they_are_mapped() {
     let mut machine = Machine::strict(PagingFormat::Sv39);
-    machine.call(1, Syscall::Map(MapRequest { shared: true, offset: 0x8000, ..anonymous(AT, 0x3000, RW) }));
+    machine.call(1, Syscall::Map(MapRequest { shared: true, ..anonymous(AT, 0x3000, RW) }));
     machine.fork(1, 2);
     let to = 0x2000_0000;
     let remap = |from, from_bytes, to, to_bytes| Syscall::Remap {
@@ -96,6 +98,7 @@ fn shared_pages_are_found_by_their_offset_wherever_they_are_mapped() {
         from_bytes,
         to: VirtAddr(to),
         to_bytes,
+        flags: MOVES,
     };
     machine.call(2, remap(AT + 0x1000, 0x2000, to, 0x2000));
     let frames = [machine.store(AT + 0x1000), machine.store(AT + 0x2000)];
@@ -128,7 +131,7 @@ fn threads_share_and_the_last_one_frees() {
     let mut machine = Machine::strict(PagingFormat::Sv39);
     machine.map(AT, 0x1000, RW);
     let frame = machine.store(AT);
-    machine.call(1, Syscall::Fork { child: 2, shares_memory: true });
+    machine.call(1, Syscall::Clone { child: 2, kind: CloneKind::Thread });
     let contexts = machine.mmu.contexts.len();
     machine.switch(2);
     assert_eq!(machine.mmu.contexts.len(), contexts, "the same address space needs no switch");
@@ -145,7 +148,7 @@ fn threads_share_and_the_last_one_frees() {
 fn threads_that_a_trace_calls_by_their_process() {
     let mut machine = Machine::strict(PagingFormat::Sv39);
     machine.map(AT, 0x1000, RW);
-    machine.call(1, Syscall::Fork { child: 2, shares_memory: true });
+    machine.call(1, Syscall::Clone { child: 2, kind: CloneKind::Thread });
     machine.exit(1);
     machine.store(AT);
     machine.exit(1);
@@ -170,14 +173,14 @@ fn the_first_event_names_the_first_process() {
 #[test]
 fn the_dead_stay_dead() {
     let mut machine = Machine::inferring(PagingFormat::La48);
-    machine.call(10, Syscall::Fork { child: 11, shares_memory: false });
+    machine.call(10, Syscall::Clone { child: 11, kind: CloneKind::Process });
     assert_eq!(machine.killed(8, AccessKind::Load), map_err(8));
     machine.call(10, Syscall::Map(anonymous(AT, 0x1000, RW)));
     machine.switch(10);
     assert_eq!(machine.access(AT, AccessKind::Load), Err(FaultResolution::NoProcess));
     machine.switch(11);
     machine.store(AT);
-    machine.call(11, Syscall::Fork { child: 10, shares_memory: false });
+    machine.call(11, Syscall::Clone { child: 10, kind: CloneKind::Process });
     machine.switch(10);
     machine.store(AT);
     machine.shut_down();

@@ -2,7 +2,7 @@
 //! one cell per page says what each access must come to; the MMU finds every missing fence; the machine's
 //! identities hold after each step; nothing leaks.
 
-use crate::machine::{Machine, acc_err, anonymous, map_err};
+use crate::machine::{MOVES, Machine, acc_err, anonymous, map_err};
 use pagewalk_arch::{AccessKind, MapRequest, MmuConfig, PagingFormat, Protection, Syscall, VirtAddr};
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
 use proptest::prelude::*;
@@ -169,7 +169,8 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 let bytes = pages * 0x1000;
                 let (source, target) = (start..start + pages as usize, to as usize..(to + pages) as usize);
                 let (from, to) = (VirtAddr(va(from)), VirtAddr(va(to)));
-                machine.call(pid, Syscall::Remap { from, from_bytes: bytes, to, to_bytes: bytes });
+                machine
+                    .call(pid, Syscall::Remap { from, from_bytes: bytes, to, to_bytes: bytes, flags: MOVES });
                 for (old, new) in source.zip(target) {
                     let mapped = matches!(cells[old], Cell::Known(_) | Cell::Inferred(_));
                     cells[new] = if mapped || !infers { cells[old] } else { Cell::Known(3) };
