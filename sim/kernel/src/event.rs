@@ -5,7 +5,7 @@
 
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::mm::{MmId, Punch, lock_flags};
+use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal, Vpn};
 use pagewalk_arch::{Event, FRAME_BYTES, Mmu, Syscall, SyscallOutcome, VirtAddr};
 
@@ -132,9 +132,10 @@ impl Kernel {
             Syscall::Protect { at, bytes, protection } => {
                 space.fill_gaps(system, site.range(at, bytes)?, protection);
             }
-            Syscall::Lock { at, bytes, .. }
-            | Syscall::Unlock { at, bytes }
-            | Syscall::Advise { at, bytes, .. } => {
+            Syscall::Lock { at, bytes, .. } | Syscall::Unlock { at, bytes } => {
+                space.fill_gaps_anonymous(system, site.range(at, bytes)?);
+            }
+            Syscall::Advise { at, bytes, advice } if advice_changes_areas(advice) => {
                 space.fill_gaps_anonymous(system, site.range(at, bytes)?);
             }
             Syscall::Remap { from, from_bytes, to, to_bytes, flags } => {

@@ -73,6 +73,11 @@ fn action(advice: i32) -> Option<Action> {
     })
 }
 
+/// Whether advice leaves something behind that accesses will notice, so that what it succeeded on is to be an area.
+pub(crate) fn advice_changes_areas(advice: i32) -> bool {
+    matches!(action(advice), Some(Action::Populate(_) | Action::Guard | Action::WipeOnFork(_)))
+}
+
 /// Pages of an object that are to go from it, and from every address space that maps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Punch {

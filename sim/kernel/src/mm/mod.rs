@@ -17,7 +17,7 @@ mod protect;
 mod remap;
 mod unmap;
 
-pub(crate) use advise::Punch;
+pub(crate) use advise::{Punch, advice_changes_areas};
 pub(crate) use fault::FaultStop;
 use gather::Gather;
 pub(crate) use lock::lock_flags;
