@@ -21,7 +21,7 @@ use compile::{Compilation, Tracing};
 use generated::Sources;
 
 /// The version of the C interface in `shim.cpp`; `ffi` refuses any other.
-pub(crate) const ABI_VERSION: u32 = 1;
+pub(crate) const ABI_VERSION: u32 = 2;
 
 /// The library's name within its cache entry.
 const LIBRARY: &str = "model.so";
@@ -32,10 +32,31 @@ const ROOM_BYTES: usize = 64 << 10;
 /// The shim, the same for every design; the ports come from a generated `ports.inc`.
 const SHIM: &str = include_str!("../shim.cpp");
 
-/// What `--cc` is told: optimise, leave undefined values at what is fastest (the design's resets define them),
-/// check no assertions, and report warnings without failing: judging the Verilog's style is a lint's business.
-const VERILATOR_FLAGS: [&str; 8] =
-    ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing"];
+/// What `--cc` is told of every design: optimise, check no assertions. Warnings are reported without failing:
+/// judging the Verilog's style is a lint's business.
+const VERILATOR_FLAGS: [&str; 4] = ["--cc", "-O3", "--noassert", "--no-timing"];
+
+/// What a library is compiled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Millions of cycles: as fast as the compiler can make it. Undefined values are what is fastest, since the
+    /// design's resets define them.
+    #[default]
+    Work,
+    /// Some thousand cycles: quick to compile, ten times slower to run. What the Verilog does not initialise begins
+    /// with random values, drawn from the seed that the model is started with.
+    Trial,
+}
+
+impl Purpose {
+    fn verilator_flags(self) -> [&'static str; 4] {
+        let value = match self {
+            Purpose::Work => "fast",
+            Purpose::Trial => "unique",
+        };
+        ["--x-assign", value, "--x-initial", value]
+    }
+}
 
 /// The format of waveform files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,28 +127,50 @@ impl Build<'_> {
         cache: &Cache,
         notice: &dyn Fn(&str),
     ) -> Result<BuiltModel, BuildError> {
+        self.run_for(Purpose::Work, toolchain, cache, notice)
+    }
+
+    /// [`Build::run`] for another purpose than work.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn run_for(
+        &self,
+        purpose: Purpose,
+        toolchain: &Toolchain,
+        cache: &Cache,
+        notice: &dyn Fn(&str),
+    ) -> Result<BuiltModel, BuildError> {
         if !port::is_identifier(self.top) {
             return Err(BuildError::TopName { top: self.top.to_owned() });
         }
         let ports = PortTable::new(self.ports)?;
         let tracing = self.trace.then(|| Tracing::choose(toolchain));
-        let key = self.key(toolchain, &ports, tracing);
+        let key = self.key(purpose, toolchain, &ports, tracing);
         let entry = cache.entry(Shelf::Models, &key, notice, |directory| {
             notice(&format!("compiling `{}` with Verilator {}", self.top, toolchain.verilator.version()));
             let mut log = Log::new(cache, key.as_str());
-            let compilation = Compilation { toolchain, cache, tracing, notice };
+            let compilation = Compilation { purpose, toolchain, cache, tracing, notice };
             self.build(&compilation, &ports, directory, &mut log)
         })?;
         Ok(BuiltModel { entry, ports, trace_format: tracing.map(Tracing::format) })
     }
 
     /// Everything the library depends on.
-    fn key(&self, toolchain: &Toolchain, ports: &PortTable, tracing: Option<Tracing>) -> Key {
+    fn key(
+        &self,
+        purpose: Purpose,
+        toolchain: &Toolchain,
+        ports: &PortTable,
+        tracing: Option<Tracing>,
+    ) -> Key {
         let mut key = KeyHasher::new("pagewalk model");
         key.field(ABI_VERSION.to_le_bytes());
         key.field(SHIM);
         key.field(VERILATOR_FLAGS.join(" "));
+        key.field(purpose.verilator_flags().join(" "));
         key.field(compile::flags_identity(toolchain, tracing));
+        key.field(compile::design_flags(purpose).join(" "));
         key.field(toolchain.verilator.identity());
         key.field(toolchain.compiler.identity());
         key.field(self.top);
@@ -157,6 +200,7 @@ impl Build<'_> {
         let mut verilator = compilation.toolchain.verilator.command();
         verilator
             .args(VERILATOR_FLAGS)
+            .args(compilation.purpose.verilator_flags())
             .args(compilation.tracing.iter().map(|tracing| tracing.verilator_flag()))
             .args(["-Wno-fatal", "--top-module", self.top, "--prefix", "Vmodel", "--Mdir", ".", "design.v"])
             .current_dir(&work);
