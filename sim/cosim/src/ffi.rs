@@ -133,7 +133,7 @@ impl Library {
     /// # Errors
     /// [`ModelError::Load`] or [`ModelError::Mismatch`].
     pub fn load(built: &BuiltModel) -> Result<Library, ModelError> {
-        let path = built.library();
+        let path = built.library().to_owned();
         // SAFETY: the library was made by our own build from our own shim, and its checksum was compared. Its
         // static initialisers are those of Verilator's runtime and the C++ library, which have no preconditions.
         let code = unsafe { libloading::Library::new(&path) }

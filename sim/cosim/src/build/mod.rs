@@ -10,6 +10,7 @@ mod generated;
 mod port;
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 pub use error::BuildError;
@@ -23,8 +24,10 @@ use generated::Sources;
 /// The version of the C interface in `shim.cpp`; `ffi` refuses any other.
 pub(crate) const ABI_VERSION: u32 = 2;
 
-/// The library's name within its cache entry.
-const LIBRARY: &str = "model.so";
+/// Ends the library's name within its cache entry. The rest of the name is that of one build: an entry that is built
+/// again lies at the same place, and the system's loader, asked for a file by a name that it has loaded, gives what it
+/// has loaded.
+const LIBRARY_SUFFIX: &str = "so";
 
 /// Room that must be left on the disk after Verilator has run: less than any library takes.
 const ROOM_BYTES: usize = 64 << 10;
@@ -94,15 +97,17 @@ pub struct Build<'a> {
 /// A library in the cache, kept there for as long as this value lives.
 #[derive(Debug)]
 pub struct BuiltModel {
-    entry: Entry,
+    /// Keeps the library where it is.
+    _entry: Entry,
+    library: PathBuf,
     ports: PortTable,
     trace_format: Option<TraceFormat>,
 }
 
 impl BuiltModel {
-    /// The shared library.
-    pub fn library(&self) -> PathBuf {
-        self.entry.directory().join(LIBRARY)
+    /// The shared library. A file of this name is never written again: built anew, the library has another name.
+    pub fn library(&self) -> &Path {
+        &self.library
     }
 
     /// Where each port lies in the arrays of words.
@@ -153,7 +158,9 @@ impl Build<'_> {
             let compilation = Compilation { purpose, toolchain, cache, tracing, notice };
             self.build(&compilation, &ports, directory, &mut log)
         })?;
-        Ok(BuiltModel { entry, ports, trace_format: tracing.map(Tracing::format) })
+        let library = library_in(entry.directory())
+            .map_err(Files { root: cache.root() }.unusable("find the library in", entry.directory()))?;
+        Ok(BuiltModel { _entry: entry, library, ports, trace_format: tracing.map(Tracing::format) })
     }
 
     /// Everything the library depends on.
@@ -229,11 +236,26 @@ impl Build<'_> {
         files.write(&work.join("slow.cpp"), &slow)?;
 
         let runtime = compilation.runtime(&sources.runtime)?;
-        compilation.design(&work, &runtime, &directory.join(LIBRARY), log)?;
+        compilation.design(&work, &runtime, &new_library_in(directory), log)?;
         files.write(&directory.join("build.log"), log.text())?;
         fs::remove_dir_all(&work).map_err(files.unusable("remove", &work))?;
         Ok(())
     }
+}
+
+/// A path in `directory` for a library, with a name that no other build takes.
+fn new_library_in(directory: &Path) -> PathBuf {
+    let random = RandomState::new().build_hasher().finish();
+    directory.join(format!("model-{random:016x}.{LIBRARY_SUFFIX}"))
+}
+
+/// The library of a finished entry.
+fn library_in(directory: &Path) -> std::io::Result<PathBuf> {
+    fs::read_dir(directory)?
+        .flatten()
+        .map(|file| file.path())
+        .find(|path| path.extension().is_some_and(|suffix| suffix == LIBRARY_SUFFIX))
+        .ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 /// File operations whose errors name the cache directory.
