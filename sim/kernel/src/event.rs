@@ -6,7 +6,7 @@
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal, Vpn};
+use crate::{PageRange, Signal};
 use pagewalk_arch::{Event, FRAME_BYTES, Mmu, Syscall, SyscallOutcome, VirtAddr};
 
 /// An event that cannot be carried out.
@@ -215,7 +215,7 @@ impl Kernel {
                 space.unmap(system, mmu, site.range(at, bytes)?);
                 Ok(())
             }
-            Syscall::Detach { at } => space.detach(system, mmu, Vpn::of(at)),
+            Syscall::Detach { at } => space.detach(system, mmu, site.range(at, 0)?.start()),
             Syscall::Protect { at, bytes, protection } => {
                 space.protect(system, mmu, site.range(at, bytes)?, protection)
             }
