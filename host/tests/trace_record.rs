@@ -10,7 +10,10 @@ use std::process::{Command, Stdio};
 fn valgrind_is_there() -> bool {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !there {
-        pagewalk_skipped::check("recording of programs", "install Valgrind, such as apt-get install valgrind");
+        pagewalk_skipped::check(
+            "recording of programs",
+            "install Valgrind, such as apt-get install valgrind",
+        );
     }
     there
 }
