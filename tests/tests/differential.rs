@@ -4,7 +4,7 @@
 //! * `PAGEWALK_DIFF_KEEP_GOING=1`: goes on after a difference and shows one shrunk sequence for each class of them.
 //! * `PAGEWALK_CASE=path`: carries out that file alone and shows both sides, step by step.
 
-use pagewalk_kernel::KernelConfig;
+use pagewalk_kernel::{KernelConfig, LinuxVersion};
 use pagewalk_tests::differential::generate::{self, Scope};
 use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::{Linux, Model, Question, Sequence, Verdict, compare};
@@ -35,7 +35,9 @@ fn linux() -> Option<Linux> {
 
 fn judge(linux: &mut Linux, sequence: &Sequence) -> Verdict {
     let told = linux.run(sequence).unwrap_or_else(|error| panic!("{error}\n{sequence}"));
-    let model = Model::new(KernelConfig::default()).run(sequence, &told);
+    let (major, minor) = linux.version().unwrap_or_default();
+    let config = KernelConfig { linux: LinuxVersion::nearest(major, minor), ..KernelConfig::default() };
+    let model = Model::new(config).run(sequence, &told);
     compare(sequence, &told, &model)
 }
 

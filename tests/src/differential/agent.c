@@ -162,6 +162,7 @@ static void touch_own_image(void)
 
 static void become_process(void)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (pagemap_fd >= 0) close(pagemap_fd);
     pagemap_fd = open("/proc/self/pagemap", O_RDONLY);
     if (pagemap_fd < 0) fail("/proc/self/pagemap");
@@ -406,8 +407,10 @@ static void sequence_step(const struct step *step)
     } else {
         read_whole(FD_ANSWERS, &answer, sizeof answer);
     }
-    if (step->operation == OP_FORK && answer.result > 0) {
+    if (step->operation == OP_FORK && answer.result >= 0) {
+        /* Two answer, in either order: the parent with the child's identifier, the child that it is ready. */
         read_whole(FD_ANSWERS, &ready, sizeof ready);
+        if (ready.result > 0) answer = ready;
         watch_process(child, answer.result);
         answer.result = 0;
     }
@@ -482,6 +485,7 @@ int main(int argument_count, char **arguments)
         if (!strncmp(line, "end", 3)) {
             end_all();
             is_running = 0;
+            alarm(0);
             continue;
         }
         if (!is_running) {

@@ -9,7 +9,7 @@ use pagewalk_arch::{
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
-    AddressSpace, Backing, EventError, FaultResolution, Kernel, KernelConfig, PageRange, SegvCode, Signal, Vma,
+    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, PageRange, SegvCode, Signal, Vma,
     VmaPolicy, Vpn,
 };
 
@@ -187,12 +187,14 @@ impl Model {
 }
 
 fn area(vma: &Vma, arena: Vpn) -> Area {
-    let (kind, shared) = match vma.attributes.backing {
-        Backing::Anonymous => (AreaKind::Anonymous, false),
-        Backing::PrivateFile { file } => (AreaKind::File(file.0 as usize - 1), false),
-        Backing::Shared { file: Some(file), .. } => (AreaKind::File(file.0 as usize - 1), true),
-        Backing::Shared { file: None, .. } => (AreaKind::SharedAnonymous, true),
+    let backing = vma.attributes.backing;
+    let kind = match backing.file() {
+        None => AreaKind::Anonymous,
+        Some(file) => (0..FILE_PAGES.len())
+            .find(|&number| step::file_id(number) == file)
+            .map_or(AreaKind::SharedAnonymous, AreaKind::File),
     };
+    let shared = !backing.is_private();
     Area {
         start: vma.pages.start().pages_above(arena),
         end: vma.pages.end().pages_above(arena),
