@@ -42,6 +42,21 @@ pub fn take() -> io::Result<Vec<Skipped>> {
     take_from(&record())
 }
 
+/// The list for people, and whether it is as it must be: empty, where all checks are `required`.
+pub fn list(skipped: &[Skipped], required: bool) -> (String, bool) {
+    if skipped.is_empty() {
+        return ("skipped checks: none".to_owned(), true);
+    }
+    let mut text = format!("skipped checks: {}", skipped.len());
+    for Skipped { check, remedy } in skipped {
+        text += &format!("\n  {check}: {remedy}");
+    }
+    if required {
+        text += "\nPAGEWALK_REQUIRE_ALL_CHECKS is 1: none may be skipped";
+    }
+    (text, !required)
+}
+
 fn append(path: &Path, check: &str, remedy: &str) -> io::Result<()> {
     let one_line = |text: &str| text.replace(['\t', '\n'], " ");
     let line = format!("{}\t{}\n", one_line(check), one_line(remedy));
@@ -93,5 +108,15 @@ mod tests {
         let expected = [skipped("a", "install a"), skipped("b: two lines", "install b")];
         assert_eq!(take_from(&path).unwrap(), expected);
         assert_eq!(take_from(&path).unwrap(), []);
+    }
+
+    #[test]
+    fn a_skipped_check_fails_only_where_all_are_required() {
+        assert_eq!(list(&[], true), ("skipped checks: none".to_owned(), true));
+        let skipped = [Skipped { check: "a".into(), remedy: "install a".into() }];
+        let (text, allowed) = list(&skipped, false);
+        assert_eq!((text.as_str(), allowed), ("skipped checks: 1\n  a: install a", true));
+        let (text, allowed) = list(&skipped, true);
+        assert!(text.contains("a: install a") && !allowed, "{text}");
     }
 }
