@@ -136,7 +136,7 @@ static void look_at_pages(unsigned long *entries)
 static void touch_own_image(void)
 {
     volatile char *stack = __builtin_frame_address(0);
-    for (int i = 0; i < 16; i++) stack[-(long)(i * PAGE)] = 0;
+    for (int i = 1; i < 16; i++) stack[-(long)(i * PAGE)] = 0;
     int fd = open("/proc/self/maps", O_RDONLY);
     size_t bytes = 0;
     for (ssize_t n; bytes < sizeof maps_text - 1; bytes += n) {
@@ -151,7 +151,7 @@ static void touch_own_image(void)
         *end = 0;
         unsigned long from = strtoul(line, &next, 16), to = strtoul(next + 1, &next, 16);
         int is_arena = from >= arena_start && from < arena_start + arena_pages * PAGE;
-        int is_own = !is_arena && next[1] == 'r' && next[4] == 'p' && !strstr(next, "[v");
+        int is_own = !is_arena && next[1] == 'r' && next[4] == 'p' && !strstr(next, "[vvar") && !strstr(next, "[vsyscall");
         for (volatile char *p = (char *)from; is_own && p < (volatile char *)to; p += PAGE) {
             char byte = *p;
             if (next[2] == 'w') *p = byte;

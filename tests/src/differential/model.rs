@@ -83,12 +83,11 @@ impl Model {
                 self.kernel.on_event(&mut self.mmu, &fact)?;
             }
             ref other => {
-                let call = other.syscall();
                 let outcome = match i32::try_from(-result) {
                     Ok(errno) if errno > 0 => SyscallOutcome::Failure(errno),
                     _ => SyscallOutcome::Success,
                 };
-                if let Some(call) = call {
+                if let Some(call) = other.syscall(outcome) {
                     self.call(step.process, call, outcome)?;
                 }
                 match *other {
