@@ -2,6 +2,10 @@
 //! expectations: those are in the tests and in the files of cases.
 
 pub mod cases;
+pub mod configurations;
 pub mod engines;
+pub mod event_driven;
 pub mod faults;
+pub mod recording;
 pub mod stimulus;
+pub mod trial;

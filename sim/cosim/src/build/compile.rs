@@ -16,7 +16,7 @@ use crate::toolchain::{Log, Toolchain, invoke};
 pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
     match purpose {
         Purpose::Work => ["-O3", "-O1"],
-        Purpose::Trial => ["-O1", "-O0"],
+        Purpose::Trial => ["-O1", "-O1"],
     }
 }
 
@@ -153,12 +153,13 @@ impl Compilation<'_> {
         library: &Path,
         log: &mut Log,
     ) -> Result<(), BuildError> {
-        let commands = ["fast", "slow"].into_iter().zip(design_flags(self.purpose)).map(|(name, optimisation)| {
-            let mut command = self.compile(optimisation);
-            command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
-            command.args(["-o", &format!("{name}.o")]).current_dir(work);
-            command
-        });
+        let commands =
+            ["fast", "slow"].into_iter().zip(design_flags(self.purpose)).map(|(name, optimisation)| {
+                let mut command = self.compile(optimisation);
+                command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
+                command.args(["-o", &format!("{name}.o")]).current_dir(work);
+                command
+            });
         self.run_all(commands.collect(), log)?;
         let mut link = self.toolchain.compiler.command();
         link.args(["fast.o", "slow.o"]).args(object_files(runtime)).arg("-o").arg(library);
