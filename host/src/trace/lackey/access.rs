@@ -125,6 +125,14 @@ pub(super) fn split_off(line: &[u8]) -> Option<(&[u8], AccessLine)> {
     Some((&line[..start], access))
 }
 
+/// Whether `text` is the beginning of an access line and nothing else: what is left of one that was cut off before
+/// its size.
+pub(super) fn is_beginning(text: &[u8]) -> bool {
+    let Some((prefix, rest)) = text.split_first_chunk::<PREFIX>() else { return false };
+    let rest = rest.strip_suffix(b",").unwrap_or(rest);
+    Operation::of_prefix(*prefix).is_some() && rest.len() <= 16 && rest.iter().all(u8::is_ascii_hexdigit)
+}
+
 impl AccessLine {
     /// Appends the accesses of this line, each within one page.
     #[inline(always)]
