@@ -14,7 +14,7 @@ const PREFIX: usize = 3;
 
 /// What a line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     /// `I`.
     Fetch,
     /// `L`.
@@ -39,7 +39,7 @@ impl Operation {
 
 /// A line as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AccessLine {
+pub(crate) struct AccessLine {
     /// What.
     pub operation: Operation,
     /// First byte.

@@ -55,6 +55,18 @@ impl Calls {
     pub fn note_accesses(&mut self) {
         self.accessed = true;
     }
+    /// See [`super::Reading::notice`].
+    pub fn notice(&mut self) {
+        self.meanings.noticed = Some(Vec::new());
+    }
+    /// See [`super::Reading::take_noticed`].
+    pub fn take_noticed(&mut self) -> Vec<super::Noticed> {
+        self.meanings.noticed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+    /// See [`super::Reading::pending_exec`].
+    pub fn pending_exec(&self, pid: u32) -> Option<String> {
+        self.pieces.pending_exec(pid)
+    }
     /// Whether it is known whose accesses come.
     pub fn knows_process(&self) -> bool {
         self.current.is_some()

@@ -10,6 +10,7 @@ use pagewalk_arch::{
     SyscallOutcome, VirtAddr,
 };
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 /// Numbers of x86-64 Linux.
 mod flag {
@@ -68,6 +69,15 @@ const MMAP2_UNIT_BYTES: u64 = 4096;
 /// Bytes of an aio ring's header, and of each of its events (fs/aio.c).
 const AIO_UNIT_BYTES: u64 = 32;
 
+/// What the log alone does not tell enough of, for the recorder, which can ask the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Noticed {
+    /// A file was opened.
+    Opened { fd: i32, path: Arc<str> },
+    /// A segment was attached whose size is not known.
+    UnknownSegment { id: u64 },
+}
+
 /// State that the meaning of calls needs.
 #[derive(Default)]
 pub(super) struct Meanings {
@@ -80,6 +90,8 @@ pub(super) struct Meanings {
     pub processors: u64,
     /// Segments attached whose size is not known.
     pub unsized_segments: u64,
+    /// What was noticed, where somebody wants to know.
+    pub noticed: Option<Vec<Noticed>>,
 }
 
 /// A finished call about to become events.
@@ -137,6 +149,11 @@ impl<F: FnMut(Event)> Effect<'_, F> {
     fn file(&mut self, fact: Option<FileFact>) {
         if let Some(fact) = fact {
             (self.out)(Event::File(fact));
+        }
+    }
+    fn notice(&mut self, noticed: impl FnOnce() -> Noticed) {
+        if let Some(all) = &mut self.state.noticed {
+            all.push(noticed());
         }
     }
     fn succeeded(&self) -> bool {
@@ -252,7 +269,10 @@ impl<F: FnMut(Event)> Effect<'_, F> {
     fn attach(&mut self, segment: u64, asked: u64, flags: u64, value: u64) -> Syscall {
         let (file, bytes, fact) = self.state.files.attach(segment, self.line);
         self.file(fact);
-        self.state.unsized_segments += u64::from(bytes.is_none());
+        if bytes.is_none() {
+            self.state.unsized_segments += 1;
+            self.notice(|| Noticed::UnknownSegment { id: segment });
+        }
         Syscall::Map(MapRequest {
             at: VirtAddr(if self.succeeded() { value } else { asked }),
             // Of a segment that was made outside the trace, nothing but its first page is sure.
@@ -299,16 +319,23 @@ impl<F: FnMut(Event)> Effect<'_, F> {
         let [a, b, c, d, ..] = call.arguments;
         let first = call.descriptor(0);
         let result = value as i32;
-        let files = &mut self.state.files;
+        let Meanings { files, noticed, .. } = &mut *self.state;
+        let mut opened = |path: &Arc<str>| {
+            if let Some(all) = noticed {
+                all.push(Noticed::Opened { fd: result, path: Arc::clone(path) });
+            }
+        };
         let path = call.path();
         let fact = match call.meaning {
             Meaning::Open | Meaning::Creat => path.and_then(|path| {
                 let path = files.absolute(pid, -100, path);
+                opened(&path);
                 let bits = if call.meaning == Meaning::Creat { 0o1101 } else { b };
                 files.open(pid, result, path, OpenFlags::of_bits(bits), line)
             }),
             Meaning::Openat | Meaning::Openat2 => path.and_then(|path| {
                 let path = files.absolute(pid, first, path);
+                opened(&path);
                 // openat2 has its flags in memory.
                 let bits = if call.meaning == Meaning::Openat { c } else { 0 };
                 files.open(pid, result, path, OpenFlags::of_bits(bits), line)

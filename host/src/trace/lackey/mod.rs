@@ -25,6 +25,7 @@ use super::format::Format;
 use super::window::{Fill, SLACK_BYTES, Window};
 use access::{ACCESSES_PER_LINE_MAX, AccessLine, BadAccess};
 use calls::Calls;
+pub(crate) use meaning::Noticed;
 use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};
 use pieces::Header;
 use std::collections::VecDeque;
@@ -57,18 +58,18 @@ struct Lackey {
     over: bool,
 }
 
-/// What lasts over lines.
+/// What lasts over lines. The recorder reads its log with it too.
 #[derive(Default)]
-struct Reading {
+pub(crate) struct Reading {
     calls: Calls,
     /// What the line last read contained and no block has taken yet, in order.
-    items: VecDeque<Item>,
+    pub items: VecDeque<Item>,
     /// Beginnings of accesses that another writer cut off.
     cuts: Vec<(Vec<u8>, Place)>,
 }
 
 /// One thing that a line contains.
-enum Item {
+pub(crate) enum Item {
     Access(AccessLine, u32),
     Event(Event),
 }
@@ -196,6 +197,27 @@ impl Lackey {
 }
 
 impl Reading {
+    /// From now on, [`Reading::take_noticed`] has something to tell.
+    pub fn notice(&mut self) {
+        self.calls.notice();
+    }
+    /// What was noticed since the last time.
+    pub fn take_noticed(&mut self) -> Vec<Noticed> {
+        self.calls.take_noticed()
+    }
+    /// Accesses of the current process came and need no reading.
+    pub fn note_accesses(&mut self) {
+        self.calls.note_accesses();
+    }
+    /// Reads a line, wherever it stands.
+    pub fn read(&mut self, line: &[u8]) -> Result<bool, &'static str> {
+        self.line(line, 0, Place { line: 0, offset: 0 })
+    }
+    /// The program whose execve process `pid` waits in.
+    pub fn pending_exec(&self, pid: u32) -> Option<String> {
+        self.calls.pending_exec(pid)
+    }
+
     /// Reads `line`; whether it was more than chatter, or what should have stood there.
     fn line(&mut self, line: &[u8], number: u32, place: Place) -> Result<bool, &'static str> {
         let (mut rest, mut fruitful) = (line, false);

@@ -128,15 +128,21 @@ impl Pieces {
 
     /// Takes the execve that `pid` waits in, and forgets what else it waits in: a program begins.
     pub fn take_exec(&mut self, pid: u32) -> Option<Call> {
-        let is_exec = |call: &Call| matches!(call.meaning, Meaning::Execve | Meaning::Execveat);
         let mut exec = None;
         self.open.retain_mut(|open| {
             if open.pid == pid {
-                exec = open.call.take_if(|call| is_exec(call)).or(exec.take());
+                exec = open.call.take_if(|call| call.is_exec()).or(exec.take());
             }
             open.pid != pid
         });
         exec
+    }
+
+    /// The path of the execve that `pid` waits in.
+    pub fn pending_exec(&self, pid: u32) -> Option<String> {
+        let call = |open: &OpenCall| open.call.clone().filter(|_| open.pid == pid);
+        let exec = self.open.iter().filter_map(call).find(Call::is_exec)?;
+        Some(exec.path().map_or_else(String::new, |path| path.to_string()))
     }
 
     /// Forgets what `pid` waits in: it has ended.

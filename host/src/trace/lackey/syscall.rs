@@ -99,6 +99,11 @@ impl Call {
         self.arguments[index] as i32
     }
 
+    /// Whether this executes a program.
+    pub fn is_exec(&self) -> bool {
+        matches!(self.meaning, Meaning::Execve | Meaning::Execveat)
+    }
+
     /// Whether this can be how the call ended: answers without a name are given to the call that they fit.
     pub fn accepts(&self, result: Return) -> bool {
         match (self.meaning, result) {
