@@ -1,5 +1,5 @@
-//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind and are skipped, with
-//! a word, where there is none.
+//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind; where there is none they
+//! are on the list of skipped checks.
 
 use pagewalk::record::{RecordError, RecordOptions, record};
 use pagewalk::trace::{self, Rebase, Relocation, TraceOptions};
@@ -10,7 +10,10 @@ use std::process::{Command, Stdio};
 fn valgrind_is_there() -> bool {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !there {
-        println!("skipped: valgrind is not installed");
+        pagewalk_skipped::check(
+            "recording of programs",
+            "install Valgrind, such as apt-get install valgrind",
+        );
     }
     there
 }

