@@ -59,7 +59,7 @@ fn the_exit_code_is_the_programs() {
 }
 
 #[test]
-fn children_are_followed_on_request() {
+fn children_are_followed() {
     if !valgrind_is_there() {
         return;
     }
@@ -69,7 +69,7 @@ fn children_are_followed_on_request() {
     let alone = record(&options).expect("recorded");
     assert_eq!(alone.processes, 1);
     assert_eq!(info(&path).processes.len(), 1);
-    options.trace_children = true;
+    
     let all = record(&options).expect("recorded");
     assert_eq!((all.processes, all.exit_code()), (4, 3));
     assert!(all.accesses > alone.accesses);
