@@ -75,6 +75,8 @@ pub struct Outcome {
     pub difference: Option<Found>,
     /// Time in which the trace was carried out.
     pub elapsed: Duration,
+    /// What the trace has to tell besides its contents.
+    pub notes: Vec<String>,
 }
 
 impl Session {
@@ -194,13 +196,11 @@ impl Session {
         let started = Instant::now();
         let mut machine = Machine::new(&mut kernel, mmu);
         let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), &mut watch);
-        let counts = machine.counts().clone();
+        let mut counts = machine.counts().clone();
         let elapsed = started.elapsed();
 
         let translations = watch.into_translations();
-        for note in source.inner().inner().notes() {
-            console.note(&note);
-        }
+        let notes = source.inner().inner().notes();
         if let Some(translations) = translations {
             translations.finish()?;
         }
@@ -213,6 +213,7 @@ impl Session {
             && end == RunEnd::Complete
             && error.is_none()
         {
+            counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
             let _ = kernel.on_event(mmu, exit);
         }
@@ -237,6 +238,7 @@ impl Session {
             golden_cycles: 0,
             difference: None,
             elapsed,
+            notes,
         })
     }
 }

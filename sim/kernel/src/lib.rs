@@ -40,6 +40,6 @@ pub use physical::{
 pub use proc::{BuddyInfo, Maps};
 pub use process::Process;
 pub use shared::SharedId;
-pub use signal::{Death, FaultResolution, SegvCode, Signal};
+pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use stats::KernelStats;
 pub use vma::{Backing, Vma, VmaAttributes, VmaMap};

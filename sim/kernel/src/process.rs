@@ -134,10 +134,11 @@ impl Kernel {
             Signal::Bus { .. } => self.system.stats.sigbus += 1,
             Signal::OutOfMemory => self.system.stats.out_of_memory += 1,
         }
+        let bound = self.spaces.get(&mm).and_then(|space| space.bound_behind(&self.system, signal));
         let killed = self.processes.values().filter(|p| p.mm == mm && !p.exited).count();
         self.system.stats.exits += killed as u64;
         self.free_address_space(mmu, mm);
-        Death { pid, signal }
+        Death { pid, signal, bound }
     }
 
     /// Returns all that `mm` holds. Its processes are dead from now on.
