@@ -32,8 +32,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes of log read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -163,7 +163,18 @@ pub fn record(options: &RecordOptions) -> Result<RecordSummary, RecordError> {
     }
     sink.finish().map_err(output_failed)?;
     let Counts { accesses, syscalls, processes, programs, forks, execs, killed, text_bytes, .. } = counts;
-    Ok(RecordSummary { accesses, syscalls, processes, programs, forks, execs, killed, losses, text_bytes, status })
+    Ok(RecordSummary {
+        accesses,
+        syscalls,
+        processes,
+        programs,
+        forks,
+        execs,
+        killed,
+        losses,
+        text_bytes,
+        status,
+    })
 }
 
 /// All processes, each program's log merged into one trace.
@@ -278,8 +289,7 @@ fn copy(log: &mut impl Read, root: u32, scan: &mut Scan, sink: &mut Sink) -> Res
         };
         pending.extend_from_slice(&chunk[..count]);
         loop {
-            let (consumed, waits) =
-                scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
+            let (consumed, waits) = scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
             pending.drain(..consumed);
             // Its children are silent: there is nobody to wait for.
             if waits.is_none() {

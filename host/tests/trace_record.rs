@@ -65,11 +65,11 @@ fn children_are_followed() {
     }
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("t.zst").display().to_string();
-    let mut options = RecordOptions::new(["sh", "-c", "true | cat; (exit 3)"], &path);
+    let options = RecordOptions::new(["sh", "-c", "true | cat; (exit 3)"], &path);
     let alone = record(&options).expect("recorded");
     assert_eq!(alone.processes, 1);
     assert_eq!(info(&path).processes.len(), 1);
-    
+
     let all = record(&options).expect("recorded");
     assert_eq!((all.processes, all.exit_code()), (4, 3));
     assert!(all.accesses > alone.accesses);

@@ -54,7 +54,10 @@ pub fn play(
         let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
         if output.status.success() { Ok(said) } else { Err(said) }
     };
-    let said = run(&icarus.compiler, &["-g2001", "-Wall", "-Wno-timescale", "-o", "bench.vvp", "bench.v", "design.v"])?;
+    let said = run(
+        &icarus.compiler,
+        &["-g2001", "-Wall", "-Wno-timescale", "-o", "bench.vvp", "bench.v", "design.v"],
+    )?;
     if !said.trim().is_empty() {
         return Err(said);
     }
@@ -94,7 +97,10 @@ fn steps(design: &Design, recording: &Recording) -> String {
 /// The valid bit that says whether an output has a meaning.
 fn meaning(output: &str) -> Option<&'static str> {
     let pairs = [("iresp_", "iresp_valid"), ("dresp_", "dresp_valid"), ("mem_req_", "mem_req_valid")];
-    pairs.into_iter().find(|(prefix, valid)| output.starts_with(prefix) && output != *valid).map(|(_, valid)| valid)
+    pairs
+        .into_iter()
+        .find(|(prefix, valid)| output.starts_with(prefix) && output != *valid)
+        .map(|(_, valid)| valid)
 }
 
 fn bench(design: &Design, step_count: usize, compared: Compared) -> String {
@@ -141,7 +147,10 @@ fn bench(design: &Design, step_count: usize, compared: Compared) -> String {
         );
     }
     text.push_str("      end\n      at = at + 1;\n    end\n");
-    let _ = writeln!(text, "    if (!failed) $display(\"%0d steps agree\", at);\n    $finish(0);\n  end\nendmodule");
+    let _ = writeln!(
+        text,
+        "    if (!failed) $display(\"%0d steps agree\", at);\n    $finish(0);\n  end\nendmodule"
+    );
     text
 }
 

@@ -9,6 +9,8 @@ pub mod engines;
 pub mod event_driven;
 pub mod faults;
 pub mod linters;
+pub mod recording;
 pub mod stimulus;
+pub mod trial;
 
 pub use pagewalk_skipped as skipped;

@@ -100,7 +100,8 @@ fn random_sequences_agree_with_the_running_linux() {
             agreeing += 1;
             continue;
         };
-        let class = classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
+        let class =
+            classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
         class.count += 1;
         let prefix = Sequence { steps: sequence.steps[..=difference.step].to_vec() };
         if prefix.steps.len() < class.shortest.steps.len() {

@@ -5,7 +5,9 @@
 //! repeats what was recorded. Both also read the text without its initial values, as synthesis does for silicon: all
 //! that has a meaning must be defined by reset alone.
 
-use pagewalk_arch::{IssueOrder, L1Config, MemoryTiming, OnFault, PagingFormat, Preset, Replacement, Structure};
+use pagewalk_arch::{
+    IssueOrder, L1Config, MemoryTiming, OnFault, PagingFormat, Preset, Replacement, Structure,
+};
 use pagewalk_rtl::generate;
 use pagewalk_tests::configurations::{AccessedDirty, Sample, options};
 use pagewalk_tests::event_driven::{Compared, Icarus, play, without_initial_values};
@@ -29,7 +31,8 @@ fn structures() -> [[L1Config; 2]; 3] {
         structure: Structure::SetAssociative { sets, ways, superpage_sets },
         replacement,
     };
-    let full = |entries, replacement| L1Config { structure: Structure::FullyAssociative { entries }, replacement };
+    let full =
+        |entries, replacement| L1Config { structure: Structure::FullyAssociative { entries }, replacement };
     [
         [set(4, 1, 4, Replacement::TreePlru), set(1, 2, 0, Replacement::RoundRobin)],
         [full(4, Replacement::RoundRobin), set(2, 4, 1, Replacement::TreePlru)],
@@ -57,7 +60,8 @@ fn samples() -> Vec<Sample> {
 
 /// Icarus Verilog, if it is installed: `PAGEWALK_IVERILOG`, or on PATH.
 fn icarus() -> Option<Icarus> {
-    let compiler = std::env::var_os("PAGEWALK_IVERILOG").map_or_else(|| PathBuf::from("iverilog"), PathBuf::from);
+    let compiler =
+        std::env::var_os("PAGEWALK_IVERILOG").map_or_else(|| PathBuf::from("iverilog"), PathBuf::from);
     if Command::new(&compiler).arg("-V").output().is_err() {
         println!("skipped: no {}", compiler.display());
         return None;
@@ -74,7 +78,12 @@ fn scratch(test: &str) -> PathBuf {
 }
 
 /// What differs between golden model, Verilator and Icarus, each sample as `pagewalk` takes it.
-fn differences(samples: &[Sample], change: impl Fn(&str) -> String, compared: Compared, test: &str) -> Vec<String> {
+fn differences(
+    samples: &[Sample],
+    change: impl Fn(&str) -> String,
+    compared: Compared,
+    test: &str,
+) -> Vec<String> {
     let icarus = icarus();
     let mut found = vec![];
     for sample in samples {

@@ -7,7 +7,8 @@ use super::report::RunReport;
 use super::session::{Outcome, Session};
 use super::settings::Layers;
 use super::source::TraceName;
-use super::{CliError, Verdict, interrupt, replay, summary};
+use super::{CliError, Verdict, interrupt, losses, replay, summary};
+use pagewalk_arch::PagingFormat;
 use pagewalk_cosim::MachineError;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    fn session(&self, format: pagewalk_arch::PagingFormat, engine: &Engine) -> Result<Session, CliError> {
+    fn session(&self, format: PagingFormat, engine: &Engine) -> Result<Session, CliError> {
         Ok(Session {
             settings: self.layers.settings(format)?,
             engine: engine.clone(),
@@ -111,6 +112,7 @@ impl<'a> Plan<'a> {
         let mut reports = Vec::new();
         let mut verdict = Verdict::Done;
         let mut error = None;
+        let mut notes = Notes::default();
         if several && !self.results.json {
             console.print(&format!("{}, {}", engine.describe(), TraceName::of(self.source).name()))?;
             console.print(&summary::heading())?;
@@ -118,6 +120,10 @@ impl<'a> Plan<'a> {
         for &format in formats {
             let session = self.session(format, engine)?;
             let outcome = pool.install(|| session.run(console))?;
+            outcome.notes.iter().for_each(|note| notes.add(note, format));
+            if !several {
+                notes.say(console);
+            }
             let report = RunReport::new(&session, &outcome, |number| replay::command(number, format));
             if !self.results.json {
                 let compared = engine.has_hardware();
@@ -131,12 +137,23 @@ impl<'a> Plan<'a> {
             if explain(&session, &outcome, &report, console) == Verdict::Failed {
                 verdict = Verdict::Failed;
             }
+            if several && !report.unmodelled.is_empty() {
+                notes.add(&format!("not modelled: {}", losses::unmodelled(&report)), format);
+            }
+            for complaint in losses::complaints(&outcome.counts) {
+                match several {
+                    true => notes.add(&format!("{format}: {complaint}"), format),
+                    false => console.on_stderr(&complaint),
+                }
+                verdict = Verdict::Failed;
+            }
             reports.push(report);
             error = error.or(outcome.error);
             if interrupt::requested() {
                 break;
             }
         }
+        notes.say(console);
         if self.results.json {
             self.print_json(reports, several, console)?;
         }
@@ -168,6 +185,29 @@ impl<'a> Plan<'a> {
         };
         let json = json.map_err(|error| CliError::Output(error.into()))?;
         console.print(&json)
+    }
+}
+
+/// What the runs have to tell, each once: what is true of several formats is said of them together.
+#[derive(Debug, Default)]
+struct Notes(Vec<(String, Vec<&'static str>)>);
+
+impl Notes {
+    /// Stands for a format's name.
+    const BLANK: &'static str = "\0";
+
+    fn add(&mut self, note: &str, format: PagingFormat) {
+        let text = note.replace(format.name(), Self::BLANK);
+        match self.0.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, formats)) => formats.push(format.name()),
+            None => self.0.push((text, vec![format.name()])),
+        }
+    }
+
+    fn say(&mut self, console: &Console) {
+        for (text, formats) in self.0.drain(..) {
+            console.note(&text.replace(Self::BLANK, &formats.join(", ")));
+        }
     }
 }
 

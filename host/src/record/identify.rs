@@ -70,7 +70,13 @@ impl Identifier {
         }
         let path = one_line(name)?;
         let inode = Inode { major: major(file.dev()), minor: minor(file.dev()), inode: file.ino() };
-        Some(Annotation::Descriptor { fd, inode, kind: self.kind(file.dev()), bytes: Some(file.size()), path })
+        Some(Annotation::Descriptor {
+            fd,
+            inode,
+            kind: self.kind(file.dev()),
+            bytes: Some(file.size()),
+            path,
+        })
     }
 
     fn kind(&mut self, device: u64) -> FileKind {
@@ -127,7 +133,9 @@ mod tests {
         assert_eq!(identifier.file(1, 3, &path), None, "it was changed a moment ago");
         identifier.began += 1000;
         let annotation = identifier.file(1, 3, &path).expect("known");
-        let Annotation::Descriptor { fd: 3, inode, bytes: Some(5), .. } = annotation else { panic!("{annotation}") };
+        let Annotation::Descriptor { fd: 3, inode, bytes: Some(5), .. } = annotation else {
+            panic!("{annotation}")
+        };
         let file = fs::metadata(&path).expect("there");
         assert_eq!(inode.inode, file.ino());
         assert_eq!(identifier.file(1, 3, "/dev/null"), None);

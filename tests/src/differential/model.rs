@@ -4,8 +4,8 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat, Syscall,
-    SyscallOutcome,
+    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
+    Syscall, SyscallOutcome,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
