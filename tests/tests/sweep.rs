@@ -4,7 +4,7 @@
 //! count, `PAGEWALK_ACCESSES` the accesses of each. One configuration in eight runs in rust-hdl's simulation as well.
 
 use pagewalk_arch::MmuConfig;
-use pagewalk_tests::configurations::{Sample, options, shrink};
+use pagewalk_tests::configurations::{Sample, number, options, shrink};
 use pagewalk_tests::trial::{Effort, Failure, WORLDS, attempt};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +22,6 @@ const FAILURES_MAX: usize = 4;
 
 /// Samples between two lines of progress.
 const PROGRESS_SAMPLES: u64 = 50;
-
-fn number(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text}: write a number")),
-        Err(_) => default,
-    }
-}
 
 fn effort(seed: u64) -> Effort {
     let rust_hdl_accesses = if seed.is_multiple_of(RUST_HDL_SHARE) { RUST_HDL_ACCESSES } else { 0 };
