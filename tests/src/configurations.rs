@@ -76,6 +76,14 @@ impl Sample {
     }
 }
 
+/// The number in an environment variable that replays or lengthens a suite.
+pub fn number(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text}: write a number")),
+        Err(_) => default,
+    }
+}
+
 fn one_of<T: Copy>(rng: &mut SplitMix64, of: &[T]) -> T {
     of[rng.below(of.len() as u32) as usize]
 }

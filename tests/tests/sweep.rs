@@ -3,8 +3,8 @@
 //! `PAGEWALK_SEED` is the seed of the first configuration, the others follow; `PAGEWALK_CONFIGURATIONS` is their
 //! count, `PAGEWALK_ACCESSES` the accesses of each. One configuration in eight runs in rust-hdl's simulation as well.
 
-use pagewalk_arch::MmuConfig;
-use pagewalk_tests::configurations::{Sample, options, shrink};
+use pagewalk_arch::{MmuConfig, OnFault, PagingFormat, Structure};
+use pagewalk_tests::configurations::{AccessedDirty, Sample, number, options, shrink};
 use pagewalk_tests::trial::{Effort, Failure, WORLDS, attempt};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,13 +22,6 @@ const FAILURES_MAX: usize = 4;
 
 /// Samples between two lines of progress.
 const PROGRESS_SAMPLES: u64 = 50;
-
-fn number(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text}: write a number")),
-        Err(_) => default,
-    }
-}
 
 fn effort(seed: u64) -> Effort {
     let rust_hdl_accesses = if seed.is_multiple_of(RUST_HDL_SHARE) { RUST_HDL_ACCESSES } else { 0 };
@@ -94,4 +87,18 @@ fn random_configurations_agree() {
     println!("{count} configurations from seed {first}: {} s", begun.elapsed().as_secs());
     let told: Vec<String> = failures.iter().map(|(seed, failure)| tell(*seed, failure)).collect();
     assert!(told.is_empty(), "{} of the configurations fail\n{}", told.len(), told.join("\n"));
+}
+
+/// Where nothing but one way can be the victim, that choice is a constant.
+#[test]
+fn one_way_beside_superpage_rows_agrees_in_every_format() {
+    for format in PagingFormat::ALL {
+        let mut config = MmuConfig::of(format);
+        config.l1i.structure = Structure::SetAssociative { sets: 16, ways: 1, superpage_sets: 16 };
+        config.l1d.structure = Structure::SetAssociative { sets: 4, ways: 1, superpage_sets: 1 };
+        let sample = Sample { config, on_fault: OnFault::Continue, accessed_dirty: AccessedDirty::Changing };
+        if let Err(failure) = attempt(&sample, 1, effort(1)) {
+            panic!("{}\n{}", options(&failure.sample.config), failure.report);
+        }
+    }
 }
