@@ -7,6 +7,7 @@
 use pagewalk_kernel::{KernelConfig, LinuxVersion};
 use pagewalk_tests::differential::generate::{self, Scope};
 use pagewalk_tests::differential::shrink::shrink;
+use pagewalk_tests::differential::judge::narrate;
 use pagewalk_tests::differential::{Linux, Model, Question, Sequence, Verdict, compare};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,8 +60,11 @@ fn read_case(path: &Path) -> Sequence {
 fn hand_written_cases_agree_with_the_running_linux() {
     let Some(mut linux) = linux() else { return };
     if let Ok(path) = std::env::var("PAGEWALK_CASE") {
-        let verdict = judge(&mut linux, &read_case(Path::new(&path)));
-        eprintln!("{path}\n{}", verdict.report);
+        let sequence = read_case(Path::new(&path));
+        let told = linux.run(&sequence).unwrap_or_else(|error| panic!("{error}"));
+        eprintln!("{path}\nLinux:\n{}", narrate(&sequence, &told));
+        let verdict = judge(&mut linux, &sequence);
+        eprintln!("{}", verdict.report);
         assert!(verdict.difference.is_none(), "{path}: a difference");
         return;
     }

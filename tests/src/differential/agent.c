@@ -13,7 +13,7 @@
  *   step RESULT FAULTS SIGNAL CODE PAGE AROUND
  *   process N                        then for each process that lives:
  *   area START END RIGHTS OFFSET KIND
- *   present START END                pages of the arena, END excluded
+ *   present PAGE FRAME               FRAME is 0 where the system does not tell
  *   end
  *
  * RESULT is what the system call returned, or -errno. FAULTS is ru_minflt + ru_majflt of the process over exactly the
@@ -110,6 +110,7 @@ static char maps_text[1 << 16];
 
 #define PRESENT(entry) ((entry) >> 63 & 1)
 #define OF_FILE(entry) ((entry) >> 61 & 1)
+#define FRAME(entry) ((entry) & ((1ul << 55) - 1))
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -151,7 +152,8 @@ static void touch_own_image(void)
         *end = 0;
         unsigned long from = strtoul(line, &next, 16), to = strtoul(next + 1, &next, 16);
         int is_arena = from >= arena_start && from < arena_start + arena_pages * PAGE;
-        int is_own = !is_arena && next[1] == 'r' && next[4] == 'p' && !strstr(next, "[vvar") && !strstr(next, "[vsyscall");
+        int is_device = strstr(next, "[vvar") || strstr(next, "[vsyscall");
+        int is_own = !is_arena && !is_device && next[1] == 'r' && next[4] == 'p';
         for (volatile char *p = (char *)from; is_own && p < (volatile char *)to; p += PAGE) {
             char byte = *p;
             if (next[2] == 'w') *p = byte;
@@ -204,16 +206,17 @@ static void touch(const struct step *step, struct answer *answer)
         }
         long faults = fault_count() - before;
         answer->faults += faults;
+        /* A read beyond the end of a file maps what lies around it before it fails. */
+        if (!is_write && (faults || failed)) {
+            unsigned long page = (unsigned long)p & ~(PAGE - 1);
+            look_at_pages(pages_after);
+            undo_fault_around(page, page + PAGE);
+        }
         if (failed) {
             answer->signal = signal_number;
             answer->code = signal_code;
             answer->page = i;
             return;
-        }
-        if (!is_write && faults) {
-            unsigned long page = (unsigned long)p & ~(PAGE - 1);
-            look_at_pages(pages_after);
-            undo_fault_around(page, page + PAGE);
         }
     }
     answer->page = pages;
@@ -234,8 +237,13 @@ static void call(const struct step *step, struct answer *answer)
     if (step->operation == OP_MREMAP) from = result, to = result + a[2];
     if (step->operation == OP_MLOCKALL) from = 0, to = ~0ul;
     undo_fault_around(from, to);
-    for (unsigned long i = 0; i < arena_pages; i++)
-        answer->around += !PRESENT(pages_before[i]) && PRESENT(pages_after[i]) && OF_FILE(pages_after[i]);
+    /* A call that maps unmaps first: what is there now was not. */
+    int is_new = step->operation == OP_MMAP || step->operation == OP_MREMAP;
+    for (unsigned long i = 0; i < arena_pages; i++) {
+        unsigned long page = arena_start + i * PAGE;
+        int was_present = PRESENT(pages_before[i]) && !(is_new && page >= from && page < to);
+        answer->around += !was_present && PRESENT(pages_after[i]) && OF_FILE(pages_after[i]);
+    }
 }
 
 static void serve(int number);
@@ -340,10 +348,7 @@ static void print_present(int fd)
     size_t bytes = arena_pages * sizeof *pages_after;
     if (pread(fd, pages_after, bytes, arena_start / PAGE * sizeof *pages_after) != (ssize_t)bytes) fail("pagemap");
     for (unsigned long i = 0; i < arena_pages; i++) {
-        if (!PRESENT(pages_after[i])) continue;
-        unsigned long start = i;
-        while (i < arena_pages && PRESENT(pages_after[i])) i++;
-        printf("present %lu %lu\n", start, i);
+        if (PRESENT(pages_after[i])) printf("present %lu %lu\n", i, FRAME(pages_after[i]));
     }
 }
 

@@ -2,14 +2,14 @@
 //! user privilege through an MMU without TLBs, so that nothing but the kernel's own work is compared.
 
 use super::step::{self, Action, Sequence, Step};
-use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Signalled, SpaceState};
+use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
     Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
     Syscall, SyscallOutcome,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
-    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, PageRange, SegvCode, Signal, Vma,
+    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal, Vma,
     VmaPolicy, Vpn,
 };
 
@@ -173,14 +173,9 @@ impl Model {
         let start = Vpn(ARENA >> FRAME_SHIFT);
         let arena = PageRange::new(start, start.up(ARENA_PAGES));
         let areas = space.vmas().overlapping(arena).map(|vma| area(vma, start)).collect();
-        let mut present: Vec<(u64, u64)> = Vec::new();
-        for mapped in space.page_table().mapped(&self.mmu, arena) {
-            let page = mapped.page.pages_above(start);
-            match present.last_mut() {
-                Some((_, end)) if *end == page => *end += 1,
-                _ => present.push((page, page + 1)),
-            }
-        }
+        let mapped = space.page_table().mapped(&self.mmu, arena);
+        let entry = |mapped: &Mapped| (mapped.page.pages_above(start), Frame(mapped.pte.frame.0));
+        let present = mapped.iter().map(entry).collect();
         SpaceState { areas, present }
     }
 }
