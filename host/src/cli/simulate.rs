@@ -8,10 +8,10 @@ use super::session::{Outcome, Session};
 use super::settings::Layers;
 use super::source::TraceName;
 use super::{CliError, Verdict, interrupt, losses, replay, summary};
-use pagewalk_arch::PagingFormat;
+use pagewalk_arch::{MmuConfig, PagingFormat};
 use pagewalk_cosim::MachineError;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Threads of a lockstep: one per engine.
 const LOCKSTEP_THREADS: usize = 2;
@@ -34,8 +34,40 @@ pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
     plan.single("--verilog", args.verilog.is_some())?;
     plan.waves.clone_from(&args.waves);
     plan.verilog.clone_from(&args.verilog);
+    if let Some(path) = &args.verilog {
+        check_header(path, &plan.layers.settings(plan.layers.formats()[0])?.mmu, &args.machine)?;
+    }
     let engine = Engine::choose(choice, args.offline, console)?;
     plan.carry_out(&engine, console)
+}
+
+/// Refuses a text that says of itself that it was emitted for other hardware.
+fn check_header(path: &Path, config: &MmuConfig, machine: &MachineArgs) -> Result<(), CliError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|reason| CliError::Read { path: path.to_owned(), reason })?;
+    let wanted = pagewalk_rtl::emit_options(config);
+    let stated = match pagewalk_rtl::stated_options(&text) {
+        Some(stated) if stated != wanted => stated,
+        _ => return Ok(()),
+    };
+    let remedy = match &machine.config {
+        Some(file) => format!("let {} say so, or leave it out and add {stated}", file.display()),
+        None => {
+            let command = replay::without(std::env::args().skip(1), &["--format", "--preset", "--set"]);
+            let kernel = machine.set.iter().filter(|setting| !is_of_hardware(setting));
+            let kernel = kernel.map(|setting| format!(" --set {setting}")).collect::<String>();
+            format!("{} {stated}{kernel}", command.join(" "))
+        }
+    };
+    let path = path.display();
+    Err(CliError::Usage(format!("{path}: emitted with {stated}, which is not this run's {wanted}: {remedy}")))
+}
+
+/// Whether an assignment changes what is emitted.
+fn is_of_hardware(assignment: &str) -> bool {
+    let sections = ["l1i", "l1d", "physical_bits", "asid_bits", "tag_bits", "format", "preset"];
+    let key = assignment.split(['.', '=']).next().unwrap_or_default();
+    sections.contains(&key.trim())
 }
 
 /// `run`.
