@@ -6,8 +6,8 @@
 
 use pagewalk_kernel::{KernelConfig, LinuxVersion};
 use pagewalk_tests::differential::generate::{self, Scope};
-use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::judge::narrate;
+use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::{Linux, Model, Question, Sequence, Verdict, compare};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

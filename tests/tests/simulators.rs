@@ -19,7 +19,7 @@ use pagewalk_tests::faults::Edit;
 use pagewalk_tests::linters;
 use pagewalk_tests::trial::{hardware_of, record, run};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Seeds of undefined values, and of the work.
 const SEEDS: [u64; 3] = [1, 2, 3];

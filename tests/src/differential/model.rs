@@ -9,8 +9,8 @@ use pagewalk_arch::{
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
-    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal, Vma,
-    VmaPolicy, Vpn,
+    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal,
+    Vma, VmaPolicy, Vpn,
 };
 
 const SIGBUS: i32 = 7;
