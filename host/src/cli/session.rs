@@ -7,6 +7,7 @@ use super::CliError;
 use super::console::Console;
 use super::engine::{Engine, Tools};
 use super::final_exit::FinalExit;
+use super::interrupt;
 use super::settings::Settings;
 use super::source::TraceName;
 use super::too_wide::{NarrowCore, RefusedCalls};
@@ -185,6 +186,7 @@ impl Session {
     ) -> Result<Outcome, CliError> {
         let config = &self.settings.mmu;
         let mut kernel = Kernel::new(self.settings.kernel, config)?;
+        kernel.interrupt_on(interrupt::flag());
         let refused_from = self.no_rebase.then(|| config.spec().user_end());
         let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
         let mut narrow;
