@@ -126,7 +126,7 @@ fn bench(design: &Design, step_count: usize, compared: Compared) -> String {
         pins.iter().map(|pin| format!("{prefix}{}", pin.name)).collect::<Vec<_>>().join(", ")
     };
     let width = 1 + 2 * total(&inputs) + total(&outputs);
-    let mut text = format!("module bench;\n  reg clock;\n  reg reset_seen;\n");
+    let mut text = String::from("module bench;\n  reg clock;\n  reg reset_seen;\n");
     // Writing to a `String` cannot fail.
     for Pin { name, width, .. } in &inputs {
         let _ = writeln!(text, "  reg [{}:0] {name};", width - 1);
