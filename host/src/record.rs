@@ -32,16 +32,23 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes of log read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How often the program is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
-/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers.
-const VALGRIND_ARGUMENTS: [&str; 5] =
-    ["-q", "--tool=lackey", "--trace-mem=yes", "--trace-syscalls=yes", "--trace-signals=yes"];
+/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers; and
+/// registers that are right at every access: a handler of SIGSEGV that returns goes on with them.
+const VALGRIND_ARGUMENTS: [&str; 6] = [
+    "-q",
+    "--tool=lackey",
+    "--trace-mem=yes",
+    "--trace-syscalls=yes",
+    "--trace-signals=yes",
+    "--vex-iropt-register-updates=allregs-at-mem-access",
+];
 /// How long a program may take to end after an interrupt.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -163,7 +170,18 @@ pub fn record(options: &RecordOptions) -> Result<RecordSummary, RecordError> {
     }
     sink.finish().map_err(output_failed)?;
     let Counts { accesses, syscalls, processes, programs, forks, execs, killed, text_bytes, .. } = counts;
-    Ok(RecordSummary { accesses, syscalls, processes, programs, forks, execs, killed, losses, text_bytes, status })
+    Ok(RecordSummary {
+        accesses,
+        syscalls,
+        processes,
+        programs,
+        forks,
+        execs,
+        killed,
+        losses,
+        text_bytes,
+        status,
+    })
 }
 
 /// All processes, each program's log merged into one trace.
@@ -278,8 +296,7 @@ fn copy(log: &mut impl Read, root: u32, scan: &mut Scan, sink: &mut Sink) -> Res
         };
         pending.extend_from_slice(&chunk[..count]);
         loop {
-            let (consumed, waits) =
-                scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
+            let (consumed, waits) = scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
             pending.drain(..consumed);
             // Its children are silent: there is nobody to wait for.
             if waits.is_none() {

@@ -29,7 +29,9 @@ pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError>
     };
     let place = if args.output == "-" { "standard output" } else { &args.output };
     let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let counted = |count: u64, one: &str, many: &str| format!("{} {}", grouped(count), if count == 1 { one } else { many });
+    let counted = |count: u64, one: &str, many: &str| {
+        format!("{} {}", grouped(count), if count == 1 { one } else { many })
+    };
     console.note(&format!(
         "recorded {} accesses and {} system calls of {} and {} ({}, {}) into {place}; {program} ended with code {}",
         grouped(summary.accesses),

@@ -9,9 +9,9 @@
 //! The rest is that of the polling. A log that has been passed on is cut off at its beginning, so the disk holds
 //! only what is not read yet.
 
+use super::CHUNK_BYTES;
 use super::launcher::LogName;
 use super::scan::{Line, Scan, is_access};
-use super::CHUNK_BYTES;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -117,7 +117,9 @@ impl Merge {
 
     /// Whether `pid` waits for lines of a child. That child has ended.
     fn is_held(&mut self, pid: u32) -> io::Result<bool> {
-        let Some(child) = self.processes.get(&pid).and_then(|process| process.waits_for) else { return Ok(false) };
+        let Some(child) = self.processes.get(&pid).and_then(|process| process.waits_for) else {
+            return Ok(false);
+        };
         if self.finished.contains(&child) || !self.processes.contains_key(&child) {
             if let Some(process) = self.processes.get_mut(&pid) {
                 process.waits_for = None;
@@ -136,12 +138,14 @@ impl Merge {
         let log = entry.get_mut();
         // Only what is read after this was known is all there is.
         log.closed |= newer || gone;
-        let taken = (&mut log.file).take(TURN_BYTES as u64).read_to_end(&mut log.pending).map_err(MergeError::Log)?;
+        let taken =
+            (&mut log.file).take(TURN_BYTES as u64).read_to_end(&mut log.pending).map_err(MergeError::Log)?;
         log.read += taken as u64;
         if !log.started && (taken > 0 || log.closed) {
             log.started = true;
             let first = process.passed == 0;
-            if first { scan.switch(pid, out) } else { scan.executed(pid, out) }.map_err(MergeError::Output)?;
+            if first { scan.switch(pid, out) } else { scan.executed(pid, out) }
+                .map_err(MergeError::Output)?;
         }
         let Log { pending, held, .. } = &mut *log;
         let (consumed, waits_for) = scan.pass(pid, pending, held, out).map_err(MergeError::Output)?;

@@ -206,10 +206,9 @@ impl Scan {
             }
             line.drop = true;
         }
-        let pid = self.current.unwrap_or(0);
         for noticed in self.reading.take_noticed() {
             match noticed {
-                Noticed::Opened { fd, path, .. } => line.after.extend(self.identifier.file(pid, fd, &path)),
+                Noticed::Opened { fd, path, .. } => line.after.extend(self.identifier.file(fd, &path)),
                 Noticed::UnknownSegment { id } => line.before.extend(self.identifier.segment(id)),
             }
         }
@@ -247,7 +246,8 @@ impl Scan {
                     self.counts.killed += 1;
                     self.life(pid).over = true;
                 }
-                Item::Event(Event::Syscall { pid, call, outcome: SyscallOutcome::Success, .. }) => match call {
+                Item::Event(Event::Syscall { pid, call, outcome: SyscallOutcome::Success, .. }) => match call
+                {
                     Syscall::Clone { kind: CloneKind::Thread, .. } => self.life(pid).threads += 1,
                     Syscall::Clone { child, .. } => {
                         self.counts.forks += 1;
@@ -284,7 +284,8 @@ impl Scan {
     }
 
     fn note_message(&mut self, text: &[u8]) {
-        const SIGNS: [&[u8]; 3] = [b"Valgrind has to exit now", b"the 'impossible' happened", b"Valgrind does not support"];
+        const SIGNS: [&[u8]; 3] =
+            [b"Valgrind has to exit now", b"the 'impossible' happened", b"Valgrind does not support"];
         if SIGNS.iter().any(|sign| memchr::memmem::find(text, sign).is_some()) {
             let text = String::from_utf8_lossy(text);
             let text = text.trim_matches(['=', '-', ' ']).trim_start_matches(|c: char| c.is_ascii_digit());
