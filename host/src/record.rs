@@ -39,9 +39,16 @@ use std::time::{Duration, Instant};
 const CHUNK_BYTES: usize = 64 << 10;
 /// How often the program is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
-/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers.
-const VALGRIND_ARGUMENTS: [&str; 5] =
-    ["-q", "--tool=lackey", "--trace-mem=yes", "--trace-syscalls=yes", "--trace-signals=yes"];
+/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers; and
+/// registers that are right at every access: a handler of SIGSEGV that returns goes on with them.
+const VALGRIND_ARGUMENTS: [&str; 6] = [
+    "-q",
+    "--tool=lackey",
+    "--trace-mem=yes",
+    "--trace-syscalls=yes",
+    "--trace-signals=yes",
+    "--vex-iropt-register-updates=allregs-at-mem-access",
+];
 /// How long a program may take to end after an interrupt.
 const GRACE: Duration = Duration::from_secs(3);
 

@@ -54,8 +54,8 @@ impl Identifier {
         out
     }
 
-    /// What `path`, just opened by process `pid`, is.
-    pub fn file(&mut self, _pid: u32, fd: i32, path: &str) -> Option<Annotation> {
+    /// What `path`, just opened as `fd`, is.
+    pub fn file(&mut self, fd: i32, path: &str) -> Option<Annotation> {
         let path = Path::new(path);
         if !path.is_absolute() || path.starts_with("/proc") {
             return None;
@@ -68,7 +68,8 @@ impl Identifier {
         if file.ctime() >= self.began {
             return None;
         }
-        let path = one_line(name)?;
+        // The name without links, as /proc/PID/maps has it.
+        let path = one_line(&fs::canonicalize(name).unwrap_or_else(|_| name.to_owned()))?;
         let inode = Inode { major: major(file.dev()), minor: minor(file.dev()), inode: file.ino() };
         Some(Annotation::Descriptor {
             fd,
@@ -130,15 +131,15 @@ mod tests {
         fs::write(&path, "12345").expect("written");
         let path = path.display().to_string();
         let mut identifier = Identifier::new(false);
-        assert_eq!(identifier.file(1, 3, &path), None, "it was changed a moment ago");
+        assert_eq!(identifier.file(3, &path), None, "it was changed a moment ago");
         identifier.began += 1000;
-        let annotation = identifier.file(1, 3, &path).expect("known");
+        let annotation = identifier.file(3, &path).expect("known");
         let Annotation::Descriptor { fd: 3, inode, bytes: Some(5), .. } = annotation else {
             panic!("{annotation}")
         };
         let file = fs::metadata(&path).expect("there");
         assert_eq!(inode.inode, file.ino());
-        assert_eq!(identifier.file(1, 3, "/dev/null"), None);
-        assert_eq!(identifier.file(1, 3, "relative"), None);
+        assert_eq!(identifier.file(3, "/dev/null"), None);
+        assert_eq!(identifier.file(3, "relative"), None);
     }
 }

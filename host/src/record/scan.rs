@@ -206,10 +206,9 @@ impl Scan {
             }
             line.drop = true;
         }
-        let pid = self.current.unwrap_or(0);
         for noticed in self.reading.take_noticed() {
             match noticed {
-                Noticed::Opened { fd, path, .. } => line.after.extend(self.identifier.file(pid, fd, &path)),
+                Noticed::Opened { fd, path, .. } => line.after.extend(self.identifier.file(fd, &path)),
                 Noticed::UnknownSegment { id } => line.before.extend(self.identifier.segment(id)),
             }
         }
