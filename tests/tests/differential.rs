@@ -6,8 +6,8 @@
 
 use pagewalk_kernel::{KernelConfig, LinuxVersion};
 use pagewalk_tests::differential::generate::{self, Scope};
-use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::judge::narrate;
+use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::{Linux, Model, Question, Sequence, Verdict, compare};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -104,7 +104,8 @@ fn random_sequences_agree_with_the_running_linux() {
             agreeing += 1;
             continue;
         };
-        let class = classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
+        let class =
+            classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
         class.count += 1;
         let prefix = Sequence { steps: sequence.steps[..=difference.step].to_vec() };
         if prefix.steps.len() < class.shortest.steps.len() {

@@ -59,12 +59,10 @@ pub enum FormatChoice {
 impl FromStr for FormatChoice {
     type Err = String;
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "all" => Ok(Self::All),
-            _ => {
-                name.parse().map(Self::One).map_err(|e: pagewalk_arch::UnknownFormat| format!("{e}, or all"))
-            }
+        if name.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
         }
+        name.parse().map(Self::One).map_err(|e: pagewalk_arch::UnknownFormat| format!("{e}, or all"))
     }
 }
 
@@ -183,8 +181,11 @@ pub struct RecordArgs {
     /// The file to write, compressed as its suffix says: .zst .gz .xz .bz2; - is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: String,
-    /// Follow the processes that the program starts
+    /// Record the first process only, not those that it starts nor the programs that it executes
     #[arg(long)]
+    pub no_children: bool,
+    /// Follow the processes that the program starts: it is so anyway
+    #[arg(long, hide = true, conflicts_with = "no_children")]
     pub trace_children: bool,
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]
@@ -425,6 +426,8 @@ mod tests {
     #[test]
     fn formats_are_named_as_everywhere() {
         assert_eq!("all".parse(), Ok(FormatChoice::All));
+        assert_eq!("All".parse(), Ok(FormatChoice::All));
+        assert_eq!("Sv39".parse(), Ok(FormatChoice::One(PagingFormat::Sv39)));
         assert_eq!("la57".parse(), Ok(FormatChoice::One(PagingFormat::La57)));
         assert!("sv40".parse::<FormatChoice>().unwrap_err().contains("choose one of"));
     }

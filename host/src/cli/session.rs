@@ -77,6 +77,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// The waveform that was written: not every Verilator writes the format that a name asks for.
     pub waves: Option<PathBuf>,
+    /// What the trace has to tell besides its contents.
+    pub notes: Vec<String>,
 }
 
 impl Session {
@@ -202,13 +204,11 @@ impl Session {
         let started = Instant::now();
         let mut machine = Machine::new(&mut kernel, mmu);
         let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), &mut watch);
-        let counts = machine.counts().clone();
+        let mut counts = machine.counts().clone();
         let elapsed = started.elapsed();
 
         let translations = watch.into_translations();
-        for note in source.inner().inner().notes() {
-            console.note(&note);
-        }
+        let notes = source.inner().inner().notes();
         if let Some(translations) = translations {
             translations.finish()?;
         }
@@ -221,6 +221,7 @@ impl Session {
             && end == RunEnd::Complete
             && error.is_none()
         {
+            counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
             let _ = kernel.on_event(mmu, exit);
         }
@@ -246,6 +247,7 @@ impl Session {
             difference: None,
             elapsed,
             waves: None,
+            notes,
         })
     }
 }

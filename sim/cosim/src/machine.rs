@@ -3,6 +3,7 @@
 //! Owns the order of things: batches of accesses up to the next event or fault, the fault to the kernel, the access
 //! again. Does not own what any of them does, nor reading the trace.
 
+use crate::loss::{Ending, Losses};
 use pagewalk_arch::{Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource};
 use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
 
@@ -54,12 +55,26 @@ pub struct RunCounts {
     pub loads: u64,
     /// Stores among them.
     pub stores: u64,
-    /// Accesses of processes that had been killed.
+    /// Accesses that killed their process, and those of processes that had ended.
     pub skipped: u64,
     /// Accesses that ended in a signal for which the program has a handler.
     pub signals: u64,
+    /// Processes that ended early, and what the trace says to it.
+    pub losses: Losses,
+}
+
+impl RunCounts {
+    /// Accesses of the trace that were come to: translated, ended in a signal, or left out.
+    pub fn presented(&self) -> u64 {
+        self.accesses + self.signals + self.skipped
+    }
     /// The first process that was killed, if any was.
-    pub death: Option<Death>,
+    pub fn death(&self) -> Option<Death> {
+        self.losses.ends().iter().find_map(|end| match end.ending {
+            Ending::Killed(death) => Some(death),
+            Ending::Signalled(_) | Ending::Exited => None,
+        })
+    }
 }
 
 /// Whoever watches a run.
@@ -114,8 +129,8 @@ impl<'a> Machine<'a> {
         let mut block = Vec::with_capacity(BATCH_ACCESSES);
         loop {
             let boundary = source.next_block(&mut block);
-            let left =
-                (limit - self.counts.accesses.min(limit)).saturating_sub(u64::from(self.carried.is_some()));
+            let done = self.counts.accesses + self.counts.signals + u64::from(self.carried.is_some());
+            let left = limit.saturating_sub(done);
             let limited = block.len() as u64 >= left;
             if limited {
                 block.truncate(left as usize);
@@ -133,6 +148,7 @@ impl<'a> Machine<'a> {
                 Boundary::Full => {}
                 Boundary::End => return Ok(RunEnd::Complete),
                 Boundary::Event(event) => {
+                    self.counts.losses.on_event(&event);
                     self.kernel.on_event(self.mmu, &event)?;
                     if self.mmu.difference().is_some() {
                         return Ok(RunEnd::Difference);
@@ -186,6 +202,7 @@ impl<'a> Machine<'a> {
         while !rest.is_empty() && (end || rest.len() > 1) {
             if self.kernel.running().is_none() {
                 self.counts.skipped += rest.len() as u64;
+                self.counts.losses.on_skipped(rest);
                 return Ok(0);
             }
             let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
@@ -221,17 +238,19 @@ impl<'a> Machine<'a> {
                 Ok(false)
             }
             FaultResolution::Killed(death) => {
-                self.counts.death.get_or_insert(death);
+                self.counts.losses.on_kill(death, access);
                 self.counts.skipped += 1;
                 Ok(false)
             }
             FaultResolution::NoProcess => {
+                self.counts.losses.on_skipped(&[*access]);
                 self.counts.skipped += 1;
                 Ok(false)
             }
-            FaultResolution::Refused => {
-                Err(MachineError::Refused { number: self.counts.accesses + 1, access: *access })
-            }
+            FaultResolution::Refused => Err(MachineError::Refused {
+                number: self.counts.accesses + self.counts.signals + 1,
+                access: *access,
+            }),
         }
     }
 

@@ -171,7 +171,7 @@ impl Kernel {
             }
             Syscall::Lock { at, bytes, .. } | Syscall::Unlock { at, bytes } => site
                 .range(at, bytes)
-                .is_ok_and(|pages| space.has_hole(pages) || space.cannot_be_locked(pages)),
+                .is_ok_and(|pages| space.has_hole(pages) || space.cannot_be_locked(&self.system, pages)),
             Syscall::Advise { at, bytes, advice } => {
                 let pages = site.range(at, bytes).ok();
                 aligned(at) && pages.is_some_and(|pages| space.refuses_advice(&self.system, pages, advice))

@@ -275,7 +275,8 @@ impl Generator {
             grows_down: self.percent(3),
         };
         self.set(process, span, |_| Some(Cell { protection }));
-        self.earlier.push((span.at / pagewalk_arch::FRAME_BYTES, span.bytes.div_ceil(pagewalk_arch::FRAME_BYTES)));
+        self.earlier
+            .push((span.at / pagewalk_arch::FRAME_BYTES, span.bytes.div_ceil(pagewalk_arch::FRAME_BYTES)));
         Action::Map { span, protection, object, flags }
     }
 
@@ -358,7 +359,11 @@ impl Generator {
             0..=3 => Action::Lock { span, on_fault: false },
             4..=5 => Action::Lock { span, on_fault: true },
             6..=7 => Action::Unlock(span),
-            8 => Action::LockAll { current: self.percent(50), future: self.percent(60), on_fault: self.percent(30) },
+            8 => Action::LockAll {
+                current: self.percent(50),
+                future: self.percent(60),
+                on_fault: self.percent(30),
+            },
             _ => Action::UnlockAll,
         }
     }

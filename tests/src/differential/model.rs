@@ -4,13 +4,13 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat, Syscall,
-    SyscallOutcome,
+    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
+    Syscall, SyscallOutcome,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
-    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal, Vma,
-    VmaPolicy, Vpn,
+    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal,
+    Vma, VmaPolicy, Vpn,
 };
 
 const SIGBUS: i32 = 7;

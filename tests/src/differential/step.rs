@@ -3,8 +3,8 @@
 
 use super::{ARENA, FILE_PAGES};
 use pagewalk_arch::{
-    CloneKind, FRAME_BYTES, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags, Syscall,
-    SyscallOutcome, VirtAddr,
+    CloneKind, FRAME_BYTES, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
+    Syscall, SyscallOutcome, VirtAddr,
 };
 use std::sync::Arc;
 
@@ -261,7 +261,9 @@ impl Action {
             }
             Action::Remap { from, target, bytes } => {
                 let (to, flags) = match target {
-                    Target::InPlace if outcome == SyscallOutcome::Success => (at(&from), RemapFlags::default()),
+                    Target::InPlace if outcome == SyscallOutcome::Success => {
+                        (at(&from), RemapFlags::default())
+                    }
                     Target::InPlace => (VirtAddr(0), RemapFlags::default()),
                     Target::Fixed { at, dont_unmap } => {
                         (VirtAddr(ARENA + at), RemapFlags { may_move: true, fixed: true, dont_unmap })
@@ -296,7 +298,9 @@ impl Action {
             Action::Map { flags, .. } if flags.populate => "mmap POPULATE".into(),
             Action::Map { flags, .. } if flags.locked => "mmap LOCKED".into(),
             Action::Lock { on_fault: true, .. } => "mlock2 ONFAULT".into(),
-            other => other.syscall(SyscallOutcome::Success).map_or_else(String::new, |call| call.name().into()),
+            other => {
+                other.syscall(SyscallOutcome::Success).map_or_else(String::new, |call| call.name().into())
+            }
         }
     }
 }
@@ -319,7 +323,9 @@ impl Sequence {
                 return false;
             }
             match *action {
-                Action::Fork(child) if used.contains(&child) || child >= super::PROCESSES_MAX => return false,
+                Action::Fork(child) if used.contains(&child) || child >= super::PROCESSES_MAX => {
+                    return false;
+                }
                 Action::Fork(child) => {
                     alive.push(child);
                     used.push(child);

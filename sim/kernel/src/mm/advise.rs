@@ -7,7 +7,7 @@
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, FrameUse, PageRange, Pte, VmFlags, Vma};
+use crate::{Backing, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, FileId, Mmu};
 use std::ops::Range;
 
@@ -83,6 +83,13 @@ pub(crate) fn advice_changes_areas(advice: i32) -> bool {
 pub(crate) struct Punch {
     pub(crate) file: FileId,
     pub(crate) offsets: Range<u64>,
+}
+
+/// Whether the very right is there that MADV_POPULATE_READ or _WRITE wants: unlike an access, reading is not implied by
+/// writing.
+fn may_populate(area: &Vma, kind: AccessKind) -> bool {
+    let protection = area.attributes.protection;
+    if kind == AccessKind::Store { protection.write } else { protection.read }
 }
 
 /// Why an area cannot take an advice.
@@ -165,14 +172,13 @@ impl AddressSpace {
     pub(crate) fn refuses_advice(&self, system: &System, pages: PageRange, advice: i32) -> bool {
         let Some(action) = action(advice) else { return false };
         let refuses = |area: &Vma| {
-            let populate = match action {
-                Action::Populate(kind) => !crate::vma::permits(system.spec, area.attributes.protection, kind),
-                _ => false,
+            let populates = match action {
+                Action::Populate(kind) => may_populate(area, kind) && !self.has_untouchable(system, pages),
+                _ => true,
             };
-            refusal(area, action).is_some() || populate
+            refusal(area, action).is_some() || !populates
         };
-        let guarded = matches!(action, Action::Populate(_)) && !self.guards.within(pages).is_empty();
-        self.has_hole(pages) || guarded || self.vmas.overlapping(pages).any(refuses)
+        self.has_hole(pages) || self.vmas.overlapping(pages).any(refuses)
     }
 
     fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) {
@@ -222,22 +228,23 @@ impl AddressSpace {
         self.flush(system, mmu, gather);
     }
 
-    /// MADV_PAGEOUT, without a device to write to: only anonymous pages that were offered, and have not been written
-    /// since, go.
+    /// MADV_PAGEOUT, without a device to write to. Of pages that nobody else maps, a file's lose their entry, and
+    /// anonymous ones go if they were offered and not written since.
     fn page_out(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
         let mut gather = Gather::default();
         for mapped in self.table.mapped(mmu, area.pages) {
             let frame = mapped.pte.frame;
-            let mut state = system.memory.anon(frame);
-            let is_own =
-                system.memory.usage(frame) == Some(FrameUse::Anonymous) && system.memory.mappings(frame) == 1;
-            if !is_own || !state.lazily_freed {
+            if system.memory.mappings(frame) != 1 {
                 continue;
             }
-            if mapped.pte.dirty {
-                state.lazily_freed = false;
+            if system.memory.is_anonymous(frame) {
+                let mut state = system.memory.anon(frame);
+                let is_clean = state.lazily_freed && !mapped.pte.dirty;
+                state.lazily_freed = is_clean;
                 system.memory.set_anon(frame, state);
-                continue;
+                if !is_clean {
+                    continue;
+                }
             }
             self.table.clear(mmu, &mut system.memory, mapped.slot);
             self.drop_frame(system, frame);
@@ -254,17 +261,20 @@ impl AddressSpace {
         area: &Vma,
         kind: AccessKind,
     ) -> Result<(), CallStop> {
-        if !crate::vma::permits(system.spec, area.attributes.protection, kind) {
+        if !may_populate(area, kind) {
             return Err(Errno::Inval.into());
         }
         self.fault_area_in(system, mmu, area.pages, kind)
     }
 
-    /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. The markers make fork copy the area's entries,
-    /// so the area counts as used.
+    /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. Fork is to copy the markers, so an anonymous
+    /// area counts as used, and any other is marked.
     fn guard(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
-        let count = &mut system.anon_vmas_created;
-        self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
+        if area.attributes.backing == Backing::Anonymous {
+            let count = &mut system.anon_vmas_created;
+            self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
+        }
+        self.vmas.mark(area.pages.start());
         self.forget(system, mmu, area.pages);
         self.guards.insert(area.pages);
     }

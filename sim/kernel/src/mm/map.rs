@@ -38,7 +38,7 @@ impl AddressSpace {
         // Linux refuses MAP_GROWSDOWN for everything else.
         flags.set(VmFlags::GROWSDOWN, request.grows_down && backing == Backing::Anonymous);
         let attributes = VmaAttributes { protection, backing, flags, name: None, inferred: false };
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None });
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
         if request.populate || flags.contains(VmFlags::LOCKED) {
             return self.populate(system, mmu, pages, OnRefusal::NextArea);
         }
@@ -84,7 +84,7 @@ impl AddressSpace {
         }
         let mut attributes = vma.attributes;
         attributes.flags = attributes.flags.intersection(LOCKED_MASK);
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None });
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
         self.populate(system, mmu, pages, OnRefusal::NextArea)
     }
 }
