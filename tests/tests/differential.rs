@@ -93,7 +93,7 @@ fn random_sequences_agree_with_the_running_linux() {
     let Some(mut linux) = linux() else { return };
     let (seed, sequences) = (number("PAGEWALK_SEED", SEED), number("PAGEWALK_SEQUENCES", SEQUENCES));
     let keep_going = std::env::var_os("PAGEWALK_DIFF_KEEP_GOING").is_some();
-    let scope = Scope { has_swap: has_swap() };
+    let scope = Scope::of_this_machine();
     eprintln!("PAGEWALK_SEED={seed} PAGEWALK_SEQUENCES={sequences}, Linux {}", linux.release());
     let mut classes: BTreeMap<(String, Question), Class> = BTreeMap::new();
     let mut agreeing = 0;
@@ -130,8 +130,4 @@ fn random_sequences_agree_with_the_running_linux() {
         report += &format!("{count} × {kind}: {}\n{shown}\n", question.name());
     }
     assert!(report.is_empty(), "{agreeing} of {sequences} sequences agree; seed {seed}\n{report}");
-}
-
-fn has_swap() -> bool {
-    std::fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }

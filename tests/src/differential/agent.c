@@ -178,13 +178,24 @@ static void catch_signals(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-/* Unmaps the file pages that came with the last fault or call, except those of `from` to `to`. */
-static void undo_fault_around(unsigned long from, unsigned long to)
+/* What a fault or call was to map: the bytes `from` to `to`, and what it moved. */
+struct purpose { unsigned long from, to, moved_from, moved_to, moved_bytes; };
+
+static int was_moved(const struct purpose *purpose, unsigned long page)
 {
+    if (page - purpose->moved_to >= purpose->moved_bytes) return 0;
+    unsigned long source = (page - purpose->moved_to + purpose->moved_from - arena_start) / PAGE;
+    return source < arena_pages && PRESENT(pages_before[source]);
+}
+
+/* Unmaps the file pages that came with the last fault or call, except those that it was for. */
+static void undo_fault_around(const struct purpose *purpose)
+{
+    unsigned long from = purpose->from & ~(PAGE - 1);
     for (unsigned long i = 0; i < arena_pages; i++) {
         unsigned long page = arena_start + i * PAGE;
         if (PRESENT(pages_before[i]) || !PRESENT(pages_after[i]) || !OF_FILE(pages_after[i])) continue;
-        if (page >= from && page < to) continue;
+        if ((page >= from && page < purpose->to) || was_moved(purpose, page)) continue;
         if (syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED_LOCKED) < 0)
             syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED);
     }
@@ -208,9 +219,9 @@ static void touch(const struct step *step, struct answer *answer)
         answer->faults += faults;
         /* A read beyond the end of a file maps what lies around it before it fails. */
         if (!is_write && (faults || failed)) {
-            unsigned long page = (unsigned long)p & ~(PAGE - 1);
+            struct purpose purpose = { .from = (unsigned long)p, .to = (unsigned long)p + 1 };
             look_at_pages(pages_after);
-            undo_fault_around(page, page + PAGE);
+            undo_fault_around(&purpose);
         }
         if (failed) {
             answer->signal = signal_number;
@@ -232,17 +243,19 @@ static void call(const struct step *step, struct answer *answer)
     answer->faults = fault_count() - before;
     answer->result = result == -1 ? -error : result;
     look_at_pages(pages_after);
-    /* What the call itself was to populate stays. */
-    unsigned long from = a[0], to = a[0] + a[1];
-    if (step->operation == OP_MREMAP) from = result, to = result + a[2];
-    if (step->operation == OP_MLOCKALL) from = 0, to = ~0ul;
-    undo_fault_around(from, to);
+    struct purpose purpose = { .from = a[0], .to = a[0] + a[1] };
+    if (step->operation == OP_MLOCKALL) purpose.from = 0, purpose.to = ~0ul;
+    if (step->operation == OP_MREMAP)
+        purpose = (struct purpose){ result + a[1], result + a[2], a[0], result, a[1] };
+    undo_fault_around(&purpose);
     /* A call that maps unmaps first: what is there now was not. */
-    int is_new = step->operation == OP_MMAP || step->operation == OP_MREMAP;
+    int is_new = step->operation == OP_MMAP || step->operation == OP_MREMAP ||
+                 step->operation == OP_REMAP_FILE_PAGES;
     for (unsigned long i = 0; i < arena_pages; i++) {
         unsigned long page = arena_start + i * PAGE;
-        int was_present = PRESENT(pages_before[i]) && !(is_new && page >= from && page < to);
-        answer->around += !was_present && PRESENT(pages_after[i]) && OF_FILE(pages_after[i]);
+        int was_present = PRESENT(pages_before[i]) && !(is_new && page >= purpose.from && page < purpose.to);
+        answer->around += !was_present && !was_moved(&purpose, page) && PRESENT(pages_after[i]) &&
+                          OF_FILE(pages_after[i]);
     }
 }
 
