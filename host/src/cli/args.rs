@@ -124,7 +124,7 @@ pub struct SourceArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ResultArgs {
-    /// Write every translation to FILE: CSV where it ends in .csv, else one JSON object per line
+    /// Write the golden model's translations to FILE: CSV where it ends in .csv, else one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub translations: Option<PathBuf>,
     /// Print one JSON object on standard output, everything for people on standard error
@@ -153,6 +153,9 @@ pub struct CosimArgs {
     /// Compile this Verilog instead of generating it: what `emit` wrote, edited by hand or by a tool
     #[arg(long, value_name = "FILE", help_heading = "Hardware")]
     pub verilog: Option<PathBuf>,
+    /// Write the hardware's own translations to FILE, as --translations does the golden model's
+    #[arg(long, value_name = "FILE", help_heading = "Hardware")]
+    pub translations_hardware: Option<PathBuf>,
     /// Write the waveform of the whole run; after a difference, that of its last cycles is written anyway
     #[arg(long, value_name = "FILE", help_heading = "Hardware")]
     pub waves: Option<PathBuf>,

@@ -68,6 +68,7 @@ pub fn write_waveform(session: &Session, found: &Found, written: Option<&Path>, 
     let traced = Session {
         waves: Some((path, found.cycle.saturating_sub(WAVE_CYCLES))),
         translations: None,
+        translations_hardware: None,
         ..session.clone()
     };
     match traced.run(console) {

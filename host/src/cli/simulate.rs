@@ -34,6 +34,12 @@ pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
     plan.single("--verilog", args.verilog.is_some())?;
     plan.waves.clone_from(&args.waves);
     plan.verilog.clone_from(&args.verilog);
+    plan.single("--translations-hardware", args.translations_hardware.is_some())?;
+    if args.translations_hardware.is_some() && choice == EngineChoice::Golden {
+        let problem = "--translations-hardware needs hardware: leave --engine golden out";
+        return Err(CliError::Usage(problem.into()));
+    }
+    plan.translations_hardware.clone_from(&args.translations_hardware);
     if let Some(path) = &args.verilog {
         check_header(path, &plan.layers.settings(plan.layers.formats()[0])?.mmu, &args.machine)?;
     }
@@ -83,6 +89,7 @@ struct Plan<'a> {
     results: &'a ResultArgs,
     waves: Option<PathBuf>,
     verilog: Option<PathBuf>,
+    translations_hardware: Option<PathBuf>,
 }
 
 /// The JSON of several runs.
@@ -101,7 +108,7 @@ impl<'a> Plan<'a> {
         for &format in layers.formats() {
             layers.settings(format)?;
         }
-        let plan = Self { layers, source, results, waves: None, verilog: None };
+        let plan = Self { layers, source, results, waves: None, verilog: None, translations_hardware: None };
         plan.single("--translations", results.translations.is_some())?;
         if plan.layers.formats().len() > 1 && !trace.is_repeatable() {
             let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a file \
@@ -131,6 +138,7 @@ impl<'a> Plan<'a> {
             no_rebase: self.source.no_rebase,
             limit: self.source.limit,
             translations: self.results.translations.clone(),
+            translations_hardware: self.translations_hardware.clone(),
             waves: self.waves.clone().map(|path| (path, 0)),
             verilog: self.verilog.clone(),
         })

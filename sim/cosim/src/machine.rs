@@ -79,12 +79,6 @@ impl RunCounts {
 
 /// Whoever watches a run.
 pub trait Observer {
-    /// Accesses that were translated, with their answers if [`Observer::wants_outcomes`].
-    fn translated(&mut self, _accesses: &[Access], _outcomes: &[Outcome]) {}
-    /// Whether answers are to be recorded: costs time.
-    fn wants_outcomes(&self) -> bool {
-        false
-    }
     /// After each block of the trace: progress so far. `false` ends the run.
     fn goes_on(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {
         true
@@ -99,7 +93,6 @@ pub struct Machine<'a> {
     kernel: &'a mut Kernel,
     mmu: &'a mut dyn Mmu,
     counts: RunCounts,
-    outcomes: Vec<Outcome>,
     /// The last access of a block, left until its successor is known.
     carried: Option<Access>,
 }
@@ -108,7 +101,7 @@ impl<'a> Machine<'a> {
     /// Boots `kernel` on `mmu`.
     pub fn new(kernel: &'a mut Kernel, mmu: &'a mut dyn Mmu) -> Self {
         kernel.boot(mmu);
-        Self { kernel, mmu, counts: RunCounts::default(), outcomes: Vec::new(), carried: None }
+        Self { kernel, mmu, counts: RunCounts::default(), carried: None }
     }
 
     /// What was carried out so far.
@@ -137,7 +130,7 @@ impl<'a> Machine<'a> {
             }
             // What was read before an error is carried out first.
             let end = limited || !matches!(boundary, Ok(Boundary::Full));
-            self.run_block(&block, end, observer)?;
+            self.run_block(&block, end)?;
             if self.mmu.difference().is_some() {
                 return Ok(RunEnd::Difference);
             }
@@ -162,19 +155,14 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs the carried access and `block`; the last access may be carried on unless `end`.
-    fn run_block(
-        &mut self,
-        block: &[Access],
-        end: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<(), MachineError> {
+    fn run_block(&mut self, block: &[Access], end: bool) -> Result<(), MachineError> {
         let mut rest = block;
         if let Some(carried) = self.carried.take() {
             // Until the carried access is through, it stands before a little of the block.
             let mut head = vec![carried];
             head.extend_from_slice(&block[..block.len().min(2)]);
             let head_ends = end && head.len() == block.len() + 1;
-            let left = self.run_accesses(&head, head_ends, observer)?;
+            let left = self.run_accesses(&head, head_ends)?;
             if self.mmu.difference().is_some() {
                 return Ok(());
             }
@@ -184,7 +172,7 @@ impl<'a> Machine<'a> {
                 return Ok(());
             }
         }
-        let left = self.run_accesses(rest, end, observer)?;
+        let left = self.run_accesses(rest, end)?;
         if left > 0 && self.mmu.difference().is_none() {
             self.carried = rest.last().copied();
         }
@@ -192,12 +180,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs accesses through all their faults. Gives how many are left: 0, or 1 if not `end`.
-    fn run_accesses(
-        &mut self,
-        accesses: &[Access],
-        end: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<usize, MachineError> {
+    fn run_accesses(&mut self, accesses: &[Access], end: bool) -> Result<usize, MachineError> {
         let mut rest = accesses;
         while !rest.is_empty() && (end || rest.len() > 1) {
             if self.kernel.running().is_none() {
@@ -206,15 +189,12 @@ impl<'a> Machine<'a> {
                 return Ok(0);
             }
             let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
-            self.outcomes.clear();
-            let wanted = observer.wants_outcomes();
-            let progress = self.mmu.run(&batch, wanted.then_some(&mut self.outcomes));
+            let progress = self.mmu.run(&batch, None);
             if self.mmu.difference().is_some() {
                 return Ok(0);
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
             self.count(&rest[..translated]);
-            observer.translated(&rest[..translated], &self.outcomes[..translated.min(self.outcomes.len())]);
             rest = &rest[translated..];
             match progress.fault {
                 Some(fault) => {
