@@ -228,7 +228,10 @@ impl Kernel {
                 space.remap(system, mmu, old, new, flags)
             }
             Syscall::RemapFilePages { at, bytes, page_offset } => {
-                space.remap_file_pages(system, mmu, site.range(at, bytes)?, page_offset)
+                // Both are rounded down, unlike everywhere else.
+                let down = |bytes: u64| bytes & !(FRAME_BYTES - 1);
+                let pages = site.range(VirtAddr(down(at.0)), down(bytes))?;
+                space.remap_file_pages(system, mmu, pages, page_offset)
             }
             Syscall::Advise { at, bytes, advice } => {
                 let mut punches = Vec::new();

@@ -18,6 +18,8 @@ enum Action {
     Flags { set: VmFlags, clear: VmFlags },
     /// As `Flags`, of private anonymous memory only.
     WipeOnFork(bool),
+    /// VM_MERGEABLE is set or cleared; shared memory takes no notice.
+    Merge(bool),
     /// Nothing that is modelled.
     Nothing,
     /// The pages go. `locked`: those of locked areas too.
@@ -53,8 +55,8 @@ fn action(advice: i32) -> Option<Action> {
         9 => Action::Punch,
         10 => flags(VmFlags::DONTCOPY, NONE),
         11 => flags(NONE, VmFlags::DONTCOPY),
-        12 => flags(VmFlags::MERGEABLE, NONE),
-        13 => flags(NONE, VmFlags::MERGEABLE),
+        12 => Action::Merge(true),
+        13 => Action::Merge(false),
         14 => flags(VmFlags::HUGEPAGE, VmFlags::NOHUGEPAGE),
         15 => flags(VmFlags::NOHUGEPAGE, VmFlags::HUGEPAGE),
         16 => flags(VmFlags::DONTDUMP, NONE),
@@ -98,7 +100,9 @@ fn refusal(area: &Vma, action: Action) -> Option<Errno> {
     let is_anonymous = area.attributes.backing == Backing::Anonymous;
     let inval = |refused: bool| refused.then_some(Errno::Inval);
     match action {
-        Action::Nothing | Action::Flags { .. } | Action::Populate(_) | Action::Unguard => None,
+        Action::Nothing | Action::Flags { .. } | Action::Merge(_) | Action::Populate(_) | Action::Unguard => {
+            None
+        }
         Action::Zap { locked: true } => None,
         Action::WipeOnFork(_) => inval(!is_anonymous),
         Action::Free => inval(is_locked || !is_anonymous),
@@ -151,6 +155,9 @@ impl AddressSpace {
         match action {
             Action::Nothing => {}
             Action::Flags { set, clear } => self.set_flags(area, set, clear),
+            Action::Merge(_) if !area.is_private() => {}
+            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),
+            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
             Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
             Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
             Action::Zap { .. } => self.forget(system, mmu, area.pages),

@@ -105,9 +105,11 @@ impl AddressSpace {
         if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
             return None;
         }
+        // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
+        let count = &mut system.anon_vmas_created;
+        let stack = self.vmas.prepare_anon(stack.pages.start(), || super::fresh_anon(count));
         self.vmas.remove(stack.pages);
-        let grown = Vma { pages, page_offset: stack.offset_of(page), ..stack };
-        self.vmas.insert(grown);
+        self.vmas.insert_copy(Vma { pages, page_offset: stack.offset_of(page), ..stack });
         self.unmapped.remove(pages);
         system.stats.stack_growth += 1;
         self.vmas.find(page).copied()
