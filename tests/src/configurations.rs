@@ -64,6 +64,21 @@ impl Sample {
         self
     }
 
+    /// The same with memory that answers soon, for simulations in which cycles are dear.
+    pub fn with_fast_memory(mut self) -> Self {
+        const LATENCY_MAX: u32 = 12;
+        const READY_DELAY_MAX: u32 = 4;
+        let memory = &mut self.config.timing.memory;
+        match memory {
+            MemoryTiming::Fixed { latency } => *latency = (*latency).min(LATENCY_MAX),
+            MemoryTiming::Random { latency_max, ready_delay_max, .. } => {
+                *latency_max = (*latency_max).min(LATENCY_MAX);
+                *ready_delay_max = (*ready_delay_max).min(READY_DELAY_MAX);
+            }
+        }
+        self
+    }
+
     /// Accesses that cost about as much time as `count` with fast memory.
     pub fn affordable(&self, count: u64) -> u64 {
         let cycles = match self.config.timing.memory {
@@ -72,7 +87,7 @@ impl Sample {
         };
         let stalls = &self.config.timing;
         let stalled = 1 + (stalls.request_stall_percent.max(stalls.response_stall_percent) / 40);
-        (count / u64::from(stalled) / (1 + u64::from(cycles / 50))).max(count.min(100))
+        (count / u64::from(stalled) / (1 + u64::from(cycles / 50))).max(count.min(60))
     }
 }
 

@@ -85,6 +85,7 @@ pub fn attempt_changed(
         run(&sample, world_seed, accesses, &hardware)
             .map_err(|report| failure(&sample, world_seed, report))?;
         if world == 0 && effort.rust_hdl_accesses > 0 {
+            let sample = sample.with_fast_memory();
             let accesses = sample.affordable(effort.rust_hdl_accesses);
             let engines = (golden(&sample.config), rust_hdl(&sample.config));
             let mut mmu = Lockstep::new(engines.0, engines.1, ["golden", "rust-hdl"]);

@@ -48,9 +48,6 @@ fn structures() -> [[L1Config; 2]; 3] {
 /// Random configurations among [`samples`] by default.
 const RANDOM_DESIGNS: u64 = 4;
 
-/// Memory that answers soon: a recording has a line per cycle.
-const FAST: MemoryTiming = MemoryTiming::Random { seed: 7, latency_max: 4, ready_delay_max: 2 };
-
 /// In every format the default, and one of [`structures`] with few bits of everything; then random configurations.
 fn samples() -> Vec<Sample> {
     let mut samples = vec![];
@@ -61,17 +58,14 @@ fn samples() -> Vec<Sample> {
         let [l1i, l1d] = structures()[format as usize % structures().len()];
         (config.l1i, config.l1d) = (l1i, l1d);
         (config.physical_bits, config.asid_bits, config.tag_bits) = (32, 0, 0);
-        config.timing.memory = FAST;
+        config.timing.memory = MemoryTiming::Random { seed: 7, latency_max: 4, ready_delay_max: 2 };
         config.timing.issue = IssueOrder::Overlapped;
         config.timing.response_stall_percent = 30;
         samples.push(Sample { config, on_fault: OnFault::Continue, accessed_dirty: AccessedDirty::Changing });
     }
     let first = number("PAGEWALK_SEED", 1);
-    samples.extend((first..first + number("PAGEWALK_DESIGNS", RANDOM_DESIGNS)).map(|seed| {
-        let mut sample = Sample::draw(seed);
-        sample.config.timing.memory = FAST;
-        sample
-    }));
+    let random = first..first + number("PAGEWALK_DESIGNS", RANDOM_DESIGNS);
+    samples.extend(random.map(|seed| Sample::draw(seed).with_fast_memory()));
     samples
 }
 
