@@ -126,6 +126,17 @@ fn children_that_were_waited_for() {
 }
 
 #[test]
+fn a_wait_that_a_handled_signal_met() {
+    let text = "==7==\nSYSCALL[7,1](61) sys_wait4 ( 4294967295, 0x1f, 0, 0x0 ) --> [async] ... \n\
+                --7-- interrupted_syscall: tid=1, ip=0x580a7ec5, restart=False, sres.isErr=False, sres.val=8\n\
+                --7--   completed, but uncommitted: committing\nI  00109000,4\n";
+    assert_eq!(calls(text), [(7, Syscall::Wait { child: 8 })]);
+    let restarted =
+        text.replace("  completed, but uncommitted: committing", "  at syscall instr: restarting");
+    assert_eq!(calls(&restarted), []);
+}
+
+#[test]
 fn calls_that_shape_an_address_space() {
     let call = |text: &str| {
         let all = calls(&format!("==7==\nSYSCALL[7,1](1) {text}[sync] --> Success(0x0) \nI  00109000,4\n"));

@@ -36,7 +36,7 @@ fn a_program_is_recorded_in_every_compression_the_same() {
         let info = info(&path);
         assert!(info.accesses >= summary.accesses && summary.accesses > 10_000, "{info}");
         assert_eq!(info.syscalls.values().sum::<u64>(), summary.syscalls);
-        assert!(info.syscalls["mmap"] > 3 && info.syscalls["exit"] == 1, "{info}");
+        assert!(info.syscalls["mmap"] > 3 && info.syscalls["exit_group"] == 1, "{info}");
         infos.push(info.pages_fetched);
     }
     assert!(infos.iter().all(|pages| *pages == infos[0]), "{infos:?}");

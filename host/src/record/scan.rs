@@ -300,7 +300,10 @@ impl Scan {
 
 /// Messages that are part of a trace.
 fn matters(text: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 4] = [
+    const SIGNS: [&[u8]; 7] = [
+        b"-- interrupted_syscall: ",
+        b"--   completed, but uncommitted",
+        b"--   completed and committed",
         b"Process terminating with default action of signal",
         b"being killed with SIGKILL",
         b"push_signal_frame (thread ",

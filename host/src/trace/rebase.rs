@@ -271,7 +271,7 @@ mod tests {
         let error = rebase.next_block(&mut block).expect_err("4.7 GiB do not fit");
         assert_eq!(
             error.to_string(),
-            "line 0: address 0x7f0080000000 finds no room: the regions on both sides fill the 0x100000000 bytes of \
+            "line 0: address 0x7f0010000000 finds no room: the regions on both sides fill the 0x100000000 bytes of \
              user addresses of sv32; choose a format with a larger address space, such as sv48 or la48, or end before \
              with --limit"
         );

@@ -15,12 +15,12 @@
 //! changes, so one pass suffices.
 //!
 //! Which slot of the interval: the block's own number where allowed (nothing moves that need not move); else
-//! at its true distance from a neighbour that is near, so that a region stays in one piece; else near the lower
-//! edge of the interval, or, above all else, near the upper: an image with its heap grows up and mappings grow down,
-//! so the room belongs between them. A mapping is given its place as a whole ([`Relocation::reserve`]).
+//! at its true distance from a neighbour that is near, so that a region stays in one piece; else near the edge of the
+//! interval away from which it grows: an image with its heap grows up, mappings and stack grow down, so the room
+//! belongs between them. A mapping is given its place as a whole ([`Relocation::reserve`]).
 //!
 //! Limits. A program whose regions grow towards each other until no slot is left between two of them cannot
-//! be mapped: [`Exhausted`]. Programs that keep to image and heap, mappings and stack can fill seven eighths of
+//! be mapped: [`Exhausted`]. Programs that keep to image and heap, mappings and stack can fill three quarters of
 //! the target, however that is divided between heap and mappings; what is unmapped keeps its place. Distances
 //! between far regions are not kept: a mapping larger than the target is shortened to the images of its ends.
 
@@ -178,9 +178,9 @@ impl Relocation {
         } else if !is_end && down - follow <= near && (lowest..=highest).contains(&beside_q) {
             beside_q
         } else {
-            // Heaps grow up and mappings down into the room between; above the highest region little grows.
+            // Heaps grow up and mappings down into the room between.
             let share = (highest - lowest) / EDGE_SHARE;
-            if is_end { highest - share } else { lowest + share }
+            if grows_down(block) { highest - share } else { lowest + share }
         };
         // What lies between two segments at true distance moves with them.
         let joins_p = slot == beside_p && up <= near;
@@ -206,6 +206,14 @@ impl Relocation {
             }
         }
     }
+}
+
+/// Whether what lies at `block` is known to grow down, or little: the mappings and the stack of a process of x86-64
+/// Linux, and the stack that Valgrind gives to its program. All else that is far away, such as an image with its heap
+/// at 0x55… or a heap at 0xc0_0000_0000, grows up.
+fn grows_down(block: u64) -> bool {
+    let address = block << BLOCK_SHIFT;
+    address >= 0x7e00_0000_0000 || (0x1f_0000_0000..0x20_0000_0000).contains(&address)
 }
 
 #[inline(always)]
@@ -256,28 +264,35 @@ mod tests {
     #[test]
     fn what_fits_in_total_fits() {
         const MIB: u64 = 1 << 20;
-        for (heap, mappings) in [(3 * GIB / 8, 3 * GIB), (3 * GIB, 3 * GIB / 8), (3 * GIB / 2, 3 * GIB / 2)] {
-            // A native process: the linker, the stack, the image; then mappings going down, the heap going up.
-            let mut map = Relocation::new(4 * GIB, 0);
-            for first in [0x7f12_3456_7000, 0x7ffc_8000_0ff0, 0x55d0_1234_5678u64] {
-                map.map(first).expect("room");
-            }
-            let (mut low, mut high) = (0x7f12_3000_0000, 0x55d0_2000_0000);
-            let mut chunk = 16 * MIB;
-            let (mut heap, mut mappings) = (heap, mappings);
-            while heap + mappings > 0 {
-                let bytes = chunk.min(mappings);
-                low -= bytes;
-                mappings -= bytes;
-                if bytes > 0 {
-                    fill(&mut map, low, bytes);
+        for (heap, mappings) in [(GIB / 4, 11 * GIB / 4), (11 * GIB / 4, GIB / 4), (3 * GIB / 2, 3 * GIB / 2)]
+        {
+            for first in [
+                [0x7f12_3456_7000, 0x7ffc_8000_0ff0, 0x55d0_1234_5678u64],
+                [0x55d0_1234_5678, 0x7ffc_8000_0ff0, 0x7f12_3456_7000],
+            ] {
+                // A native process: the linker, the stack, the image, or traced from main on; then mappings going down
+                // and the heap going up.
+                let mut map = Relocation::new(4 * GIB, 0);
+                for first in first {
+                    map.map(first).expect("room");
                 }
-                let bytes = chunk.min(heap);
-                if bytes > 0 {
-                    fill(&mut map, high, bytes);
+                let (mut low, mut high) = (0x7f12_3000_0000, 0x55d0_1300_0000);
+                let mut chunk = 16 * MIB;
+                let (mut heap, mut mappings) = (heap, mappings);
+                while heap + mappings > 0 {
+                    let bytes = chunk.min(mappings);
+                    low -= bytes;
+                    mappings -= bytes;
+                    if bytes > 0 {
+                        fill(&mut map, low, bytes);
+                    }
+                    let bytes = chunk.min(heap);
+                    if bytes > 0 {
+                        fill(&mut map, high, bytes);
+                    }
+                    (high, heap) = (high + bytes, heap - bytes);
+                    chunk = (chunk * 2).min(512 * MIB);
                 }
-                (high, heap) = (high + bytes, heap - bytes);
-                chunk = (chunk * 2).min(512 * MIB);
             }
         }
         // Under Valgrind: the image and mappings that grow up stay, the stack moves.

@@ -9,6 +9,7 @@
 use super::annotation::Annotation;
 use super::meaning::Meanings;
 use super::pieces::{Finished, Header, Piece, Pieces, number};
+use super::syscall::{Return, interrupted};
 use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::HashMap;
 
@@ -39,6 +40,8 @@ pub(super) struct Calls {
     processes: HashMap<u32, Process>,
     seen: usize,
     pieces: Pieces,
+    /// A call that a signal met: process, thread, and the result if it was over.
+    interrupted: Option<(u32, u32, Return)>,
     meanings: Meanings,
 }
 
@@ -111,6 +114,13 @@ impl Calls {
             && message.contains("push_signal_frame (thread ")
         {
             out(Event::Signal { pid, signal, fatal: false, line });
+        } else if let Some((tid, result)) = interrupted(message) {
+            self.interrupted = Some((pid, tid, result));
+        } else if message.trim_start().starts_with("completed") {
+            if let Some((owner, tid, result)) = self.interrupted.take_if(|(owner, ..)| *owner == pid) {
+                let finished = self.pieces.interrupted(owner, tid, result);
+                self.finish(finished, line, out);
+            }
         } else if message.contains(" WARNING: unhandled ") {
             let _ = self.pieces.bare(Some(pid), message);
         } else if let Some(annotation) = Annotation::parse(message) {

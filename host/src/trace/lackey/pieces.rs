@@ -72,7 +72,7 @@ impl Pieces {
         if self.open.len() == OPEN_CALLS_MAX {
             self.open.pop_front();
         }
-        if body.trim_start().starts_with("-->") {
+        if body.trim_start().starts_with("-->") || body.trim_start().starts_with("[sync]") {
             // The answer of another's call cut in before the arguments.
             let other = self.bare(Some(pid), &body);
             self.open.push_back(OpenCall { pid, tid, number, call: None, announced: false, told: false });
@@ -88,6 +88,7 @@ impl Pieces {
     /// A piece on a line of its own, while the lines are those of `current`.
     pub fn bare(&mut self, current: Option<u32>, text: &str) -> Piece {
         let trimmed = text.trim_start();
+        let trimmed = trimmed.strip_prefix("[sync]").map_or(trimmed, str::trim_start);
         if trimmed.starts_with("-->") {
             let Some(result) = result_of(trimmed) else {
                 // `--> [async] ...`
@@ -124,6 +125,14 @@ impl Pieces {
             return Piece::Taken(self.body(index, trimmed));
         }
         Piece::Foreign
+    }
+
+    /// A signal came when the call of this thread was over and its result not printed: Valgrind tells it by itself.
+    pub fn interrupted(&mut self, pid: u32, tid: u32, result: Return) -> Option<Finished> {
+        let of_this = |open: &OpenCall| (open.pid, open.tid) == (pid, tid) && open.call.is_some();
+        let index = self.open.iter().position(of_this)?;
+        let OpenCall { call, told, .. } = self.open.remove(index)?;
+        call.filter(|_| !told).map(|call| Finished { pid, call, result })
     }
 
     /// Takes the execve that `pid` waits in, and forgets what else it waits in: a program begins.

@@ -157,6 +157,16 @@ impl Return {
     }
 }
 
+/// Takes `interrupted_syscall: tid=1, ip=…, restart=False, sres.isErr=False, sres.val=7` apart: thread and result of
+/// a call that a signal met. Whether the call was over, the next message says.
+pub(super) fn interrupted(message: &str) -> Option<(u32, Return)> {
+    let rest = message.trim_start().strip_prefix("interrupted_syscall: ")?;
+    let field = |name: &str| rest.split(", ").find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    let value = field("sres.val")?.trim().parse().ok()?;
+    let result = if field("sres.isErr")? == "True" { Return::Failure(value) } else { Return::Success(value) };
+    Some((field("tid")?.parse().ok()?, result))
+}
+
 /// An argument: `0x…`, or digits of `radix`, perhaps negative, perhaps followed by more.
 fn integer(text: &str, radix: u32) -> Option<u64> {
     let (digits, radix) = text.strip_prefix("0x").map_or((text, radix), |hex| (hex, 16));
@@ -209,6 +219,16 @@ mod tests {
     fn calls_that_valgrind_does_not_know() {
         let text = "--7-- WARNING: unhandled amd64-linux syscall: 462";
         assert_eq!(Call::parse(462, text).meaning, Meaning::Unmodelled("mseal"));
+    }
+
+    #[test]
+    fn calls_that_a_signal_met() {
+        let text =
+            " interrupted_syscall: tid=1, ip=0x580a7ec5, restart=False, sres.isErr=False, sres.val=16923";
+        assert_eq!(interrupted(text), Some((1, Return::Success(16923))));
+        let text = "interrupted_syscall: tid=2, ip=0x580a7ec5, restart=True, sres.isErr=True, sres.val=4";
+        assert_eq!(interrupted(text), Some((2, Return::Failure(4))));
+        assert_eq!(interrupted("interrupted_syscall: tid=2"), None);
     }
 
     #[test]
