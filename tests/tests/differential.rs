@@ -4,8 +4,9 @@
 //! * `PAGEWALK_DIFF_KEEP_GOING=1`: goes on after a difference and shows one shrunk sequence for each class of them.
 //! * `PAGEWALK_CASE=path`: carries out that file alone and shows both sides, step by step.
 
-use pagewalk_kernel::KernelConfig;
+use pagewalk_kernel::{KernelConfig, LinuxVersion};
 use pagewalk_tests::differential::generate::{self, Scope};
+use pagewalk_tests::differential::judge::narrate;
 use pagewalk_tests::differential::shrink::shrink;
 use pagewalk_tests::differential::{Linux, Model, Question, Sequence, Verdict, compare};
 use std::collections::BTreeMap;
@@ -35,7 +36,9 @@ fn linux() -> Option<Linux> {
 
 fn judge(linux: &mut Linux, sequence: &Sequence) -> Verdict {
     let told = linux.run(sequence).unwrap_or_else(|error| panic!("{error}\n{sequence}"));
-    let model = Model::new(KernelConfig::default()).run(sequence, &told);
+    let (major, minor) = linux.version().unwrap_or_default();
+    let config = KernelConfig { linux: LinuxVersion::nearest(major, minor), ..KernelConfig::default() };
+    let model = Model::new(config).run(sequence, &told);
     compare(sequence, &told, &model)
 }
 
@@ -57,8 +60,11 @@ fn read_case(path: &Path) -> Sequence {
 fn hand_written_cases_agree_with_the_running_linux() {
     let Some(mut linux) = linux() else { return };
     if let Ok(path) = std::env::var("PAGEWALK_CASE") {
-        let verdict = judge(&mut linux, &read_case(Path::new(&path)));
-        eprintln!("{path}\n{}", verdict.report);
+        let sequence = read_case(Path::new(&path));
+        let told = linux.run(&sequence).unwrap_or_else(|error| panic!("{error}"));
+        eprintln!("{path}\nLinux:\n{}", narrate(&sequence, &told));
+        let verdict = judge(&mut linux, &sequence);
+        eprintln!("{}", verdict.report);
         assert!(verdict.difference.is_none(), "{path}: a difference");
         return;
     }
@@ -87,7 +93,7 @@ fn random_sequences_agree_with_the_running_linux() {
     let Some(mut linux) = linux() else { return };
     let (seed, sequences) = (number("PAGEWALK_SEED", SEED), number("PAGEWALK_SEQUENCES", SEQUENCES));
     let keep_going = std::env::var_os("PAGEWALK_DIFF_KEEP_GOING").is_some();
-    let scope = Scope { has_swap: has_swap() };
+    let scope = Scope::of_this_machine();
     eprintln!("PAGEWALK_SEED={seed} PAGEWALK_SEQUENCES={sequences}, Linux {}", linux.release());
     let mut classes: BTreeMap<(String, Question), Class> = BTreeMap::new();
     let mut agreeing = 0;
@@ -98,7 +104,8 @@ fn random_sequences_agree_with_the_running_linux() {
             agreeing += 1;
             continue;
         };
-        let class = classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
+        let class =
+            classes.entry(difference.class()).or_insert(Class { count: 0, shortest: sequence.clone() });
         class.count += 1;
         let prefix = Sequence { steps: sequence.steps[..=difference.step].to_vec() };
         if prefix.steps.len() < class.shortest.steps.len() {
@@ -123,8 +130,4 @@ fn random_sequences_agree_with_the_running_linux() {
         report += &format!("{count} × {kind}: {}\n{shown}\n", question.name());
     }
     assert!(report.is_empty(), "{agreeing} of {sequences} sequences agree; seed {seed}\n{report}");
-}
-
-fn has_swap() -> bool {
-    std::fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }

@@ -1,12 +1,14 @@
 //! The generated Verilog as a text that other tools read: what it looks like, and who takes it without a complaint.
 //!
 //! The expectation files in `tests/tests/verilog` are reviewed as code; `PAGEWALK_BLESS=1` rewrites them after an
-//! intended change. Verilator, Icarus Verilog and Yosys lint every format and preset (`PAGEWALK_IVERILOG` and
-//! `PAGEWALK_YOSYS` name others than those of this machine). Every tool must also refuse a text with the defect that it is
-//! asked about: a checker that takes anything proves nothing.
+//! intended change. Verilator, Icarus Verilog and Yosys lint every format and preset, and random configurations (the first
+//! from `PAGEWALK_SEED`, `PAGEWALK_DESIGNS` of them); `PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name other programs than
+//! those of this machine. Every tool must also refuse a text with the defect that it is asked about: a checker that takes
+//! anything proves nothing.
 
 use pagewalk_arch::{MmuConfig, PagingFormat, Preset};
 use pagewalk_rtl::TOP;
+use pagewalk_tests::configurations::{Sample, number, options};
 use pagewalk_tests::linters;
 use std::env;
 use std::fs;
@@ -34,13 +36,24 @@ fn text(config: &MmuConfig) -> String {
     pagewalk_rtl::generate(config).unwrap_or_else(|error| panic!("{error}")).verilog
 }
 
-/// Every format with every preset, by name.
-fn designs() -> impl Iterator<Item = (String, String)> {
-    PagingFormat::ALL.into_iter().flat_map(|format| {
-        Preset::ALL
-            .into_iter()
-            .map(move |preset| (format!("{format}-{}", preset.name), text(&preset.config(format))))
-    })
+/// Random designs among [`designs`] by default.
+const RANDOM_DESIGNS: u64 = 24;
+
+/// Every format with every preset, and random configurations: the name of a file, what tells people which it is, and
+/// the text.
+fn designs() -> impl Iterator<Item = (String, String, String)> {
+    let named = PagingFormat::ALL.into_iter().flat_map(|format| {
+        Preset::ALL.into_iter().map(move |preset| {
+            let name = format!("{format}-{}", preset.name);
+            (name.clone(), name, text(&preset.config(format)))
+        })
+    });
+    let first = number("PAGEWALK_SEED", 1);
+    let random = (first..first + number("PAGEWALK_DESIGNS", RANDOM_DESIGNS)).map(|seed| {
+        let config = Sample::draw(seed).config;
+        (format!("random-{seed}"), options(&config), text(&config))
+    });
+    named.chain(random)
 }
 
 /// An empty directory of one test's own.
@@ -66,8 +79,11 @@ fn judge(mut command: Command, directory: &Path, name: &str, verilog: &str) -> R
 /// Judges all designs, and fails with everything that was said.
 fn judge_all(test: &str, command: impl Fn() -> Command) {
     let directory = scratch(test);
-    let complaints: Vec<String> =
-        designs().filter_map(|(name, verilog)| judge(command(), &directory, &name, &verilog).err()).collect();
+    let complaint = |(name, about, verilog): (String, String, String)| {
+        let said = judge(command(), &directory, &name, &verilog).err()?;
+        Some(format!("{about}\n{said}"))
+    };
+    let complaints: Vec<String> = designs().filter_map(complaint).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
@@ -84,6 +100,9 @@ const LATCH: &str = "always @* if (a) q = clock; assign r = |wide;";
 const LOOP: &str = "always @(posedge clock) q <= a; assign r = !r ^ (|wide);";
 const TWO_DRIVERS: &str = "always @(posedge clock) q <= a; assign r = |wide; assign r = clock;";
 const WIDTH: &str = "always @(posedge clock) q <= a; assign r = wide;";
+/// No simulator ever runs the block, while synthesis makes a constant of it.
+const READS_NOTHING: &str = "always @(posedge clock) q <= a; reg [1:0] x; always @* begin x = 0; x[0] = 1; end assign r = |wide && x[0];";
+const OUT_OF_RANGE: &str = "always @(posedge clock) q <= a; assign r = |wide && wide[5];";
 const UNDECLARED: &str = "always @(posedge clock) q <= a && unknown_name[0]; assign r = |wide;";
 
 #[test]
@@ -194,7 +213,9 @@ fn icarus_takes_every_design_as_systemverilog_2012() {
 #[test]
 fn icarus_refuses_defects() {
     let directory = scratch("icarus-defects");
-    for (standard, body) in [("2001", UNDECLARED), ("2012", "wire global;")] {
+    for (standard, body) in
+        [("2001", UNDECLARED), ("2012", "wire global;"), ("2001", READS_NOTHING), ("2001", OUT_OF_RANGE)]
+    {
         let Some(command) = icarus(standard) else { return };
         judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
         assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "{standard}: {body}");
@@ -222,7 +243,7 @@ fn yosys_refuses_defects() {
     let Some(command) = yosys() else { return };
     let directory = scratch("yosys-defects");
     judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
-    for body in [LATCH, LOOP, TWO_DRIVERS] {
+    for body in [LATCH, LOOP, TWO_DRIVERS, OUT_OF_RANGE] {
         assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "not refused: {body}");
     }
 }

@@ -216,7 +216,7 @@ impl PagingFormat {
     pub fn spec(self) -> &'static FormatSpec {
         &FORMATS[self as usize]
     }
-    /// The name on the command line and in files.
+    /// The name on the command line and in files, where its case does not matter.
     pub fn name(self) -> &'static str {
         self.spec().name
     }
@@ -277,7 +277,8 @@ pub struct UnknownFormat(pub String);
 impl FromStr for PagingFormat {
     type Err = UnknownFormat;
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL.into_iter().find(|f| f.name() == name).ok_or_else(|| UnknownFormat(name.into()))
+        let is_meant = |f: &Self| f.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is_meant).ok_or_else(|| UnknownFormat(name.into()))
     }
 }
 
@@ -291,6 +292,7 @@ mod tests {
             let spec = format.spec();
             assert_eq!(spec.level_shift(spec.levels()), spec.va_bits, "{format}");
             assert_eq!(format.name().parse::<PagingFormat>(), Ok(format));
+            assert_eq!(format.name().to_uppercase().parse::<PagingFormat>(), Ok(format));
             let table_bits = spec.index_bits[0] + spec.pte_bytes.ilog2();
             assert_eq!(table_bits, crate::FRAME_SHIFT, "{format}: a table is a frame");
             assert!(spec.leaf_level_max < spec.levels());

@@ -22,4 +22,4 @@ pub mod tlb_entry;
 pub mod tlb_lane;
 pub mod wire;
 
-pub use generate::{Design, GenerateError, TOP, generate};
+pub use generate::{Design, GenerateError, TOP, emit_options, generate, stated_options};

@@ -59,12 +59,10 @@ pub enum FormatChoice {
 impl FromStr for FormatChoice {
     type Err = String;
     fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "all" => Ok(Self::All),
-            _ => {
-                name.parse().map(Self::One).map_err(|e: pagewalk_arch::UnknownFormat| format!("{e}, or all"))
-            }
+        if name.eq_ignore_ascii_case("all") {
+            return Ok(Self::All);
         }
+        name.parse().map(Self::One).map_err(|e: pagewalk_arch::UnknownFormat| format!("{e}, or all"))
     }
 }
 
@@ -126,7 +124,7 @@ pub struct SourceArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ResultArgs {
-    /// Write every translation to FILE: CSV where it ends in .csv, else one JSON object per line
+    /// Write the golden model's translations to FILE: CSV where it ends in .csv, else one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub translations: Option<PathBuf>,
     /// Print one JSON object on standard output, everything for people on standard error
@@ -155,6 +153,9 @@ pub struct CosimArgs {
     /// Compile this Verilog instead of generating it: what `emit` wrote, edited by hand or by a tool
     #[arg(long, value_name = "FILE", help_heading = "Hardware")]
     pub verilog: Option<PathBuf>,
+    /// Write the hardware's own translations to FILE, as --translations does the golden model's
+    #[arg(long, value_name = "FILE", help_heading = "Hardware")]
+    pub translations_hardware: Option<PathBuf>,
     /// Write the waveform of the whole run; after a difference, that of its last cycles is written anyway
     #[arg(long, value_name = "FILE", help_heading = "Hardware")]
     pub waves: Option<PathBuf>,
@@ -428,6 +429,8 @@ mod tests {
     #[test]
     fn formats_are_named_as_everywhere() {
         assert_eq!("all".parse(), Ok(FormatChoice::All));
+        assert_eq!("All".parse(), Ok(FormatChoice::All));
+        assert_eq!("Sv39".parse(), Ok(FormatChoice::One(PagingFormat::Sv39)));
         assert_eq!("la57".parse(), Ok(FormatChoice::One(PagingFormat::La57)));
         assert!("sv40".parse::<FormatChoice>().unwrap_err().contains("choose one of"));
     }

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod final_exit;
 mod interrupt;
+mod losses;
 mod quantity;
 mod record;
 mod replay;

@@ -16,24 +16,31 @@ pub fn command(number: u64, format: PagingFormat) -> String {
 
 fn of_arguments(arguments: impl Iterator<Item = String>, number: u64, format: PagingFormat) -> String {
     /// Options that are said anew or that have no use in a replay.
-    const DROPPED: [&str; 4] = ["--limit", "--format", "--translations", "--waves"];
+    const DROPPED: [&str; 5] =
+        ["--limit", "--format", "--translations", "--translations-hardware", "--waves"];
+    let mut command = without(arguments, &DROPPED);
+    command.extend([format!("--format {format}"), format!("--limit {number}")]);
+    command.join(" ")
+}
+
+/// A command line without some options and their values.
+pub fn without(arguments: impl Iterator<Item = String>, dropped: &[&str]) -> Vec<String> {
     let mut command = vec!["pagewalk".to_owned()];
     let mut skip_value = false;
     for argument in arguments {
         if std::mem::take(&mut skip_value) || argument == "--json" {
             continue;
         }
-        if DROPPED.contains(&argument.as_str()) {
+        if dropped.contains(&argument.as_str()) {
             skip_value = true;
             continue;
         }
         let name = argument.split_once('=').map_or(argument.as_str(), |(name, _)| name);
-        if !DROPPED.contains(&name) {
+        if !dropped.contains(&name) {
             command.push(quoted(&argument));
         }
     }
-    command.extend([format!("--format {format}"), format!("--limit {number}")]);
-    command.join(" ")
+    command
 }
 
 /// An argument as a POSIX shell takes it.
@@ -61,6 +68,7 @@ pub fn write_waveform(session: &Session, found: &Found, written: Option<&Path>, 
     let traced = Session {
         waves: Some((path, found.cycle.saturating_sub(WAVE_CYCLES))),
         translations: None,
+        translations_hardware: None,
         ..session.clone()
     };
     match traced.run(console) {

@@ -1,10 +1,12 @@
 //! The JSON of `run` and `cosim`: names that are never changed, only added to.
 
+use super::losses::{KilledReport, LostReport};
 use super::session::{Outcome, Session};
 use super::settings::Settings;
 use pagewalk_cosim::RunEnd;
 use pagewalk_kernel::KernelStats;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One run.
 #[derive(Debug, Serialize)]
@@ -25,11 +27,18 @@ pub struct RunReport {
     pub loads: u64,
     /// Stores among them.
     pub stores: u64,
-    /// Accesses of processes that had been killed.
+    /// Accesses that killed their process, and those of processes that had ended.
     pub skipped: u64,
-    /// 0 or 1: the first difference ends a run.
+    /// Accesses that the recorded program made and that were not carried out.
+    pub lost: LostReport,
+    /// Processes that were killed, where the trace does not contradict it.
+    pub killed: Vec<KilledReport>,
+    /// Calls that no model carries out, by name.
+    pub unmodelled: BTreeMap<&'static str, u64>,
+    /// Between engines 0 or 1, as the first ends a run; and one for each process that the trace goes on with after
+    /// the model ended it.
     pub differences: u64,
-    /// What the difference is.
+    /// What the difference between the engines is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<DifferenceReport>,
     /// Faults by what the kernel did.
@@ -52,8 +61,8 @@ pub struct RunReport {
     pub vsz_bytes: u64,
     /// Seconds in which the trace was carried out.
     pub elapsed_s: f64,
-    /// Accesses per second.
-    pub accesses_per_s: f64,
+    /// Accesses per second; null where there was none.
+    pub accesses_per_s: Option<f64>,
     /// Clock cycles of simulated hardware per second; 0 where there is none.
     pub rtl_cycles_per_s: f64,
     /// Most memory that this process had, in bytes.
@@ -142,7 +151,10 @@ impl RunReport {
             loads: counts.loads,
             stores: counts.stores,
             skipped: counts.skipped,
-            differences: u64::from(difference.is_some()),
+            lost: LostReport::new(&counts.losses),
+            killed: KilledReport::all(&counts.losses),
+            unmodelled: counts.losses.unmodelled().clone(),
+            differences: u64::from(difference.is_some()) + counts.losses.contradictions().count() as u64,
             difference,
             page_faults: PageFaults {
                 minor: kernel.page_faults_minor,
@@ -171,7 +183,7 @@ impl RunReport {
             rss_bytes: kernel.rss_bytes,
             vsz_bytes: kernel.vsz_bytes,
             elapsed_s,
-            accesses_per_s: per_second(counts.accesses),
+            accesses_per_s: (counts.accesses > 0).then(|| per_second(counts.accesses)),
             rtl_cycles_per_s: if session.engine.has_hardware() { per_second(mmu.cycles) } else { 0.0 },
             peak_rss_bytes: peak_rss_bytes(),
             end: match (outcome.end, &outcome.error) {
@@ -180,7 +192,7 @@ impl RunReport {
                 (RunEnd::Interrupted, _) => "interrupted",
                 (RunEnd::Complete, _) => "complete",
             },
-            death: counts.death.map(|death| death.to_string()),
+            death: counts.death().map(|death| death.to_string()),
             error: outcome.error.as_ref().map(ToString::to_string),
             kernel: *kernel,
         }

@@ -7,6 +7,7 @@ use super::CliError;
 use super::console::Console;
 use super::engine::{Engine, Tools};
 use super::final_exit::FinalExit;
+use super::interrupt;
 use super::settings::Settings;
 use super::source::TraceName;
 use super::too_wide::{NarrowCore, RefusedCalls};
@@ -15,11 +16,13 @@ use super::watch::Watch;
 use crate::trace::Trace;
 use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats};
 use pagewalk_cosim::build::TraceFormat;
-use pagewalk_cosim::{Hardware, Lockstep, Machine, MachineError, RunCounts, RunEnd, Verilated};
+use pagewalk_cosim::{Hardware, Lockstep, Machine, MachineError, RunCounts, RunEnd, Tapped, Verilated};
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelStats};
 use pagewalk_rtl::sim::RustHdl;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// What a run is made of.
@@ -35,8 +38,10 @@ pub struct Session {
     pub no_rebase: bool,
     /// Accesses at most.
     pub limit: Option<u64>,
-    /// File of translations.
+    /// File of the golden model's translations.
     pub translations: Option<PathBuf>,
+    /// File of the hardware's translations.
+    pub translations_hardware: Option<PathBuf>,
     /// Waveform: file, and cycles before its first.
     pub waves: Option<(PathBuf, u64)>,
     /// Verilog to be compiled in place of the generator's.
@@ -77,6 +82,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// The waveform that was written: not every Verilator writes the format that a name asks for.
     pub waves: Option<PathBuf>,
+    /// What the trace has to tell besides its contents.
+    pub notes: Vec<String>,
 }
 
 impl Session {
@@ -141,14 +148,29 @@ impl Session {
         Ok((engine, Some(path)))
     }
 
+    /// An engine that writes its own translations to `path`, if that is given.
+    fn tapped<M: Mmu>(
+        &self,
+        engine: M,
+        path: Option<&PathBuf>,
+        failed: &Arc<AtomicBool>,
+    ) -> Result<Tapped<M, TranslationWriter>, CliError> {
+        let spec = self.settings.mmu.spec();
+        let writer = path.map(|path| TranslationWriter::create(path, spec, failed)).transpose()?;
+        Ok(Tapped::new(engine, writer))
+    }
+
     fn run_golden(
         &self,
-        mut golden: Golden,
+        golden: Golden,
         trace: Box<dyn Trace>,
         console: &Console,
     ) -> Result<Outcome, CliError> {
-        let mut outcome = self.drive(&mut golden, trace, console)?;
+        let failed = Arc::default();
+        let mut golden = self.tapped(golden, self.translations.as_ref(), &failed)?;
+        let mut outcome = self.drive(&mut golden, trace, failed, console)?;
         outcome.mmu = golden.stats();
+        finish(golden)?;
         outcome.golden_cycles = outcome.mmu.cycles;
         Ok(outcome)
     }
@@ -160,8 +182,11 @@ impl Session {
         trace: Box<dyn Trace>,
         console: &Console,
     ) -> Result<(Outcome, B), CliError> {
+        let failed = Arc::default();
+        let golden = self.tapped(golden, self.translations.as_ref(), &failed)?;
+        let hardware = self.tapped(hardware, self.translations_hardware.as_ref(), &failed)?;
         let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
-        let mut outcome = self.drive(&mut lockstep, trace, console)?;
+        let mut outcome = self.drive(&mut lockstep, trace, failed, console)?;
         outcome.difference = lockstep.report().map(|difference| Found {
             report: difference.to_string(),
             what: difference.what.clone(),
@@ -171,7 +196,8 @@ impl Session {
         let (golden, hardware) = lockstep.into_engines();
         outcome.mmu = hardware.stats();
         outcome.golden_cycles = golden.stats().cycles;
-        Ok((outcome, hardware))
+        finish(golden)?;
+        Ok((outcome, finish(hardware)?))
     }
 
     /// Runs a kernel on `mmu`; what only the engines know is left at its default.
@@ -179,10 +205,12 @@ impl Session {
         &self,
         mmu: &mut dyn Mmu,
         trace: Box<dyn Trace>,
+        failed: Arc<AtomicBool>,
         console: &Console,
     ) -> Result<Outcome, CliError> {
         let config = &self.settings.mmu;
         let mut kernel = Kernel::new(self.settings.kernel, config)?;
+        kernel.interrupt_on(interrupt::flag());
         let refused_from = self.no_rebase.then(|| config.spec().user_end());
         let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
         let mut narrow;
@@ -192,26 +220,16 @@ impl Session {
         } else {
             mmu
         };
-        let translations = match &self.translations {
-            Some(path) => Some(TranslationWriter::create(path, config.spec())?),
-            None => None,
-        };
         let total = pagewalk_arch::TraceSource::position(&source).map(|(_, total)| total);
-        let mut watch = Watch::new(console.progress(config.format.name(), total), translations);
+        let mut watch = Watch::new(console.progress(config.format.name(), total), failed);
 
         let started = Instant::now();
         let mut machine = Machine::new(&mut kernel, mmu);
         let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), &mut watch);
-        let counts = machine.counts().clone();
+        let mut counts = machine.counts().clone();
         let elapsed = started.elapsed();
 
-        let translations = watch.into_translations();
-        for note in source.inner().inner().notes() {
-            console.note(&note);
-        }
-        if let Some(translations) = translations {
-            translations.finish()?;
-        }
+        let notes = source.inner().inner().notes();
         let (mut end, error) = match result {
             Ok(end) => (end, None),
             Err(error) => (RunEnd::Complete, Some(error)),
@@ -221,6 +239,7 @@ impl Session {
             && end == RunEnd::Complete
             && error.is_none()
         {
+            counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
             let _ = kernel.on_event(mmu, exit);
         }
@@ -246,8 +265,16 @@ impl Session {
             difference: None,
             elapsed,
             waves: None,
+            notes,
         })
     }
+}
+
+/// Writes what an engine's file lacks, and gives the engine back.
+fn finish<M: Mmu>(engine: Tapped<M, TranslationWriter>) -> Result<M, CliError> {
+    let (engine, writer) = engine.into_parts();
+    writer.map_or(Ok(()), TranslationWriter::finish)?;
+    Ok(engine)
 }
 
 /// The path with the suffix of what can be written.

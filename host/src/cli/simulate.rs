@@ -7,10 +7,11 @@ use super::report::RunReport;
 use super::session::{Outcome, Session};
 use super::settings::Layers;
 use super::source::TraceName;
-use super::{CliError, Verdict, interrupt, replay, summary};
+use super::{CliError, Verdict, interrupt, losses, replay, summary};
+use pagewalk_arch::{MmuConfig, PagingFormat};
 use pagewalk_cosim::MachineError;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Threads of a lockstep: one per engine.
 const LOCKSTEP_THREADS: usize = 2;
@@ -33,8 +34,46 @@ pub fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
     plan.single("--verilog", args.verilog.is_some())?;
     plan.waves.clone_from(&args.waves);
     plan.verilog.clone_from(&args.verilog);
+    plan.single("--translations-hardware", args.translations_hardware.is_some())?;
+    if args.translations_hardware.is_some() && choice == EngineChoice::Golden {
+        let problem = "--translations-hardware needs hardware: leave --engine golden out";
+        return Err(CliError::Usage(problem.into()));
+    }
+    plan.translations_hardware.clone_from(&args.translations_hardware);
+    if let Some(path) = &args.verilog {
+        check_header(path, &plan.layers.settings(plan.layers.formats()[0])?.mmu, &args.machine)?;
+    }
     let engine = Engine::choose(choice, args.offline, console)?;
     plan.carry_out(&engine, console)
+}
+
+/// Refuses a text that says of itself that it was emitted for other hardware.
+fn check_header(path: &Path, config: &MmuConfig, machine: &MachineArgs) -> Result<(), CliError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|reason| CliError::Read { path: path.to_owned(), reason })?;
+    let wanted = pagewalk_rtl::emit_options(config);
+    let stated = match pagewalk_rtl::stated_options(&text) {
+        Some(stated) if stated != wanted => stated,
+        _ => return Ok(()),
+    };
+    let remedy = match &machine.config {
+        Some(file) => format!("let {} say so, or leave it out and add {stated}", file.display()),
+        None => {
+            let command = replay::without(std::env::args().skip(1), &["--format", "--preset", "--set"]);
+            let kernel = machine.set.iter().filter(|setting| !is_of_hardware(setting));
+            let kernel = kernel.map(|setting| format!(" --set {setting}")).collect::<String>();
+            format!("{} {stated}{kernel}", command.join(" "))
+        }
+    };
+    let path = path.display();
+    Err(CliError::Usage(format!("{path}: emitted with {stated}, which is not this run's {wanted}: {remedy}")))
+}
+
+/// Whether an assignment changes what is emitted.
+fn is_of_hardware(assignment: &str) -> bool {
+    let sections = ["l1i", "l1d", "physical_bits", "asid_bits", "tag_bits", "format", "preset"];
+    let key = assignment.split(['.', '=']).next().unwrap_or_default();
+    sections.contains(&key.trim())
 }
 
 /// `run`.
@@ -50,6 +89,7 @@ struct Plan<'a> {
     results: &'a ResultArgs,
     waves: Option<PathBuf>,
     verilog: Option<PathBuf>,
+    translations_hardware: Option<PathBuf>,
 }
 
 /// The JSON of several runs.
@@ -68,7 +108,7 @@ impl<'a> Plan<'a> {
         for &format in layers.formats() {
             layers.settings(format)?;
         }
-        let plan = Self { layers, source, results, waves: None, verilog: None };
+        let plan = Self { layers, source, results, waves: None, verilog: None, translations_hardware: None };
         plan.single("--translations", results.translations.is_some())?;
         if plan.layers.formats().len() > 1 && !trace.is_repeatable() {
             let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a file \
@@ -90,7 +130,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    fn session(&self, format: pagewalk_arch::PagingFormat, engine: &Engine) -> Result<Session, CliError> {
+    fn session(&self, format: PagingFormat, engine: &Engine) -> Result<Session, CliError> {
         Ok(Session {
             settings: self.layers.settings(format)?,
             engine: engine.clone(),
@@ -98,6 +138,7 @@ impl<'a> Plan<'a> {
             no_rebase: self.source.no_rebase,
             limit: self.source.limit,
             translations: self.results.translations.clone(),
+            translations_hardware: self.translations_hardware.clone(),
             waves: self.waves.clone().map(|path| (path, 0)),
             verilog: self.verilog.clone(),
         })
@@ -111,6 +152,7 @@ impl<'a> Plan<'a> {
         let mut reports = Vec::new();
         let mut verdict = Verdict::Done;
         let mut error = None;
+        let mut notes = Notes::default();
         if several && !self.results.json {
             console.print(&format!("{}, {}", engine.describe(), TraceName::of(self.source).name()))?;
             console.print(&summary::heading())?;
@@ -118,6 +160,10 @@ impl<'a> Plan<'a> {
         for &format in formats {
             let session = self.session(format, engine)?;
             let outcome = pool.install(|| session.run(console))?;
+            outcome.notes.iter().for_each(|note| notes.add(note, format));
+            if !several {
+                notes.say(console);
+            }
             let report = RunReport::new(&session, &outcome, |number| replay::command(number, format));
             if !self.results.json {
                 let compared = engine.has_hardware();
@@ -131,12 +177,23 @@ impl<'a> Plan<'a> {
             if explain(&session, &outcome, &report, console) == Verdict::Failed {
                 verdict = Verdict::Failed;
             }
+            if several && !report.unmodelled.is_empty() {
+                notes.add(&format!("not modelled: {}", losses::unmodelled(&report)), format);
+            }
+            for complaint in losses::complaints(&outcome.counts) {
+                match several {
+                    true => notes.add(&format!("{format}: {complaint}"), format),
+                    false => console.on_stderr(&complaint),
+                }
+                verdict = Verdict::Failed;
+            }
             reports.push(report);
             error = error.or(outcome.error);
             if interrupt::requested() {
                 break;
             }
         }
+        notes.say(console);
         if self.results.json {
             self.print_json(reports, several, console)?;
         }
@@ -168,6 +225,29 @@ impl<'a> Plan<'a> {
         };
         let json = json.map_err(|error| CliError::Output(error.into()))?;
         console.print(&json)
+    }
+}
+
+/// What the runs have to tell, each once: what is true of several formats is said of them together.
+#[derive(Debug, Default)]
+struct Notes(Vec<(String, Vec<&'static str>)>);
+
+impl Notes {
+    /// Stands for a format's name.
+    const BLANK: &'static str = "\0";
+
+    fn add(&mut self, note: &str, format: PagingFormat) {
+        let text = note.replace(format.name(), Self::BLANK);
+        match self.0.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, formats)) => formats.push(format.name()),
+            None => self.0.push((text, vec![format.name()])),
+        }
+    }
+
+    fn say(&mut self, console: &Console) {
+        for (text, formats) in self.0.drain(..) {
+            console.note(&text.replace(Self::BLANK, &formats.join(", ")));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The results of runs as people read them: a page for one run, a row each for several.
 
+use super::losses;
 use super::quantity::{ByteSize, grouped, rate};
 use super::report::RunReport;
 use std::fmt::Write;
@@ -39,8 +40,8 @@ pub fn page(report: &RunReport, engine: &str, compared: bool) -> String {
             grouped(report.stores)
         ),
     );
-    if let Some(death) = &report.death {
-        row("killed", format!("{death}; {} accesses skipped", grouped(report.skipped)));
+    for (name, text) in losses::rows(report) {
+        row(name, text);
     }
     row(
         "page faults",
@@ -66,7 +67,10 @@ pub fn page(report: &RunReport, engine: &str, compared: bool) -> String {
             grouped(tlb.flushes)
         ),
     );
-    let per_access = report.cycles as f64 / report.accesses.max(1) as f64;
+    let per_access = match report.accesses {
+        0 => String::new(),
+        accesses => format!(" ({:.3} per access)", report.cycles as f64 / accesses as f64),
+    };
     let predicted = if !compared {
         String::new()
     } else if report.cycles == report.golden_cycles {
@@ -74,7 +78,7 @@ pub fn page(report: &RunReport, engine: &str, compared: bool) -> String {
     } else {
         format!("; the golden model predicted {}", grouped(report.golden_cycles))
     };
-    row("cycles", format!("{} ({per_access:.3} per access){predicted}", grouped(report.cycles)));
+    row("cycles", format!("{}{per_access}{predicted}", grouped(report.cycles)));
     row(
         "memory",
         format!(
@@ -88,17 +92,24 @@ pub fn page(report: &RunReport, engine: &str, compared: bool) -> String {
         0.0 => String::new(),
         cycles => format!(", {} hardware cycles/s", rate(cycles)),
     };
-    row("speed", format!("{} accesses/s{clock}, {:.2} s", rate(report.accesses_per_s), report.elapsed_s));
+    let speed = report.accesses_per_s.map_or_else(|| "-".into(), rate);
+    row("speed", format!("{speed} accesses/s{clock}, {:.2} s", report.elapsed_s));
     let verdict = match report.end {
         "interrupted" => "interrupted; so far ",
         "error" => "ended by an error; so far ",
         _ => "",
     };
-    let differences = match &report.difference {
+    let mut differences = match &report.difference {
         Some(found) => format!("1 difference, at access {}", grouped(found.access)),
         None => "0 differences".into(),
     };
-    if compared {
+    let contradicted = report.lost.processes.len();
+    if contradicted > 0 {
+        let plural = if contradicted > 1 { "differences" } else { "difference" };
+        let beside = if compared { format!("; between engines {differences}") } else { String::new() };
+        differences = format!("{contradicted} {plural} between model and trace{beside}");
+    }
+    if compared || contradicted > 0 {
         row("result", format!("{verdict}{differences}"));
     } else if !verdict.is_empty() {
         row("result", verdict.trim_end_matches("; so far ").to_owned());
@@ -134,7 +145,7 @@ pub fn line(report: &RunReport) -> String {
         other => format!(" ({other})"),
     };
     format!(
-        "{:<8}{:>13}{:>9}{:>6}{:>11}{:>11}{:>10}{:>10}{:>14}{:>14}{:>9.2}{:>8.2}  {}{end}",
+        "{:<8}{:>13}{:>9}{:>6}{:>11}{:>11}{:>10}{:>10}{:>14}{:>14}{:>9}{:>8.2}  {}{end}",
         report.format,
         grouped(report.accesses),
         grouped(report.page_faults.minor),
@@ -145,7 +156,7 @@ pub fn line(report: &RunReport) -> String {
         grouped(report.pte_reads),
         grouped(report.cycles),
         grouped(report.golden_cycles),
-        report.accesses_per_s / 1e6,
+        report.accesses_per_s.map_or_else(|| "-".into(), |rate| format!("{:.2}", rate / 1e6)),
         report.elapsed_s,
         report.differences,
     )

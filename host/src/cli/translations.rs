@@ -1,13 +1,16 @@
-//! The file of translations: one record per access, as JSON lines or CSV.
+//! The files of translations: one record per access, as JSON lines or CSV, each written by one engine's own answers.
 
 use super::CliError;
-use pagewalk_arch::{Access, AccessKind, FormatSpec, Outcome, Served};
+use pagewalk_arch::{Access, AccessKind, FaultKind, FormatSpec, Outcome, Served};
+use pagewalk_cosim::Tap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The columns.
-const HEADER: &str = "number,kind,va,pa,page_bytes,served,cycles";
+const HEADER: &str = "number,kind,va,pa,page_bytes,served,cycles,memory_type,fault,code";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
@@ -24,14 +27,21 @@ pub struct TranslationWriter {
     spec: &'static FormatSpec,
     number: u64,
     failure: Option<io::Error>,
+    /// Set with `failure`, for whoever could end the run.
+    failed: Arc<AtomicBool>,
 }
 
 impl TranslationWriter {
-    /// Creates the file; its suffix decides the layout.
+    /// Creates the file; its suffix decides the layout. `failed` is set when it cannot be written on.
     ///
     /// # Errors
     /// [`CliError::Write`].
-    pub fn create(path: &Path, spec: &'static FormatSpec) -> Result<Self, CliError> {
+    pub fn create(
+        path: &Path,
+        spec: &'static FormatSpec,
+        failed: &Arc<AtomicBool>,
+    ) -> Result<Self, CliError> {
+        let flag = Arc::clone(failed);
         let is_csv = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("csv"));
         let layout = if is_csv { Layout::Csv } else { Layout::JsonLines };
         let failed = |reason| CliError::Write { path: path.to_owned(), reason };
@@ -39,37 +49,25 @@ impl TranslationWriter {
         if layout == Layout::Csv {
             writeln!(out, "{HEADER}").map_err(failed)?;
         }
-        Ok(Self { path: path.to_owned(), out, layout, spec, number: 0, failure: None })
-    }
-
-    /// Appends translated accesses. A failure is kept for [`TranslationWriter::finish`].
-    pub fn append(&mut self, accesses: &[Access], outcomes: &[Outcome]) {
-        for (access, outcome) in accesses.iter().zip(outcomes) {
-            self.number += 1;
-            if self.failure.is_none()
-                && let Err(error) = self.record(access, outcome)
-            {
-                self.failure = Some(error);
-            }
-        }
-    }
-
-    /// Whether writing has failed: there is no use in going on.
-    pub fn has_failed(&self) -> bool {
-        self.failure.is_some()
+        Ok(Self { path: path.to_owned(), out, layout, spec, number: 0, failure: None, failed: flag })
     }
 
     fn record(&mut self, access: &Access, outcome: &Outcome) -> io::Result<()> {
         let kind = kind_name(access.kind);
         let served = served_name(outcome.served);
         let (va, pa, page) = (access.va, outcome.pa, self.spec.page_bytes(outcome.page));
-        let (number, cycles) = (self.number, outcome.latency);
+        let (number, cycles, memory_type) = (self.number, outcome.latency, outcome.memory_type);
+        let (fault, code) = (fault_name(outcome.fault), outcome.code);
         match self.layout {
-            Layout::Csv => writeln!(self.out, "{number},{kind},{va},{pa},{page},{served},{cycles}"),
+            Layout::Csv => writeln!(
+                self.out,
+                "{number},{kind},{va},{pa},{page},{served},{cycles},{memory_type},{fault},{code}"
+            ),
             Layout::JsonLines => writeln!(
                 self.out,
                 "{{\"number\":{number},\"kind\":\"{kind}\",\"va\":\"{va}\",\"pa\":\"{pa}\",\"page_bytes\":{page},\
-                 \"served\":\"{served}\",\"cycles\":{cycles}}}"
+                 \"served\":\"{served}\",\"cycles\":{cycles},\"memory_type\":{memory_type},\"fault\":\"{fault}\",\
+                 \"code\":{code}}}"
             ),
         }
     }
@@ -84,6 +82,21 @@ impl TranslationWriter {
             None => self.out.flush(),
         };
         result.map_err(|reason| CliError::Write { path: self.path, reason })
+    }
+}
+
+impl Tap for TranslationWriter {
+    /// Appends accesses. A failure is kept for [`TranslationWriter::finish`].
+    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]) {
+        for (access, outcome) in accesses.iter().zip(outcomes) {
+            self.number += 1;
+            if self.failure.is_none()
+                && let Err(error) = self.record(access, outcome)
+            {
+                self.failure = Some(error);
+                self.failed.store(true, Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -103,5 +116,15 @@ pub fn served_name(served: Served) -> &'static str {
         Served::L2 => "l2",
         Served::Pwc => "pwc",
         Served::Walk => "walk",
+    }
+}
+
+/// The name of a fault in files.
+fn fault_name(fault: FaultKind) -> &'static str {
+    match fault {
+        FaultKind::None => "none",
+        FaultKind::Page => "page",
+        FaultKind::Access => "access",
+        FaultKind::GeneralProtection => "general_protection",
     }
 }

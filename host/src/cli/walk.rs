@@ -8,7 +8,8 @@ use super::translate::{self, job::Job, job::Query};
 use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
 use pagewalk_arch::{
-    Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Privilege, TraceError, TraceSource,
+    Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
+    TraceSource,
 };
 use pagewalk_cosim::Machine;
 use pagewalk_golden::Golden;
@@ -66,21 +67,45 @@ fn job_of_options(args: &WalkArgs) -> Result<Job, CliError> {
 
 fn of_job(job: &Job, args: &WalkArgs) -> Result<String, CliError> {
     let config = translate::config(job, &args.machine)?;
-    let mut golden = Golden::bare(&config, translate::memory_limit(job, &config))?;
+    // Fresh queries all see the image as it is given; of cumulative ones each sees what those before it left.
+    let limit = translate::memory_limit(job, &config);
+    let mut golden =
+        if job.cumulative { Golden::new(&config, limit)? } else { Golden::bare(&config, limit)? };
     translate::load_image(&mut golden, job);
     let count = job.queries.len();
-    let chosen = match args.query {
-        Some(number) => job.queries.get(number..=number).ok_or_else(|| {
-            CliError::Usage(format!("--query {number}: the job has {count} queries, counted from 0"))
-        })?,
-        None => &job.queries[..],
-    };
+    if let Some(number) = args.query
+        && number >= count
+    {
+        return Err(CliError::Usage(format!(
+            "--query {number}: the job has {count} queries, counted from 0"
+        )));
+    }
     let mut texts = Vec::new();
-    for Query { access, context } in chosen {
+    for (number, Query { access, context }) in job.queries.iter().enumerate() {
         golden.set_context(context);
-        texts.push(explain(&golden, access));
+        let mut text = explain(&golden, access);
+        if job.cumulative {
+            let mut outcomes = Vec::new();
+            let batch = Batch { accesses: &[*access], end: true, on_fault: OnFault::Continue };
+            golden.run(&batch, Some(&mut outcomes));
+            if let Some(outcome) = outcomes.first() {
+                text.push_str(&answered(outcome, golden.config().spec()));
+            }
+        }
+        if args.query.is_none_or(|chosen| chosen == number) {
+            texts.push(text);
+        }
     }
     Ok(texts.join("\n"))
+}
+
+/// What the MMU with its TLBs said to it.
+fn answered(outcome: &Outcome, spec: &FormatSpec) -> String {
+    let verdict = match outcome.is_ok() {
+        true => outcome.pa.to_string(),
+        false => outcome.fault.describe(spec.isa, outcome.code),
+    };
+    format!("  answered by {} after {} cycles: {verdict}\n", served_name(outcome.served), outcome.latency)
 }
 
 /// The walk as things stand.
@@ -180,9 +205,7 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
         let progress = golden.run(&batch, Some(&mut outcomes));
         let Some(fault) = progress.fault else {
             if let Some(outcome) = outcomes.first() {
-                let served = served_name(outcome.served);
-                let _ =
-                    writeln!(text, "  answered by {served} after {} cycles: {}", outcome.latency, outcome.pa);
+                text.push_str(&answered(outcome, config.spec()));
             }
             return Ok(text);
         };

@@ -130,3 +130,32 @@ fn a_trace_that_is_cut_off_is_run_as_far_as_it_goes() {
     assert!(out.contains("accesses      2: 1 fetches, 1 loads, 0 stores"), "{out}");
     assert!(err.starts_with("pagewalk: error: standard input: line 3"), "{err}");
 }
+
+#[test]
+fn verilog_of_other_hardware_is_refused_with_the_command_that_fits() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.v");
+    let file = path.to_str().unwrap();
+    transcript(&["emit", "--format", "sv39", "--preset", "small", "-o", file], "", 0);
+    let given =
+        ["cosim", "--verilog", file, "--limit", "100", "--format", "la48", "--set", "kernel.zero_page=false"];
+    let (_, err) = transcript(&given, "", 2);
+    let expected = format!(
+        "pagewalk: error: {file}: emitted with --format sv39 --preset small, which is not this run's --format la48: \
+         pagewalk cosim --verilog {file} --limit 100 --format sv39 --preset small --set kernel.zero_page=false\n"
+    );
+    assert_eq!(err, expected);
+    let settings = directory.path().join("mmu.toml");
+    std::fs::write(&settings, "tag_bits = 3\n").unwrap();
+    let (_, err) = transcript(&["cosim", "--verilog", file, "--config", settings.to_str().unwrap()], "", 2);
+    assert!(err.contains("which is not this run's --format sv39 --set tag_bits=3: let "), "{err}");
+    assert!(
+        err.ends_with("mmu.toml say so, or leave it out and add --format sv39 --preset small\n"),
+        "{err}"
+    );
+    // What fits goes on to the next check: here the compiler is missing.
+    let mut fits = crate::pagewalk(&["cosim", "--verilog", file, "--limit", "10", "--preset", "small"]);
+    let output = fits.env("PATH", "/nowhere").env("CXX", "").output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.contains("no C++ compiler found"), "{err}");
+}

@@ -1,6 +1,7 @@
 //! Transcripts of the command line: what every command prints, how it ends, and what it says about bad input.
 
 mod errors;
+mod loss;
 mod simulate;
 mod texts;
 mod translate;

@@ -142,9 +142,10 @@ fn addresses_that_do_not_fit_fault_if_they_are_left_alone() {
         assert!(err.contains("re-based below 0x100000000"), "{err}");
         assert!(out.contains("accesses      3:"), "{out}");
         let arguments = ["cosim", "-", "--format", format, "--no-rebase", "--engine", "rust-hdl", "--json"];
-        let report = json(&arguments, trace, 0);
+        let report = json(&arguments, trace, 1);
         assert_eq!((count(&report, "/accesses"), count(&report, "/page_faults/segv")), (1, 1));
-        assert_eq!(count(&report, "/differences"), 0);
+        assert!(report["difference"].is_null(), "the engines agree: {report}");
+        assert_eq!((count(&report, "/differences"), count(&report, "/lost/accesses")), (1, 2));
         assert!(report["death"].as_str().unwrap().contains("SIGSEGV"), "{report}");
     }
 }

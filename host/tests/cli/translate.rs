@@ -224,3 +224,26 @@ fn walks_of_a_job_and_of_a_memory_image_are_told_alike() {
     assert!(from_job.contains("swap in 0x200000df"), "{from_job}");
     assert!(from_job.contains("-> 0x800abcde in a page of 2 MiB"), "{from_job}");
 }
+
+/// A store and then a load of one page whose entry has neither A nor D.
+fn twice(mode: &str) -> String {
+    json!({"format": "sv39", "root": "0x80001000", "mode": mode, "image": [
+        {"paddr": "0x80001000", "u64": ["0x20000801"]},
+        {"paddr": "0x80002000", "u64": ["0x20000c01"]},
+        {"paddr": "0x80003008", "u64": ["0x2048d01f"]}],
+        "queries": [{"va": "0x1000", "access": "write"}, {"va": "0x1008"}]})
+    .to_string()
+}
+
+#[test]
+fn a_walk_honours_the_mode_of_its_job() {
+    let (fresh, _) = transcript(&["walk", "-"], &twice("fresh"), 0);
+    let swaps = |text: &str| text.matches("A or D is clear: swap in").count();
+    assert_eq!(swaps(&fresh), 2, "both see the image as it is given: {fresh}");
+    assert!(!fresh.contains("answered by"), "{fresh}");
+    let (cumulative, _) = transcript(&["walk", "-"], &twice("cumulative"), 0);
+    assert_eq!(swaps(&cumulative), 1, "the second sees A and D: {cumulative}");
+    assert!(cumulative.contains("answered by walk") && cumulative.contains("answered by l1"), "{cumulative}");
+    let (second, _) = transcript(&["walk", "-", "--query", "1"], &twice("cumulative"), 0);
+    assert!(cumulative.ends_with(&second) && swaps(&second) == 0, "{second}");
+}

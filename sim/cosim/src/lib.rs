@@ -9,13 +9,17 @@ pub mod cache;
 mod difference;
 pub mod ffi;
 mod lockstep;
+mod loss;
 mod machine;
+mod tapped;
 pub mod toolchain;
 mod verilated;
 
 pub use difference::{Difference, RECENT_COUNT, TableEntry};
 pub use lockstep::Lockstep;
+pub use loss::{Ending, Losses, ProcessEnd, Verdict};
 pub use machine::{BATCH_ACCESSES, Machine, MachineError, Observer, RunCounts, RunEnd};
+pub use tapped::{Tap, Tapped};
 pub use verilated::{Hardware, Verilated, VerilatedPins};
 
 /// Why there is no compiled hardware.

@@ -21,6 +21,8 @@ pub struct Lockstep<A, B> {
     context: Context,
     /// Accesses carried out and not to be repeated.
     completed: u64,
+    /// The access that faulted last: complete, unless it is the next again.
+    faulted: Option<Access>,
     outcomes: [Vec<Outcome>; 2],
     writes: [Vec<PteWrite>; 2],
     /// Walker writes that were compared and not yet taken.
@@ -39,6 +41,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
             names,
             context: Context::default(),
             completed: 0,
+            faulted: None,
             outcomes: [Vec::new(), Vec::new()],
             writes: [Vec::new(), Vec::new()],
             agreed_writes: Vec::new(),
@@ -148,7 +151,9 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
             }
             self.recent.push_back((self.completed + 1 + at as u64, *access, *outcome));
         }
-        self.completed += progress.consumed as u64 - u64::from(progress.fault.is_some());
+        let answered = progress.consumed - usize::from(progress.fault.is_some());
+        self.completed += answered as u64;
+        self.faulted = progress.fault.map(|_| batch.accesses[answered]);
     }
 }
 
@@ -196,6 +201,13 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
     fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
         if self.difference.is_some() {
             return Progress::default();
+        }
+        if self
+            .faulted
+            .take_if(|_| !batch.accesses.is_empty())
+            .is_some_and(|access| access != batch.accesses[0])
+        {
+            self.completed += 1;
         }
         let [out_a, out_b] = &mut self.outcomes;
         out_a.clear();

@@ -3,6 +3,7 @@
 //! Owns the order of things: batches of accesses up to the next event or fault, the fault to the kernel, the access
 //! again. Does not own what any of them does, nor reading the trace.
 
+use crate::loss::{Ending, Losses};
 use pagewalk_arch::{Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource};
 use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
 
@@ -54,22 +55,30 @@ pub struct RunCounts {
     pub loads: u64,
     /// Stores among them.
     pub stores: u64,
-    /// Accesses of processes that had been killed.
+    /// Accesses that killed their process, and those of processes that had ended.
     pub skipped: u64,
     /// Accesses that ended in a signal for which the program has a handler.
     pub signals: u64,
+    /// Processes that ended early, and what the trace says to it.
+    pub losses: Losses,
+}
+
+impl RunCounts {
+    /// Accesses of the trace that were come to: translated, ended in a signal, or left out.
+    pub fn presented(&self) -> u64 {
+        self.accesses + self.signals + self.skipped
+    }
     /// The first process that was killed, if any was.
-    pub death: Option<Death>,
+    pub fn death(&self) -> Option<Death> {
+        self.losses.ends().iter().find_map(|end| match end.ending {
+            Ending::Killed(death) => Some(death),
+            Ending::Signalled(_) | Ending::Exited => None,
+        })
+    }
 }
 
 /// Whoever watches a run.
 pub trait Observer {
-    /// Accesses that were translated, with their answers if [`Observer::wants_outcomes`].
-    fn translated(&mut self, _accesses: &[Access], _outcomes: &[Outcome]) {}
-    /// Whether answers are to be recorded: costs time.
-    fn wants_outcomes(&self) -> bool {
-        false
-    }
     /// After each block of the trace: progress so far. `false` ends the run.
     fn goes_on(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {
         true
@@ -84,7 +93,6 @@ pub struct Machine<'a> {
     kernel: &'a mut Kernel,
     mmu: &'a mut dyn Mmu,
     counts: RunCounts,
-    outcomes: Vec<Outcome>,
     /// The last access of a block, left until its successor is known.
     carried: Option<Access>,
 }
@@ -93,7 +101,7 @@ impl<'a> Machine<'a> {
     /// Boots `kernel` on `mmu`.
     pub fn new(kernel: &'a mut Kernel, mmu: &'a mut dyn Mmu) -> Self {
         kernel.boot(mmu);
-        Self { kernel, mmu, counts: RunCounts::default(), outcomes: Vec::new(), carried: None }
+        Self { kernel, mmu, counts: RunCounts::default(), carried: None }
     }
 
     /// What was carried out so far.
@@ -114,15 +122,15 @@ impl<'a> Machine<'a> {
         let mut block = Vec::with_capacity(BATCH_ACCESSES);
         loop {
             let boundary = source.next_block(&mut block);
-            let left =
-                (limit - self.counts.accesses.min(limit)).saturating_sub(u64::from(self.carried.is_some()));
+            let done = self.counts.accesses + self.counts.signals + u64::from(self.carried.is_some());
+            let left = limit.saturating_sub(done);
             let limited = block.len() as u64 >= left;
             if limited {
                 block.truncate(left as usize);
             }
             // What was read before an error is carried out first.
             let end = limited || !matches!(boundary, Ok(Boundary::Full));
-            self.run_block(&block, end, observer)?;
+            self.run_block(&block, end)?;
             if self.mmu.difference().is_some() {
                 return Ok(RunEnd::Difference);
             }
@@ -133,6 +141,7 @@ impl<'a> Machine<'a> {
                 Boundary::Full => {}
                 Boundary::End => return Ok(RunEnd::Complete),
                 Boundary::Event(event) => {
+                    self.counts.losses.on_event(&event);
                     self.kernel.on_event(self.mmu, &event)?;
                     if self.mmu.difference().is_some() {
                         return Ok(RunEnd::Difference);
@@ -146,19 +155,14 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs the carried access and `block`; the last access may be carried on unless `end`.
-    fn run_block(
-        &mut self,
-        block: &[Access],
-        end: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<(), MachineError> {
+    fn run_block(&mut self, block: &[Access], end: bool) -> Result<(), MachineError> {
         let mut rest = block;
         if let Some(carried) = self.carried.take() {
             // Until the carried access is through, it stands before a little of the block.
             let mut head = vec![carried];
             head.extend_from_slice(&block[..block.len().min(2)]);
             let head_ends = end && head.len() == block.len() + 1;
-            let left = self.run_accesses(&head, head_ends, observer)?;
+            let left = self.run_accesses(&head, head_ends)?;
             if self.mmu.difference().is_some() {
                 return Ok(());
             }
@@ -168,7 +172,7 @@ impl<'a> Machine<'a> {
                 return Ok(());
             }
         }
-        let left = self.run_accesses(rest, end, observer)?;
+        let left = self.run_accesses(rest, end)?;
         if left > 0 && self.mmu.difference().is_none() {
             self.carried = rest.last().copied();
         }
@@ -176,28 +180,21 @@ impl<'a> Machine<'a> {
     }
 
     /// Runs accesses through all their faults. Gives how many are left: 0, or 1 if not `end`.
-    fn run_accesses(
-        &mut self,
-        accesses: &[Access],
-        end: bool,
-        observer: &mut dyn Observer,
-    ) -> Result<usize, MachineError> {
+    fn run_accesses(&mut self, accesses: &[Access], end: bool) -> Result<usize, MachineError> {
         let mut rest = accesses;
         while !rest.is_empty() && (end || rest.len() > 1) {
             if self.kernel.running().is_none() {
                 self.counts.skipped += rest.len() as u64;
+                self.counts.losses.on_skipped(rest);
                 return Ok(0);
             }
             let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
-            self.outcomes.clear();
-            let wanted = observer.wants_outcomes();
-            let progress = self.mmu.run(&batch, wanted.then_some(&mut self.outcomes));
+            let progress = self.mmu.run(&batch, None);
             if self.mmu.difference().is_some() {
                 return Ok(0);
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
             self.count(&rest[..translated]);
-            observer.translated(&rest[..translated], &self.outcomes[..translated.min(self.outcomes.len())]);
             rest = &rest[translated..];
             match progress.fault {
                 Some(fault) => {
@@ -221,17 +218,19 @@ impl<'a> Machine<'a> {
                 Ok(false)
             }
             FaultResolution::Killed(death) => {
-                self.counts.death.get_or_insert(death);
+                self.counts.losses.on_kill(death, access);
                 self.counts.skipped += 1;
                 Ok(false)
             }
             FaultResolution::NoProcess => {
+                self.counts.losses.on_skipped(&[*access]);
                 self.counts.skipped += 1;
                 Ok(false)
             }
-            FaultResolution::Refused => {
-                Err(MachineError::Refused { number: self.counts.accesses + 1, access: *access })
-            }
+            FaultResolution::Refused => Err(MachineError::Refused {
+                number: self.counts.accesses + self.counts.signals + 1,
+                access: *access,
+            }),
         }
     }
 

@@ -171,7 +171,7 @@ impl Kernel {
             }
             Syscall::Lock { at, bytes, .. } | Syscall::Unlock { at, bytes } => site
                 .range(at, bytes)
-                .is_ok_and(|pages| space.has_hole(pages) || space.cannot_be_locked(pages)),
+                .is_ok_and(|pages| space.has_hole(pages) || space.cannot_be_locked(&self.system, pages)),
             Syscall::Advise { at, bytes, advice } => {
                 let pages = site.range(at, bytes).ok();
                 aligned(at) && pages.is_some_and(|pages| space.refuses_advice(&self.system, pages, advice))
@@ -228,7 +228,10 @@ impl Kernel {
                 space.remap(system, mmu, old, new, flags)
             }
             Syscall::RemapFilePages { at, bytes, page_offset } => {
-                space.remap_file_pages(system, mmu, site.range(at, bytes)?, page_offset)
+                // Both are rounded down, unlike everywhere else.
+                let down = |bytes: u64| bytes & !(FRAME_BYTES - 1);
+                let pages = site.range(VirtAddr(down(at.0)), down(bytes))?;
+                space.remap_file_pages(system, mmu, pages, page_offset)
             }
             Syscall::Advise { at, bytes, advice } => {
                 let mut punches = Vec::new();

@@ -43,6 +43,6 @@ pub use physical::{
 };
 pub use proc::{BuddyInfo, Maps};
 pub use process::{Ended, Process};
-pub use signal::{Death, FaultResolution, SegvCode, Signal};
+pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use stats::KernelStats;
 pub use vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};

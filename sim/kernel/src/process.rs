@@ -232,6 +232,8 @@ impl Kernel {
     pub(crate) fn kill(&mut self, mmu: &mut dyn Mmu, pid: u32, signal: Signal) -> Death {
         self.count_signal(signal);
         let mm = self.processes.get(&pid).map(|process| process.mm);
+        let space = mm.and_then(|mm| self.spaces.get(&mm));
+        let bound = space.and_then(|space| space.bound_behind(&self.system, signal));
         let shares = |process: &Process| signal == Signal::OutOfMemory && Some(process.mm) == mm;
         let victims: Vec<u32> = self
             .processes
@@ -243,7 +245,7 @@ impl Kernel {
             self.system.stats.killed += 1;
             self.end(mmu, victim, Ended::Killed(signal));
         }
-        Death { pid, signal }
+        Death { pid, signal, bound }
     }
 
     pub(crate) fn count_signal(&mut self, signal: Signal) {

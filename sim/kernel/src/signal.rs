@@ -65,6 +65,32 @@ impl fmt::Display for Signal {
     }
 }
 
+/// A setting of the kernel without which a fault would not have ended its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// `kernel.memory_bytes`: no frame was left.
+    Memory,
+    /// `kernel.stack_bytes_max`: the stack would have grown beyond it.
+    StackBytes,
+    /// `kernel.mmap_min_addr`: no area is inferred below it.
+    MmapMinAddr,
+}
+
+impl Bound {
+    /// The setting.
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Bound::Memory => "kernel.memory_bytes",
+            Bound::StackBytes => "kernel.stack_bytes_max",
+            Bound::MmapMinAddr => "kernel.mmap_min_addr",
+        }
+    }
+    /// Whether it makes the machine smaller than the one that a trace was recorded on: then the kill is a result.
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Bound::Memory | Bound::StackBytes)
+    }
+}
+
 /// A process that was killed. Its memory has been returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Death {
@@ -72,6 +98,8 @@ pub struct Death {
     pub pid: u32,
     /// By what.
     pub signal: Signal,
+    /// The setting that it died of, where there is one.
+    pub bound: Option<Bound>,
 }
 
 impl fmt::Display for Death {

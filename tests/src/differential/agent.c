@@ -13,7 +13,7 @@
  *   step RESULT FAULTS SIGNAL CODE PAGE AROUND
  *   process N                        then for each process that lives:
  *   area START END RIGHTS OFFSET KIND
- *   present START END                pages of the arena, END excluded
+ *   present PAGE FRAME               FRAME is 0 where the system does not tell
  *   end
  *
  * RESULT is what the system call returned, or -errno. FAULTS is ru_minflt + ru_majflt of the process over exactly the
@@ -110,6 +110,7 @@ static char maps_text[1 << 16];
 
 #define PRESENT(entry) ((entry) >> 63 & 1)
 #define OF_FILE(entry) ((entry) >> 61 & 1)
+#define FRAME(entry) ((entry) & ((1ul << 55) - 1))
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -136,7 +137,7 @@ static void look_at_pages(unsigned long *entries)
 static void touch_own_image(void)
 {
     volatile char *stack = __builtin_frame_address(0);
-    for (int i = 0; i < 16; i++) stack[-(long)(i * PAGE)] = 0;
+    for (int i = 1; i < 16; i++) stack[-(long)(i * PAGE)] = 0;
     int fd = open("/proc/self/maps", O_RDONLY);
     size_t bytes = 0;
     for (ssize_t n; bytes < sizeof maps_text - 1; bytes += n) {
@@ -151,7 +152,8 @@ static void touch_own_image(void)
         *end = 0;
         unsigned long from = strtoul(line, &next, 16), to = strtoul(next + 1, &next, 16);
         int is_arena = from >= arena_start && from < arena_start + arena_pages * PAGE;
-        int is_own = !is_arena && next[1] == 'r' && next[4] == 'p' && !strstr(next, "[v");
+        int is_device = strstr(next, "[vvar") || strstr(next, "[vsyscall");
+        int is_own = !is_arena && !is_device && next[1] == 'r' && next[4] == 'p';
         for (volatile char *p = (char *)from; is_own && p < (volatile char *)to; p += PAGE) {
             char byte = *p;
             if (next[2] == 'w') *p = byte;
@@ -162,6 +164,7 @@ static void touch_own_image(void)
 
 static void become_process(void)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (pagemap_fd >= 0) close(pagemap_fd);
     pagemap_fd = open("/proc/self/pagemap", O_RDONLY);
     if (pagemap_fd < 0) fail("/proc/self/pagemap");
@@ -175,13 +178,24 @@ static void catch_signals(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-/* Unmaps the file pages that came with the last fault or call, except those of `from` to `to`. */
-static void undo_fault_around(unsigned long from, unsigned long to)
+/* What a fault or call was to map: the bytes `from` to `to`, and what it moved. */
+struct purpose { unsigned long from, to, moved_from, moved_to, moved_bytes; };
+
+static int was_moved(const struct purpose *purpose, unsigned long page)
 {
+    if (page - purpose->moved_to >= purpose->moved_bytes) return 0;
+    unsigned long source = (page - purpose->moved_to + purpose->moved_from - arena_start) / PAGE;
+    return source < arena_pages && PRESENT(pages_before[source]);
+}
+
+/* Unmaps the file pages that came with the last fault or call, except those that it was for. */
+static void undo_fault_around(const struct purpose *purpose)
+{
+    unsigned long from = purpose->from & ~(PAGE - 1);
     for (unsigned long i = 0; i < arena_pages; i++) {
         unsigned long page = arena_start + i * PAGE;
         if (PRESENT(pages_before[i]) || !PRESENT(pages_after[i]) || !OF_FILE(pages_after[i])) continue;
-        if (page >= from && page < to) continue;
+        if ((page >= from && page < purpose->to) || was_moved(purpose, page)) continue;
         if (syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED_LOCKED) < 0)
             syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED);
     }
@@ -203,16 +217,17 @@ static void touch(const struct step *step, struct answer *answer)
         }
         long faults = fault_count() - before;
         answer->faults += faults;
+        /* A read beyond the end of a file maps what lies around it before it fails. */
+        if (!is_write && (faults || failed)) {
+            struct purpose purpose = { .from = (unsigned long)p, .to = (unsigned long)p + 1 };
+            look_at_pages(pages_after);
+            undo_fault_around(&purpose);
+        }
         if (failed) {
             answer->signal = signal_number;
             answer->code = signal_code;
             answer->page = i;
             return;
-        }
-        if (!is_write && faults) {
-            unsigned long page = (unsigned long)p & ~(PAGE - 1);
-            look_at_pages(pages_after);
-            undo_fault_around(page, page + PAGE);
         }
     }
     answer->page = pages;
@@ -228,13 +243,20 @@ static void call(const struct step *step, struct answer *answer)
     answer->faults = fault_count() - before;
     answer->result = result == -1 ? -error : result;
     look_at_pages(pages_after);
-    /* What the call itself was to populate stays. */
-    unsigned long from = a[0], to = a[0] + a[1];
-    if (step->operation == OP_MREMAP) from = result, to = result + a[2];
-    if (step->operation == OP_MLOCKALL) from = 0, to = ~0ul;
-    undo_fault_around(from, to);
-    for (unsigned long i = 0; i < arena_pages; i++)
-        answer->around += !PRESENT(pages_before[i]) && PRESENT(pages_after[i]) && OF_FILE(pages_after[i]);
+    struct purpose purpose = { .from = a[0], .to = a[0] + a[1] };
+    if (step->operation == OP_MLOCKALL) purpose.from = 0, purpose.to = ~0ul;
+    if (step->operation == OP_MREMAP)
+        purpose = (struct purpose){ result + a[1], result + a[2], a[0], result, a[1] };
+    undo_fault_around(&purpose);
+    /* A call that maps unmaps first: what is there now was not. */
+    int is_new = step->operation == OP_MMAP || step->operation == OP_MREMAP ||
+                 step->operation == OP_REMAP_FILE_PAGES;
+    for (unsigned long i = 0; i < arena_pages; i++) {
+        unsigned long page = arena_start + i * PAGE;
+        int was_present = PRESENT(pages_before[i]) && !(is_new && page >= purpose.from && page < purpose.to);
+        answer->around += !was_present && !was_moved(&purpose, page) && PRESENT(pages_after[i]) &&
+                          OF_FILE(pages_after[i]);
+    }
 }
 
 static void serve(int number);
@@ -339,10 +361,7 @@ static void print_present(int fd)
     size_t bytes = arena_pages * sizeof *pages_after;
     if (pread(fd, pages_after, bytes, arena_start / PAGE * sizeof *pages_after) != (ssize_t)bytes) fail("pagemap");
     for (unsigned long i = 0; i < arena_pages; i++) {
-        if (!PRESENT(pages_after[i])) continue;
-        unsigned long start = i;
-        while (i < arena_pages && PRESENT(pages_after[i])) i++;
-        printf("present %lu %lu\n", start, i);
+        if (PRESENT(pages_after[i])) printf("present %lu %lu\n", i, FRAME(pages_after[i]));
     }
 }
 
@@ -406,8 +425,10 @@ static void sequence_step(const struct step *step)
     } else {
         read_whole(FD_ANSWERS, &answer, sizeof answer);
     }
-    if (step->operation == OP_FORK && answer.result > 0) {
+    if (step->operation == OP_FORK && answer.result >= 0) {
+        /* Two answer, in either order: the parent with the child's identifier, the child that it is ready. */
         read_whole(FD_ANSWERS, &ready, sizeof ready);
+        if (ready.result > 0) answer = ready;
         watch_process(child, answer.result);
         answer.result = 0;
     }
@@ -482,6 +503,7 @@ int main(int argument_count, char **arguments)
         if (!strncmp(line, "end", 3)) {
             end_all();
             is_running = 0;
+            alarm(0);
             continue;
         }
         if (!is_running) {

@@ -16,8 +16,29 @@ const STEPS: std::ops::RangeInclusive<u32> = 10..=30;
 /// What sequences are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Pages can be swapped out here, which the model does not do: leave out what asks for it.
+    /// Pages can be swapped out here, which the model does not do: COLD and PAGEOUT are left out.
     pub has_swap: bool,
+    /// Equal pages are merged here, which the model does not do: MERGEABLE is left out.
+    pub has_ksm: bool,
+}
+
+impl Scope {
+    /// What this machine allows.
+    pub fn of_this_machine() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        Self {
+            has_swap: read("/proc/swaps").lines().count() > 1,
+            has_ksm: read("/sys/kernel/mm/ksm/run").trim() == "1",
+        }
+    }
+
+    fn excludes(self, advice: &str) -> bool {
+        match advice {
+            "COLD" | "PAGEOUT" => self.has_swap,
+            "MERGEABLE" => self.has_ksm,
+            _ => false,
+        }
+    }
 }
 
 /// What the generator believes about one page of one process.
@@ -91,6 +112,10 @@ const ADVICE_ODDS: &[(u32, &str)] = &[
     (2, "WILLNEED"),
     (2, "DONTDUMP"),
     (1, "DODUMP"),
+    (1, "HUGEPAGE"),
+    (1, "NOHUGEPAGE"),
+    (1, "MERGEABLE"),
+    (1, "UNMERGEABLE"),
     (1, "UNKNOWN"),
 ];
 
@@ -215,10 +240,11 @@ impl Generator {
                 self.processes.remove(process);
                 Action::Exit
             }
-            98 => {
+            98 if self.percent(40) => {
                 self.processes[process].cells.fill(None);
                 Action::Exec
             }
+            98..=99 => self.file_call(),
             _ => self.touch(process),
         }
     }
@@ -246,10 +272,11 @@ impl Generator {
             populate: self.percent(8),
             locked: self.percent(4),
             noreserve: self.percent(4),
-            grows_down: false,
+            grows_down: self.percent(3),
         };
         self.set(process, span, |_| Some(Cell { protection }));
-        self.earlier.push((span.at / pagewalk_arch::FRAME_BYTES, span.bytes.div_ceil(pagewalk_arch::FRAME_BYTES)));
+        self.earlier
+            .push((span.at / pagewalk_arch::FRAME_BYTES, span.bytes.div_ceil(pagewalk_arch::FRAME_BYTES)));
         Action::Map { span, protection, object, flags }
     }
 
@@ -278,10 +305,9 @@ impl Generator {
         let span = self.span();
         loop {
             let name = self.weighted(ADVICE_ODDS);
-            if self.scope.has_swap && matches!(name, "COLD" | "PAGEOUT") {
-                continue;
+            if !self.scope.excludes(name) {
+                return Action::Advise(span, Advice::named(name).expect("the table names what there is"));
             }
-            return Action::Advise(span, Advice::named(name).expect("the table names what there is"));
         }
     }
 
@@ -315,13 +341,29 @@ impl Generator {
         Action::Remap { from, target, bytes }
     }
 
+    /// Calls on the files that the sequence maps.
+    fn file_call(&mut self) -> Action {
+        let file = match self.objects.iter().find(|object| matches!(object, Object::File { .. })) {
+            Some(&Object::File { file, .. }) => file,
+            _ => return self.lock(),
+        };
+        if self.percent(50) {
+            return Action::Truncate { file, pages: u64::from(self.rng.below(40)) };
+        }
+        Action::RemapFilePages { span: self.span(), page_offset: u64::from(self.rng.below(30)) }
+    }
+
     fn lock(&mut self) -> Action {
         let span = self.span();
         match self.rng.below(10) {
             0..=3 => Action::Lock { span, on_fault: false },
             4..=5 => Action::Lock { span, on_fault: true },
             6..=7 => Action::Unlock(span),
-            8 => Action::LockAll { current: self.percent(50), future: self.percent(60), on_fault: self.percent(30) },
+            8 => Action::LockAll {
+                current: self.percent(50),
+                future: self.percent(60),
+                on_fault: self.percent(30),
+            },
             _ => Action::UnlockAll,
         }
     }

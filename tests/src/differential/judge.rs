@@ -3,7 +3,8 @@
 
 use super::model::ModelError;
 use super::text::rights_name;
-use super::{Answer, Area, AreaKind, Sequence, Signalled, SpaceState};
+use super::{Answer, Area, AreaKind, Frame, Sequence, Signalled, SpaceState};
+use std::collections::HashMap;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -22,6 +23,8 @@ pub enum Question {
     Areas,
     /// Which processes live.
     Processes,
+    /// Which pages share a frame, within and between processes: what was copied and what was not.
+    Frames,
 }
 
 impl Question {
@@ -34,6 +37,7 @@ impl Question {
             Question::Present => "present",
             Question::Areas => "areas",
             Question::Processes => "processes",
+            Question::Frames => "frames",
         }
     }
 }
@@ -130,23 +134,73 @@ fn disagreements(linux: &Answer, model: &Answer) -> Vec<Disagreement> {
     }
     for ((number, linux), (_, model)) in linux.spaces.iter().zip(&model.spaces) {
         let of = |text: String| format!("P{number} {text}");
-        if linux.present != model.present {
+        if pages(linux) != pages(model) {
             differs(Question::Present, of(present(linux)), present(model));
         }
         if linux.areas != model.areas {
             differs(Question::Areas, of(areas(linux)), areas(model));
         }
     }
+    if found.is_empty() {
+        let (linux, model) = (sharing(linux), sharing(model));
+        if let Some((linux, model)) = linux.iter().zip(&model).find(|(linux, model)| linux != model) {
+            found.push(Disagreement {
+                question: Question::Frames,
+                linux: linux.to_string(),
+                model: model.to_string(),
+            });
+        }
+    }
     found
 }
 
+fn pages(state: &SpaceState) -> Vec<u64> {
+    state.present.iter().map(|&(page, _)| page).collect()
+}
+
+/// A page of a process, and the first that has the same frame.
+#[derive(PartialEq, Eq)]
+struct Sharing {
+    page: (usize, u64),
+    with: (usize, u64),
+}
+
+/// Which frames are shared, in terms that do not depend on their numbers. Nothing where numbers are hidden.
+fn sharing(answer: &Answer) -> Vec<Sharing> {
+    let mut first = HashMap::new();
+    let pages = answer.spaces.iter().flat_map(|(process, state)| {
+        state.present.iter().map(move |&(page, frame)| ((*process, page), frame))
+    });
+    pages
+        .filter(|&(_, frame)| frame != Frame::HIDDEN)
+        .map(|(page, frame)| Sharing { page, with: *first.entry(frame).or_insert(page) })
+        .collect()
+}
+
+impl fmt::Display for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { page: (process, page), with: (owner, original) } = self;
+        if self.page == self.with {
+            return write!(f, "P{process} page {page} has a frame of its own");
+        }
+        write!(f, "P{process} page {page} has the frame of P{owner} page {original}")
+    }
+}
+
+/// Pages with an entry: their number, and in runs.
 fn present(state: &SpaceState) -> String {
-    let run = |&(start, end): &(u64, u64)| match end - start {
-        1 => format!("{start}"),
-        _ => format!("{start}-{}", end - 1),
-    };
-    let runs: Vec<String> = state.present.iter().map(run).collect();
-    format!("{} [{}]", state.resident(), runs.join(" "))
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for &(page, _) in &state.present {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == page => *last = page,
+            _ => runs.push((page, page)),
+        }
+    }
+    let shown = runs.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    format!("{} [{}]", state.present.len(), shown.collect::<Vec<_>>().join(" "))
 }
 
 fn areas(state: &SpaceState) -> String {
@@ -165,6 +219,19 @@ impl fmt::Display for Area {
             }
         }
     }
+}
+
+/// What Linux answered to `sequence`, with the state after every step.
+pub fn narrate(sequence: &Sequence, linux: &[Answer]) -> String {
+    let mut text = String::new();
+    for (step, answer) in sequence.steps.iter().zip(linux) {
+        let signal = answer.signal.map(|signal| format!(", {}", Shown(&signal))).unwrap_or_default();
+        let _ = writeln!(text, "{step}: {} faults, result {:#x}{signal}", answer.faults, answer.result);
+        for (number, state) in &answer.spaces {
+            let _ = writeln!(text, "      P{number} {} {}", areas(state), present(state));
+        }
+    }
+    text
 }
 
 struct Shown<'a>(&'a Signalled);

@@ -1,7 +1,7 @@
 //! The Linux that this runs on, asked through `agent.c`. Owns the agent: its building, its process, its language.
 
 use super::step::{Action, Object, Sequence, Span, Step, Target};
-use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Signalled, SpaceState};
+use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{FRAME_BYTES, Protection};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -252,8 +252,8 @@ fn understand(line: &str, answer: &mut Answer) -> Option<()> {
             };
             answer.spaces.last_mut()?.1.areas.push(area);
         }
-        ["present", start, end] => {
-            answer.spaces.last_mut()?.1.present.push((start.parse().ok()?, end.parse().ok()?));
+        ["present", page, frame] => {
+            answer.spaces.last_mut()?.1.present.push((page.parse().ok()?, Frame(frame.parse().ok()?)));
         }
         _ => return None,
     }

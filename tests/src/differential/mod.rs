@@ -68,19 +68,17 @@ pub struct Area {
 pub struct SpaceState {
     /// Its areas, upwards.
     pub areas: Vec<Area>,
-    /// Its pages that have an entry, those of the page of zeroes included: runs of pages, ends excluded.
-    pub present: Vec<(u64, u64)>,
+    /// Its pages that have an entry, those of the page of zeroes included, upwards, each with its frame.
+    pub present: Vec<(u64, Frame)>,
 }
 
-impl SpaceState {
-    /// Pages that have an entry.
-    pub fn resident(&self) -> u64 {
-        self.present.iter().map(|(start, end)| end - start).sum()
-    }
-    /// Pages that areas cover.
-    pub fn mapped(&self) -> u64 {
-        self.areas.iter().map(|area| area.end - area.start).sum()
-    }
+/// The number of a frame, as the side that answers numbers them; the two sides' have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frame(pub u64);
+
+impl Frame {
+    /// What Linux says instead of a number to processes without CAP_SYS_ADMIN.
+    pub const HIDDEN: Frame = Frame(0);
 }
 
 /// How a touch ended in a signal.

@@ -2,15 +2,15 @@
 //! user privilege through an MMU without TLBs, so that nothing but the kernel's own work is compared.
 
 use super::step::{self, Action, Sequence, Step};
-use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Signalled, SpaceState};
+use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat, Syscall,
-    SyscallOutcome,
+    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
+    Syscall, SyscallOutcome,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
-    AddressSpace, Backing, EventError, FaultResolution, Kernel, KernelConfig, PageRange, SegvCode, Signal, Vma,
-    VmaPolicy, Vpn,
+    AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal,
+    Vma, VmaPolicy, Vpn,
 };
 
 const SIGBUS: i32 = 7;
@@ -83,12 +83,11 @@ impl Model {
                 self.kernel.on_event(&mut self.mmu, &fact)?;
             }
             ref other => {
-                let call = other.syscall();
                 let outcome = match i32::try_from(-result) {
                     Ok(errno) if errno > 0 => SyscallOutcome::Failure(errno),
                     _ => SyscallOutcome::Success,
                 };
-                if let Some(call) = call {
+                if let Some(call) = other.syscall(outcome) {
                     self.call(step.process, call, outcome)?;
                 }
                 match *other {
@@ -174,25 +173,22 @@ impl Model {
         let start = Vpn(ARENA >> FRAME_SHIFT);
         let arena = PageRange::new(start, start.up(ARENA_PAGES));
         let areas = space.vmas().overlapping(arena).map(|vma| area(vma, start)).collect();
-        let mut present: Vec<(u64, u64)> = Vec::new();
-        for mapped in space.page_table().mapped(&self.mmu, arena) {
-            let page = mapped.page.pages_above(start);
-            match present.last_mut() {
-                Some((_, end)) if *end == page => *end += 1,
-                _ => present.push((page, page + 1)),
-            }
-        }
+        let mapped = space.page_table().mapped(&self.mmu, arena);
+        let entry = |mapped: &Mapped| (mapped.page.pages_above(start), Frame(mapped.pte.frame.0));
+        let present = mapped.iter().map(entry).collect();
         SpaceState { areas, present }
     }
 }
 
 fn area(vma: &Vma, arena: Vpn) -> Area {
-    let (kind, shared) = match vma.attributes.backing {
-        Backing::Anonymous => (AreaKind::Anonymous, false),
-        Backing::PrivateFile { file } => (AreaKind::File(file.0 as usize - 1), false),
-        Backing::Shared { file: Some(file), .. } => (AreaKind::File(file.0 as usize - 1), true),
-        Backing::Shared { file: None, .. } => (AreaKind::SharedAnonymous, true),
+    let backing = vma.attributes.backing;
+    let kind = match backing.file() {
+        None => AreaKind::Anonymous,
+        Some(file) => (0..FILE_PAGES.len())
+            .find(|&number| step::file_id(number) == file)
+            .map_or(AreaKind::SharedAnonymous, AreaKind::File),
     };
+    let shared = !backing.is_private();
     Area {
         start: vma.pages.start().pages_above(arena),
         end: vma.pages.end().pages_above(arena),

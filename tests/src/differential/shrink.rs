@@ -49,10 +49,7 @@ pub fn shrink(sequence: &Sequence, mut fails: impl FnMut(&Sequence) -> bool) -> 
 }
 
 /// Moves all spans down together, which no change of one step could.
-fn lower_everything(
-    best: &mut Sequence,
-    try_it: &mut impl FnMut(&mut Sequence, Sequence) -> bool,
-) -> bool {
+fn lower_everything(best: &mut Sequence, try_it: &mut impl FnMut(&mut Sequence, Sequence) -> bool) -> bool {
     let lowest = best.steps.iter().flat_map(|step| positions(&step.action)).min().unwrap_or(0);
     if lowest == 0 {
         return false;
@@ -146,7 +143,11 @@ fn simpler(action: &Action) -> Vec<Action> {
                     found.push(Action::Remap { from, target: Target::Fixed { at, dont_unmap }, bytes });
                 }
                 if dont_unmap {
-                    found.push(Action::Remap { from, target: Target::Fixed { at, dont_unmap: false }, bytes });
+                    found.push(Action::Remap {
+                        from,
+                        target: Target::Fixed { at, dont_unmap: false },
+                        bytes,
+                    });
                 }
             }
         }

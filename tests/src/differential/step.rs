@@ -3,8 +3,8 @@
 
 use super::{ARENA, FILE_PAGES};
 use pagewalk_arch::{
-    CloneKind, FRAME_BYTES, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags, Syscall,
-    VirtAddr,
+    CloneKind, FRAME_BYTES, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
+    Syscall, SyscallOutcome, VirtAddr,
 };
 use std::sync::Arc;
 
@@ -228,8 +228,8 @@ pub fn file_fact(file: usize, pages: u64) -> FileFact {
 }
 
 impl Action {
-    /// The system call, as the model is told of it; `None` of what is no system call to the model.
-    pub fn syscall(&self) -> Option<Syscall> {
+    /// The system call that ended so, as the model is told of it; `None` of what is no system call to the model.
+    pub fn syscall(&self, outcome: SyscallOutcome) -> Option<Syscall> {
         let at = |span: &Span| VirtAddr(span.address());
         Some(match *self {
             Action::Nothing | Action::Read(_) | Action::Write(_) | Action::Truncate { .. } => return None,
@@ -261,7 +261,10 @@ impl Action {
             }
             Action::Remap { from, target, bytes } => {
                 let (to, flags) = match target {
-                    Target::InPlace => (at(&from), RemapFlags::default()),
+                    Target::InPlace if outcome == SyscallOutcome::Success => {
+                        (at(&from), RemapFlags::default())
+                    }
+                    Target::InPlace => (VirtAddr(0), RemapFlags::default()),
                     Target::Fixed { at, dont_unmap } => {
                         (VirtAddr(ARENA + at), RemapFlags { may_move: true, fixed: true, dont_unmap })
                     }
@@ -295,7 +298,9 @@ impl Action {
             Action::Map { flags, .. } if flags.populate => "mmap POPULATE".into(),
             Action::Map { flags, .. } if flags.locked => "mmap LOCKED".into(),
             Action::Lock { on_fault: true, .. } => "mlock2 ONFAULT".into(),
-            other => other.syscall().map_or_else(String::new, |call| call.name().into()),
+            other => {
+                other.syscall(SyscallOutcome::Success).map_or_else(String::new, |call| call.name().into())
+            }
         }
     }
 }
@@ -318,7 +323,9 @@ impl Sequence {
                 return false;
             }
             match *action {
-                Action::Fork(child) if used.contains(&child) || child >= super::PROCESSES_MAX => return false,
+                Action::Fork(child) if used.contains(&child) || child >= super::PROCESSES_MAX => {
+                    return false;
+                }
                 Action::Fork(child) => {
                     alive.push(child);
                     used.push(child);

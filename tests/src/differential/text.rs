@@ -121,7 +121,9 @@ fn action_of(words: &[&str]) -> Result<Action, String> {
         ["mlock", span] => Action::Lock { span: span_of(span)?, on_fault: false },
         ["mlock2", span, "ONFAULT"] => Action::Lock { span: span_of(span)?, on_fault: true },
         ["munlock", span] => Action::Unlock(span_of(span)?),
-        ["mlockall", ref flags @ ..] if flags.iter().all(|f| ["CURRENT", "FUTURE", "ONFAULT"].contains(f)) => {
+        ["mlockall", ref flags @ ..]
+            if flags.iter().all(|f| ["CURRENT", "FUTURE", "ONFAULT"].contains(f)) =>
+        {
             let has = |flag| flags.contains(&flag);
             Action::LockAll { current: has("CURRENT"), future: has("FUTURE"), on_fault: has("ONFAULT") }
         }
@@ -227,7 +229,9 @@ impl fmt::Display for Action {
             }
             Action::UnlockAll => write!(f, "munlockall"),
             Action::Truncate { file, pages } => write!(f, "ftruncate {file} {pages}"),
-            Action::RemapFilePages { span, page_offset } => write!(f, "remap_file_pages {span} {page_offset}"),
+            Action::RemapFilePages { span, page_offset } => {
+                write!(f, "remap_file_pages {span} {page_offset}")
+            }
             Action::Fork(child) => write!(f, "fork P{child}"),
             Action::Exec => write!(f, "exec"),
             Action::Exit => write!(f, "exit"),

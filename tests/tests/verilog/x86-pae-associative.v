@@ -8,7 +8,7 @@
 // request; a walk of n reads at memory latency L in 4 + n (1 + L) cycles. root, asid, pdpte_* and mode_* may
 // change only while `busy` is low. Memory answers a compare-and-swap with the value it holds afterwards.
 //
-// Written by pagewalk 0.1.0.
+// Written by pagewalk 0.1.0: pagewalk emit --format x86-pae --preset associative
 
 `default_nettype none
 

@@ -16,7 +16,7 @@ use crate::toolchain::{Log, Toolchain, invoke};
 pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
     match purpose {
         Purpose::Work => ["-O3", "-O1"],
-        Purpose::Trial => ["-O1", "-O0"],
+        Purpose::Trial => ["-O1", "-O1"],
     }
 }
 

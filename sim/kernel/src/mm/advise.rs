@@ -7,7 +7,7 @@
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, FrameUse, PageRange, Pte, VmFlags, Vma};
+use crate::{Backing, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, FileId, Mmu};
 use std::ops::Range;
 
@@ -18,6 +18,8 @@ enum Action {
     Flags { set: VmFlags, clear: VmFlags },
     /// As `Flags`, of private anonymous memory only.
     WipeOnFork(bool),
+    /// VM_MERGEABLE is set or cleared; shared memory takes no notice.
+    Merge(bool),
     /// Nothing that is modelled.
     Nothing,
     /// The pages go. `locked`: those of locked areas too.
@@ -53,8 +55,8 @@ fn action(advice: i32) -> Option<Action> {
         9 => Action::Punch,
         10 => flags(VmFlags::DONTCOPY, NONE),
         11 => flags(NONE, VmFlags::DONTCOPY),
-        12 => flags(VmFlags::MERGEABLE, NONE),
-        13 => flags(NONE, VmFlags::MERGEABLE),
+        12 => Action::Merge(true),
+        13 => Action::Merge(false),
         14 => flags(VmFlags::HUGEPAGE, VmFlags::NOHUGEPAGE),
         15 => flags(VmFlags::NOHUGEPAGE, VmFlags::HUGEPAGE),
         16 => flags(VmFlags::DONTDUMP, NONE),
@@ -85,13 +87,22 @@ pub(crate) struct Punch {
     pub(crate) offsets: Range<u64>,
 }
 
+/// Whether the very right is there that MADV_POPULATE_READ or _WRITE wants: unlike an access, reading is not implied by
+/// writing.
+fn may_populate(area: &Vma, kind: AccessKind) -> bool {
+    let protection = area.attributes.protection;
+    if kind == AccessKind::Store { protection.write } else { protection.read }
+}
+
 /// Why an area cannot take an advice.
 fn refusal(area: &Vma, action: Action) -> Option<Errno> {
     let is_locked = area.has(VmFlags::LOCKED);
     let is_anonymous = area.attributes.backing == Backing::Anonymous;
     let inval = |refused: bool| refused.then_some(Errno::Inval);
     match action {
-        Action::Nothing | Action::Flags { .. } | Action::Populate(_) | Action::Unguard => None,
+        Action::Nothing | Action::Flags { .. } | Action::Merge(_) | Action::Populate(_) | Action::Unguard => {
+            None
+        }
         Action::Zap { locked: true } => None,
         Action::WipeOnFork(_) => inval(!is_anonymous),
         Action::Free => inval(is_locked || !is_anonymous),
@@ -144,6 +155,9 @@ impl AddressSpace {
         match action {
             Action::Nothing => {}
             Action::Flags { set, clear } => self.set_flags(area, set, clear),
+            Action::Merge(_) if !area.is_private() => {}
+            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),
+            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
             Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
             Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
             Action::Zap { .. } => self.forget(system, mmu, area.pages),
@@ -165,14 +179,13 @@ impl AddressSpace {
     pub(crate) fn refuses_advice(&self, system: &System, pages: PageRange, advice: i32) -> bool {
         let Some(action) = action(advice) else { return false };
         let refuses = |area: &Vma| {
-            let populate = match action {
-                Action::Populate(kind) => !crate::vma::permits(system.spec, area.attributes.protection, kind),
-                _ => false,
+            let populates = match action {
+                Action::Populate(kind) => may_populate(area, kind) && !self.has_untouchable(system, pages),
+                _ => true,
             };
-            refusal(area, action).is_some() || populate
+            refusal(area, action).is_some() || !populates
         };
-        let guarded = matches!(action, Action::Populate(_)) && !self.guards.within(pages).is_empty();
-        self.has_hole(pages) || guarded || self.vmas.overlapping(pages).any(refuses)
+        self.has_hole(pages) || self.vmas.overlapping(pages).any(refuses)
     }
 
     fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) {
@@ -222,22 +235,23 @@ impl AddressSpace {
         self.flush(system, mmu, gather);
     }
 
-    /// MADV_PAGEOUT, without a device to write to: only anonymous pages that were offered, and have not been written
-    /// since, go.
+    /// MADV_PAGEOUT, without a device to write to. Of pages that nobody else maps, a file's lose their entry, and
+    /// anonymous ones go if they were offered and not written since.
     fn page_out(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
         let mut gather = Gather::default();
         for mapped in self.table.mapped(mmu, area.pages) {
             let frame = mapped.pte.frame;
-            let mut state = system.memory.anon(frame);
-            let is_own =
-                system.memory.usage(frame) == Some(FrameUse::Anonymous) && system.memory.mappings(frame) == 1;
-            if !is_own || !state.lazily_freed {
+            if system.memory.mappings(frame) != 1 {
                 continue;
             }
-            if mapped.pte.dirty {
-                state.lazily_freed = false;
+            if system.memory.is_anonymous(frame) {
+                let mut state = system.memory.anon(frame);
+                let is_clean = state.lazily_freed && !mapped.pte.dirty;
+                state.lazily_freed = is_clean;
                 system.memory.set_anon(frame, state);
-                continue;
+                if !is_clean {
+                    continue;
+                }
             }
             self.table.clear(mmu, &mut system.memory, mapped.slot);
             self.drop_frame(system, frame);
@@ -254,17 +268,20 @@ impl AddressSpace {
         area: &Vma,
         kind: AccessKind,
     ) -> Result<(), CallStop> {
-        if !crate::vma::permits(system.spec, area.attributes.protection, kind) {
+        if !may_populate(area, kind) {
             return Err(Errno::Inval.into());
         }
         self.fault_area_in(system, mmu, area.pages, kind)
     }
 
-    /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. The markers make fork copy the area's entries,
-    /// so the area counts as used.
+    /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. Fork is to copy the markers, so an anonymous
+    /// area counts as used, and any other is marked.
     fn guard(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
-        let count = &mut system.anon_vmas_created;
-        self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
+        if area.attributes.backing == Backing::Anonymous {
+            let count = &mut system.anon_vmas_created;
+            self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
+        }
+        self.vmas.mark(area.pages.start());
         self.forget(system, mmu, area.pages);
         self.guards.insert(area.pages);
     }

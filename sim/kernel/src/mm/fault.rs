@@ -105,9 +105,11 @@ impl AddressSpace {
         if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
             return None;
         }
+        // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
+        let count = &mut system.anon_vmas_created;
+        let stack = self.vmas.prepare_anon(stack.pages.start(), || super::fresh_anon(count));
         self.vmas.remove(stack.pages);
-        let grown = Vma { pages, page_offset: stack.offset_of(page), ..stack };
-        self.vmas.insert(grown);
+        self.vmas.insert_copy(Vma { pages, page_offset: stack.offset_of(page), ..stack });
         self.unmapped.remove(pages);
         system.stats.stack_growth += 1;
         self.vmas.find(page).copied()
@@ -139,6 +141,10 @@ impl AddressSpace {
     ) -> Result<(), FaultStop> {
         let offset = vma.offset_of(page);
         let backing = vma.attributes.backing;
+        if kind == AccessKind::Store && vma.is_private() {
+            // `vmf_anon_prepare` comes before anything that can fail.
+            self.prepare_anon(system, vma, page);
+        }
         if backing.file().is_some_and(|file| system.objects.is_beyond_end(file, offset)) {
             return Err(FaultStop::Signal(Signal::Bus { address: page.addr() }));
         }
@@ -175,11 +181,15 @@ impl AddressSpace {
     fn own_frame(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) -> Result<Pfn, OutOfMemory> {
         let frame = system.memory.allocate(FrameUse::Anonymous)?;
         system.memory.set_anon(frame, AnonState { exclusive: true, lazily_freed: false });
+        self.prepare_anon(system, vma, page);
+        Ok(frame)
+    }
+
+    fn prepare_anon(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) {
         if vma.anon.is_none() {
             let count = &mut system.anon_vmas_created;
             *vma = self.vmas.prepare_anon(page, || super::fresh_anon(count));
         }
-        Ok(frame)
     }
 
     /// Question 3 for an entry that is there. Says whether anything had to change.

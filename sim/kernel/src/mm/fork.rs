@@ -51,7 +51,7 @@ impl AddressSpace {
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
             system.objects.retain(&copy);
             child.vmas.insert_copy(copy);
-            if copy.anon.is_some() {
+            if copy.anon.is_some() || (copy.is_marked && !is_wiped) {
                 for guarded in self.guards.within(vma.pages) {
                     child.guards.insert(guarded);
                 }
@@ -89,7 +89,8 @@ impl AddressSpace {
             if !system.is_zero_page(frame) {
                 system.memory.get(frame);
             }
-            child.install(system, mmu, slot, Pte { rights, accessed: false, ..mapped.pte });
+            let dirty = mapped.pte.dirty && vma.is_private();
+            child.install(system, mmu, slot, Pte { rights, accessed: false, dirty, ..mapped.pte });
         }
         Ok(())
     }

@@ -65,9 +65,9 @@ impl AddressSpace {
         self.vmas.update(everything, |attributes| attributes.flags.remove(LOCKED_MASK));
     }
 
-    /// Whether populating `pages` for a lock finds an area that allows nothing.
-    pub(crate) fn cannot_be_locked(&self, pages: PageRange) -> bool {
-        self.vmas.overlapping(pages).any(|vma| !vma.is_accessible()) || !self.guards.within(pages).is_empty()
+    /// Whether populating `pages` for a lock finds a page that cannot be had.
+    pub(crate) fn cannot_be_locked(&self, system: &System, pages: PageRange) -> bool {
+        self.vmas.overlapping(pages).any(|vma| !vma.is_accessible()) || self.has_untouchable(system, pages)
     }
 
     fn set_locked(&mut self, pages: PageRange, flags: VmFlags) -> Result<(), CallStop> {

@@ -2,7 +2,6 @@
 //! kernel put it.
 
 use super::AddressSpace;
-use super::lock::LOCKED_MASK;
 use super::populate::OnRefusal;
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
@@ -38,7 +37,7 @@ impl AddressSpace {
         // Linux refuses MAP_GROWSDOWN for everything else.
         flags.set(VmFlags::GROWSDOWN, request.grows_down && backing == Backing::Anonymous);
         let attributes = VmaAttributes { protection, backing, flags, name: None, inferred: false };
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None });
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
         if request.populate || flags.contains(VmFlags::LOCKED) {
             return self.populate(system, mmu, pages, OnRefusal::NextArea);
         }
@@ -47,9 +46,10 @@ impl AddressSpace {
 
     /// Puts `vma` in place of whatever is there.
     pub(super) fn map_area(&mut self, system: &mut System, mmu: &mut dyn Mmu, vma: Vma) {
+        // Before what lies there goes: that may be the last mapping of the same object.
+        system.objects.retain(&vma);
         self.discard(system, mmu, vma.pages);
         self.unmapped.remove(vma.pages);
-        system.objects.retain(&vma);
         self.vmas.insert(vma);
     }
 
@@ -83,8 +83,9 @@ impl AddressSpace {
             return Err(Errno::Inval.into());
         }
         let mut attributes = vma.attributes;
-        attributes.flags = attributes.flags.intersection(LOCKED_MASK);
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None });
+        // MAP_LOCKED knows no ONFAULT.
+        attributes.flags = attributes.flags.intersection(VmFlags::LOCKED).union(self.future_flags);
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
         self.populate(system, mmu, pages, OnRefusal::NextArea)
     }
 }

@@ -6,6 +6,7 @@
 //! cached the way to it.
 
 mod advise;
+mod bound;
 mod brk;
 mod fault;
 mod fork;

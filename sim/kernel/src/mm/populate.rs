@@ -69,6 +69,16 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// Whether a page of `pages` is guarded or lies beyond the end of what it shows.
+    pub(super) fn has_untouchable(&self, system: &System, pages: PageRange) -> bool {
+        let is_beyond = |vma: &Vma| {
+            let last = vma.part(&pages).pages.end();
+            let file = vma.attributes.backing.file();
+            file.is_some_and(|file| system.objects.is_beyond_end(file, vma.offset_of(last).wrapping_sub(1)))
+        };
+        self.vmas.overlapping(pages).any(is_beyond) || !self.guards.within(pages).is_empty()
+    }
+
     fn fault_page_in(
         &mut self,
         system: &mut System,

@@ -70,7 +70,8 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// What a call changes that failed: the target may have been unmapped before the source was looked at.
+    /// What a call changes that failed: the target may have been unmapped before the source was looked at. A length
+    /// of 0 can have its source within the target.
     pub(crate) fn remap_failed(
         &mut self,
         system: &mut System,
@@ -79,11 +80,15 @@ impl AddressSpace {
         to: PageRange,
         flags: RemapFlags,
     ) {
-        let is_mapped = |vma: Option<&Vma>| vma.is_some_and(|vma| vma.pages.covers(&from));
-        if flags.fixed && system.rules.remap_unmaps_first && !from.overlaps(&to) {
-            if !is_mapped(self.vmas.find(from.start())) {
-                self.unmap(system, mmu, to);
-            }
+        let source = self.vmas.find(from.start());
+        let is_whole = source.is_some_and(|vma| vma.pages.covers(&from));
+        let loses_source = from.is_empty()
+            && from.start() == to.start()
+            && !flags.dont_unmap
+            && source.is_some_and(|vma| !vma.is_private());
+        let unmaps = loses_source || (system.rules.remap_unmaps_first && !is_whole && !from.overlaps(&to));
+        if flags.fixed && unmaps {
+            self.unmap(system, mmu, to);
         }
     }
 
@@ -100,7 +105,8 @@ impl AddressSpace {
         }
         let leaves = self.table.mapped(mmu, source);
         if keeps_source {
-            self.vmas.update(source, |attributes| attributes.flags.remove(LOCKED_MASK));
+            // Of the whole area, however little of it moves.
+            self.vmas.clear_flags(source.start(), LOCKED_MASK);
             self.vmas.forget_anon(source);
         } else {
             self.vmas.remove(source);

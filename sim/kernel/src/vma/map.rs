@@ -2,7 +2,7 @@
 //! `split_vma` and `vma_merge`; whether two areas may be one is judged in [`super::merge`].
 
 use super::merge::{self, Candidate, MergeRules};
-use super::{AnonVma, Vma, VmaAttributes};
+use super::{AnonVma, VmFlags, Vma, VmaAttributes};
 use crate::{PageRange, Vpn};
 use std::collections::BTreeMap;
 
@@ -207,6 +207,20 @@ impl VmaMap {
         }
     }
 
+    /// Marks the area of `page` as one that has had guards.
+    pub(crate) fn mark(&mut self, page: Vpn) {
+        if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
+            vma.is_marked = true;
+        }
+    }
+
+    /// Takes flags from the whole area of `page`, without a look at its neighbours.
+    pub(crate) fn clear_flags(&mut self, page: Vpn, flags: VmFlags) {
+        if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
+            vma.attributes.flags.remove(flags);
+        }
+    }
+
     fn split_at(&mut self, page: Vpn) {
         let Some(vma) = self.find(page).copied() else { return };
         if vma.pages.start() == page {
@@ -282,6 +296,7 @@ mod tests {
             pages,
             page_offset,
             anon: None,
+            is_marked: false,
         };
         let mut map = VmaMap::default();
         map.insert(file(range(0, 2), 0));

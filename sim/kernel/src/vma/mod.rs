@@ -113,6 +113,9 @@ pub struct Vma {
     pub page_offset: u64,
     /// Set from the first anonymous page on.
     pub anon: Option<AnonVma>,
+    /// Guards were installed in it once, so that fork copies its entries. Keeps no neighbours apart: what merges with
+    /// such an area is marked as well.
+    pub is_marked: bool,
 }
 
 impl Vma {
@@ -125,7 +128,7 @@ impl Vma {
             name: None,
             inferred: false,
         };
-        Self { pages, attributes, page_offset: pages.start().0, anon: None }
+        Self { pages, attributes, page_offset: pages.start().0, anon: None, is_marked: false }
     }
     /// Offset of `page`, which lies in this area or borders on it, in what backs it.
     pub const fn offset_of(&self, page: Vpn) -> u64 {

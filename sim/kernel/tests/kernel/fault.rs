@@ -5,7 +5,7 @@ use pagewalk_arch::{
     Access, AccessKind, FaultKind, MapRequest, Mmu, MmuConfig, Outcome, PagingFormat, PhysAddr, Syscall,
     VirtAddr,
 };
-use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, SegvCode, Signal, VmaPolicy};
+use pagewalk_kernel::{AdMode, Bound, FaultResolution, KernelConfig, SegvCode, Signal, VmaPolicy};
 
 const AT: u64 = 0x1000_0000;
 
@@ -187,6 +187,25 @@ fn stacks_grow_to_their_limit_and_keep_their_guard() {
     assert!(!grow(None, top - (1 << 20) - 0x1000), "one page beyond");
     assert!(grow(Some(top - 0x4000 - 257 * 0x1000), top - 0x4000), "256 pages of guard");
     assert!(!grow(Some(top - 0x4000 - 256 * 0x1000), top - 0x4000), "255 pages of guard");
+}
+
+#[test]
+fn a_death_names_the_setting_behind_it() {
+    let top = 0x7000_0000;
+    let bound = |policy, at| {
+        let config = KernelConfig { stack_bytes_max: 1 << 20, vma_policy: policy, ..KernelConfig::default() };
+        let mut machine = Machine::with(config, MmuConfig::of(PagingFormat::Sv39));
+        machine.call(1, Syscall::Map(MapRequest { grows_down: true, ..anonymous(top - 0x2000, 0x2000, RW) }));
+        let end = machine.access(at, AccessKind::Store);
+        machine.shut_down();
+        let Err(FaultResolution::Killed(death)) = end else { panic!("{end:?}") };
+        death.bound
+    };
+    assert_eq!(bound(VmaPolicy::Strict, top - (1 << 20) - 0x1000), Some(Bound::StackBytes));
+    assert_eq!(bound(VmaPolicy::Strict, top - (1 << 24)), None, "a stray address");
+    assert_eq!(bound(VmaPolicy::Strict, top + 0x1000), None);
+    assert_eq!(bound(VmaPolicy::Infer, 0x8), Some(Bound::MmapMinAddr));
+    assert_eq!(bound(VmaPolicy::Strict, 0x8), None, "nothing is inferred anyway");
 }
 
 #[test]

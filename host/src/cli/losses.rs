@@ -1,0 +1,194 @@
+//! What is said of processes that ended early and of what the models do not carry out: the JSON of it, the rows, and
+//! the line for each process that model and trace disagree about.
+
+use super::quantity::grouped;
+use pagewalk_cosim::{Ending, Losses, ProcessEnd, RunCounts, Verdict};
+use serde::Serialize;
+
+/// Processes that are named one by one; the others are counted.
+const NAMED_MAX: usize = 8;
+
+/// Accesses that were not carried out though the recorded program made them.
+#[derive(Debug, Serialize)]
+pub struct LostReport {
+    /// How many.
+    pub accesses: u64,
+    /// Of whom.
+    pub processes: Vec<LostProcess>,
+}
+
+/// A process that the trace goes on with after the model ended it.
+#[derive(Debug, Serialize)]
+pub struct LostProcess {
+    /// Who.
+    pub pid: u32,
+    /// Its accesses that were not carried out.
+    pub accesses: u64,
+    /// Where it was killed; of one that exited, where it did.
+    pub killed_at_line: u32,
+    /// Where the trace first goes on with it.
+    pub went_on_at_line: u32,
+    /// What ended it.
+    pub why: String,
+}
+
+/// A process that was killed.
+#[derive(Debug, Serialize)]
+pub struct KilledReport {
+    /// Who.
+    pub pid: u32,
+    /// By what.
+    pub by: String,
+    /// Where in the trace.
+    pub line: u32,
+    /// `agreed`: the trace ends it too. `limit`: the modelled machine was too small for it.
+    pub verdict: &'static str,
+    /// The setting that it died of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<&'static str>,
+    /// Its accesses that were not carried out.
+    pub skipped: u64,
+}
+
+impl LostReport {
+    /// What was lost.
+    pub fn new(losses: &Losses) -> Self {
+        let processes = losses.contradictions().map(|end| LostProcess {
+            pid: end.pid,
+            accesses: end.accesses,
+            killed_at_line: end.line,
+            went_on_at_line: end.went_on_at_line.unwrap_or(end.line),
+            why: reason(end),
+        });
+        Self { accesses: losses.lost(), processes: processes.collect() }
+    }
+}
+
+impl KilledReport {
+    /// Every kill that the trace does not contradict.
+    pub fn all(losses: &Losses) -> Vec<Self> {
+        let killed = losses.ends().iter().filter_map(|end| {
+            let verdict = match end.verdict() {
+                Verdict::Agreed => "agreed",
+                Verdict::Limit => "limit",
+                Verdict::Contradicted => return None,
+            };
+            Some(Self {
+                pid: end.pid,
+                by: by(end),
+                line: end.line,
+                verdict,
+                setting: setting(end),
+                skipped: end.accesses,
+            })
+        });
+        killed.collect()
+    }
+}
+
+/// What ended a process, without its name.
+fn by(end: &ProcessEnd) -> String {
+    match end.ending {
+        Ending::Killed(death) => death.signal.to_string(),
+        Ending::Signalled(11) => "SIGSEGV".into(),
+        Ending::Signalled(7) => "SIGBUS".into(),
+        Ending::Signalled(number) => format!("signal {number}"),
+        Ending::Exited => "its exit".into(),
+    }
+}
+
+fn setting(end: &ProcessEnd) -> Option<&'static str> {
+    match end.ending {
+        Ending::Killed(death) => death.bound.map(|bound| bound.setting()),
+        Ending::Signalled(_) | Ending::Exited => None,
+    }
+}
+
+/// What ended a process, as a clause.
+fn reason(end: &ProcessEnd) -> String {
+    match end.ending {
+        Ending::Killed(death) => format!("killed by {}", death.signal),
+        Ending::Signalled(_) => format!("killed in the trace by {}", by(end)),
+        Ending::Exited if end.line == 0 => "not alive".into(),
+        Ending::Exited => "gone since its exit".into(),
+    }
+}
+
+/// Rows of the page: what it is, and how much.
+pub fn rows(report: &super::report::RunReport) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    for killed in report.killed.iter().take(NAMED_MAX) {
+        let skipped = match (killed.verdict, killed.setting) {
+            ("limit", Some(setting)) => {
+                let accesses = counted(killed.skipped, "access", "accesses");
+                format!(": {setting} allows no more; {accesses} not carried out")
+            }
+            _ => ", where the trace ends it too".into(),
+        };
+        rows.push((
+            "killed",
+            format!("process {} by {} in line {}{skipped}", killed.pid, killed.by, killed.line),
+        ));
+    }
+    if report.killed.len() > NAMED_MAX {
+        rows.push((
+            "killed",
+            format!("and {} more processes", grouped((report.killed.len() - NAMED_MAX) as u64)),
+        ));
+    }
+    if !report.lost.processes.is_empty() {
+        let pids: Vec<_> = report.lost.processes.iter().take(NAMED_MAX).map(|p| p.pid.to_string()).collect();
+        let more = report.lost.processes.len().saturating_sub(NAMED_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let plural = if report.lost.processes.len() > 1 { "processes" } else { "process" };
+        let accesses = counted(report.lost.accesses, "access", "accesses");
+        rows.push(("lost", format!("{accesses} of {plural} {}{more}", pids.join(", "))));
+    }
+    if !report.unmodelled.is_empty() {
+        rows.push(("not modelled", unmodelled(report)));
+    }
+    rows
+}
+
+/// The calls that were not carried out: `2 process_vm_readv, 1 userfaultfd`.
+pub fn unmodelled(report: &super::report::RunReport) -> String {
+    let calls = report.unmodelled.iter().map(|(name, count)| format!("{} {name}", grouped(*count)));
+    calls.collect::<Vec<_>>().join(", ")
+}
+
+/// The line for each process that model and trace disagree about.
+pub fn complaints(counts: &RunCounts) -> Vec<String> {
+    let losses = &counts.losses;
+    let mut lines: Vec<String> = losses.contradictions().take(NAMED_MAX).map(complaint).collect();
+    let more = losses.contradictions().count().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        lines.push(format!("DIFFERENCE between model and trace: {} more processes", grouped(more as u64)));
+    }
+    if !lines.is_empty() {
+        let (lost, all) = (grouped(losses.lost()), grouped(counts.presented()));
+        lines.push(format!("  {lost} of {all} accesses were not carried out"));
+    }
+    lines
+}
+
+fn complaint(end: &ProcessEnd) -> String {
+    let went_on = end.went_on_at_line.unwrap_or(end.line);
+    let place = if end.line > 0 { format!(" in line {}", end.line) } else { String::new() };
+    let remedy = match end.ending {
+        Ending::Killed(death) => death.bound.map_or_else(String::new, |bound| {
+            format!("; {0} forbids that address: --set {0}=0 allows it", bound.setting())
+        }),
+        _ => String::new(),
+    };
+    format!(
+        "DIFFERENCE between model and trace: process {} was {}{place}, but the trace goes on with it in line {went_on}: {} \
+         not carried out{remedy}",
+        end.pid,
+        reason(end),
+        counted(end.accesses, "access", "accesses"),
+    )
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}

@@ -1,0 +1,136 @@
+//! An engine whose answers are handed on as it gives them, before anything compares them.
+//!
+//! Owns what an answer is: one per access, the last that the engine gave. A fault is one only if the access is not
+//! presented again. Does not own what becomes of the answers.
+
+use pagewalk_arch::{
+    Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, PhysAddr, Progress, PteWrite, TlbFlush,
+};
+
+/// Takes the answers of one engine.
+pub trait Tap {
+    /// The next accesses with their answers, in the order of the trace.
+    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]);
+}
+
+/// An engine with a tap, or without: then it costs nothing.
+pub struct Tapped<M, T> {
+    inner: M,
+    tap: Option<T>,
+    outcomes: Vec<Outcome>,
+    /// The access that faulted last. It is answered once another comes in its place.
+    faulted: Option<(Access, Outcome)>,
+}
+
+impl<M: Mmu, T: Tap> Tapped<M, T> {
+    /// Hands the answers of `inner` to `tap`.
+    pub fn new(inner: M, tap: Option<T>) -> Self {
+        Self { inner, tap, outcomes: Vec::new(), faulted: None }
+    }
+
+    /// The engine and its tap, which has everything then.
+    pub fn into_parts(mut self) -> (M, Option<T>) {
+        self.settle(None);
+        (self.inner, self.tap)
+    }
+
+    /// Answers the access that faulted, unless `next` is that access again.
+    fn settle(&mut self, next: Option<&Access>) {
+        if let (Some((access, outcome)), Some(tap)) = (self.faulted.take(), &mut self.tap)
+            && next != Some(&access)
+        {
+            tap.answered(&[access], &[outcome]);
+        }
+    }
+}
+
+impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
+    fn config(&self) -> &MmuConfig {
+        self.inner.config()
+    }
+    fn set_context(&mut self, context: &Context) {
+        self.inner.set_context(context);
+    }
+    fn fence(&mut self, flush: &TlbFlush) {
+        self.inner.fence(flush);
+    }
+
+    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        if self.tap.is_none() {
+            return self.inner.run(batch, outcomes);
+        }
+        self.settle(batch.accesses.first());
+        self.outcomes.clear();
+        let progress = self.inner.run(batch, Some(&mut self.outcomes));
+        let answered = progress.consumed - usize::from(progress.fault.is_some());
+        self.faulted = progress.fault.map(|fault| (batch.accesses[answered], fault));
+        if let Some(tap) = &mut self.tap {
+            tap.answered(&batch.accesses[..answered], &self.outcomes[..answered]);
+        }
+        if let Some(outcomes) = outcomes {
+            outcomes.extend_from_slice(&self.outcomes);
+        }
+        progress
+    }
+
+    fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.inner.read_pte(addr)
+    }
+    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        self.inner.write_pte(addr, value);
+    }
+    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
+        self.inner.set_poisoned(frame, poisoned);
+    }
+    fn set_race(&mut self, addr: PhysAddr, value: u64) {
+        self.inner.set_race(addr, value);
+    }
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+        self.inner.take_pte_writes(log);
+    }
+    fn stats(&self) -> MmuStats {
+        self.inner.stats()
+    }
+    fn difference(&self) -> Option<&str> {
+        self.inner.difference()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::{AccessKind, OnFault};
+    use pagewalk_golden::Golden;
+
+    #[derive(Default)]
+    struct Seen(Vec<(u32, bool)>);
+
+    impl Tap for Seen {
+        fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]) {
+            self.0.extend(
+                accesses.iter().zip(outcomes).map(|(access, outcome)| (access.line, outcome.is_ok())),
+            );
+        }
+    }
+
+    #[test]
+    fn a_fault_counts_once_the_next_access_comes() {
+        let golden = Golden::bare(&MmuConfig::default(), 1 << 40).unwrap();
+        let mut mmu = Tapped::new(golden, Some(Seen::default()));
+        mmu.set_context(&Context { root: PhysAddr(0x8000_1000), ..Context::default() });
+        let access = |line| Access { line, ..Access::user(0x1000, AccessKind::Load) };
+        let present = |mmu: &mut Tapped<Golden, Seen>, line| {
+            let batch = Batch { accesses: &[access(line)], end: true, on_fault: OnFault::Stop };
+            mmu.run(&batch, None).fault.is_some()
+        };
+        // Nothing is mapped; after the second refusal the kernel maps a gigabyte page, A and D set.
+        assert!(present(&mut mmu, 1) && present(&mut mmu, 1));
+        mmu.write_pte(PhysAddr(0x8000_1000), 0xdf);
+        assert!(!present(&mut mmu, 1));
+        // Whoever handles this fault does not retry it; the last is never presented again.
+        mmu.write_pte(PhysAddr(0x8000_1000), 0);
+        assert!(present(&mut mmu, 2) && present(&mut mmu, 3));
+        let (_, seen) = mmu.into_parts();
+        assert_eq!(seen.unwrap().0, [(1, true), (2, false), (3, false)]);
+    }
+}
