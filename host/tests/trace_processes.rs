@@ -385,6 +385,8 @@ mod interleaving {
         let mut text = String::from("==5==\n");
         let (mut next, mut open, mut current) = ([0usize; 2], [Open::Nothing; 2], 0);
         let mut tails: [Option<String>; 2] = [None, None];
+        // Who wrote last: a bare piece behind another's on one line would be taken for that one's.
+        let mut last = 0;
         let mut coin = coins.iter().cycle().copied();
         let mut flip = || coin.next().unwrap_or(0);
         while next[0] < logs[0].len() || next[1] < logs[1].len() {
@@ -398,6 +400,7 @@ mod interleaving {
                     text.push('\n');
                 }
                 text.push_str(&tail);
+                last = who;
                 next[who] += 1;
                 continue;
             }
@@ -422,11 +425,15 @@ mod interleaving {
                             text.push('\n');
                         }
                         if current != who && open[current] == stage {
+                            if !text.ends_with('\n') && last != current {
+                                text.push('\n');
+                            }
                             text.push_str(&finish(logs[current], &mut next[current], &mut open[current]));
+                            last = current;
                         }
                         continue;
                     }
-                    if !at_line_start && flip() & 1 == 0 || current != who && !at_line_start {
+                    if !at_line_start && (flip() & 1 == 0 || last != who) {
                         text.push('\n');
                     }
                     text.push_str(piece);
@@ -443,6 +450,7 @@ mod interleaving {
                     text.push_str(piece);
                 }
             }
+            last = who;
             next[who] += 1;
         }
         text
