@@ -1,7 +1,8 @@
 /* Asks the running Linux. A sequencer and the processes under test, in one program:
  *
- *   agent                sequencer: reads steps on stdin, has them carried out, answers on stdout
- *   agent worker N       a process under test after an execve (nobody else starts it so)
+ *   agent ARENA PAGES SIZE SIZE...   sequencer: reads steps on stdin, has them carried out, answers on stdout;
+ *                                    the arena's first byte and its pages, the files' sizes in pages
+ *   agent ARENA PAGES N              a process under test after its execve (nobody else starts it so)
  *
  * Standard input, numbers in decimal:
  *
@@ -76,7 +77,6 @@ static const long calls[] = {
 struct step { long process, operation, argument[6]; };
 struct answer { long result, faults, signal, code, page, around; };
 
-/* The arena, from the command line of the sequencer or the environment of a worker. */
 static unsigned long arena_start, arena_pages;
 
 static void fail(const char *what)
@@ -164,7 +164,6 @@ static void touch_own_image(void)
 
 static void become_process(void)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (pagemap_fd >= 0) close(pagemap_fd);
     pagemap_fd = open("/proc/self/pagemap", O_RDONLY);
     if (pagemap_fd < 0) fail("/proc/self/pagemap");
@@ -261,16 +260,20 @@ static void call(const struct step *step, struct answer *answer)
 
 static void serve(int number);
 
+static void begin_process(int number)
+{
+    struct answer ready = { 0 };
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    become_process();
+    write_whole(FD_ANSWER, &ready, sizeof ready);
+    serve(number);
+}
+
 /* The sequencer is every process's parent, so that it can wait for any of them. */
 static void fork_process(const struct step *step, struct answer *answer)
 {
     long pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-    if (pid == 0) {
-        become_process();
-        struct answer ready = { 0 };
-        write_whole(FD_ANSWER, &ready, sizeof ready);
-        serve(step->argument[0]);
-    }
+    if (pid == 0) begin_process(step->argument[0]);
     answer->result = pid < 0 ? -errno : pid;
     touch_own_image();
 }
@@ -389,12 +392,7 @@ static void start_first(void)
 {
     pid_t pid = fork();
     if (pid < 0) fail("fork");
-    if (pid == 0) {
-        become_process();
-        struct answer ready = { 0 };
-        write_whole(FD_ANSWER, &ready, sizeof ready);
-        serve(0);
-    }
+    if (pid == 0) begin_process(0);
     struct answer ready;
     read_whole(FD_ANSWERS, &ready, sizeof ready);
     watch_process(0, pid);
@@ -464,7 +462,6 @@ static void settle(void)
     }
 }
 
-/* agent ARENA PAGES FILE_PAGES...    or, of a process after execve:    agent ARENA PAGES NUMBER */
 int main(int argument_count, char **arguments)
 {
     if (argument_count < 4) return 2;
@@ -472,16 +469,12 @@ int main(int argument_count, char **arguments)
     arena_pages = strtoul(arguments[2], NULL, 10);
     if (arena_pages > PAGES_MAX) return 2;
     catch_signals();
-    if (argument_count == 4) {
-        become_process();
-        struct answer ready = { 0 };
-        write_whole(FD_ANSWER, &ready, sizeof ready);
-        serve(atoi(arguments[3]));
-    }
+    if (argument_count == 4) begin_process(atoi(arguments[3]));
     int files = argument_count - 3;
     unsigned long file_pages[FILES_MAX];
     if (files > FILES_MAX) return 2;
     settle();
+    become_process(); /* Whether it can look at its pages at all is known before anyone asks. */
     make_channels();
     for (int i = 0; i < files; i++) {
         char name[] = { 'f', 'i', 'l', 'e', '0' + i, 0 };

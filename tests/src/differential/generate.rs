@@ -13,8 +13,8 @@ const FIELDS: [u64; 2] = [0, 236];
 /// Fewest and most steps of a sequence.
 const STEPS: std::ops::RangeInclusive<u32> = 10..=30;
 
-/// What sequences are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a machine does not allow to be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Pages can be swapped out here, which the model does not do: COLD and PAGEOUT are left out.
     pub has_swap: bool,
@@ -23,7 +23,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What this machine allows.
+    /// That of this machine.
     pub fn of_this_machine() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Self {
@@ -32,10 +32,26 @@ impl Scope {
         }
     }
 
-    fn excludes(self, advice: &str) -> bool {
-        match advice {
-            "COLD" | "PAGEOUT" => self.has_swap,
-            "MERGEABLE" => self.has_ksm,
+    /// The steps that are left out for it, and why; empty where none are.
+    pub fn left_out(self) -> Vec<(&'static str, &'static str)> {
+        let mut found = Vec::new();
+        if self.has_swap {
+            found.push((
+                "madvise COLD and PAGEOUT",
+                "swapoff: with swap, Linux takes pages that the model keeps",
+            ));
+        }
+        if self.has_ksm {
+            found.push(("madvise MERGEABLE", "echo 0 > /sys/kernel/mm/ksm/run: it merges equal pages"));
+        }
+        found
+    }
+
+    /// Whether `action` is left out.
+    pub fn excludes(self, action: &Action) -> bool {
+        match action {
+            Action::Advise(_, Advice { name: "COLD" | "PAGEOUT", .. }) => self.has_swap,
+            Action::Advise(_, Advice { name: "MERGEABLE", .. }) => self.has_ksm,
             _ => false,
         }
     }
@@ -60,7 +76,7 @@ struct Generator {
     rights: Vec<Protection>,
     processes: Vec<Process>,
     made: usize,
-    /// How often, in a hundred, ranges are those of an earlier step.
+    /// Ranges that were mapped: others fall beside, into and over them.
     earlier: Vec<(u64, u64)>,
 }
 
@@ -305,8 +321,9 @@ impl Generator {
         let span = self.span();
         loop {
             let name = self.weighted(ADVICE_ODDS);
-            if !self.scope.excludes(name) {
-                return Action::Advise(span, Advice::named(name).expect("the table names what there is"));
+            let action = Action::Advise(span, Advice::named(name).expect("the table names what there is"));
+            if !self.scope.excludes(&action) {
+                return action;
             }
         }
     }
@@ -366,5 +383,65 @@ impl Generator {
             },
             _ => Action::UnlockAll,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_sequence_is_possible_and_follows_from_its_seed() {
+        for index in 0..2000 {
+            let drawn = sequence(7, index, Scope::default());
+            assert!(drawn.is_possible(), "{drawn}");
+            assert_eq!(drawn, sequence(7, index, Scope::default()));
+            assert_ne!(drawn, sequence(8, index, Scope::default()));
+        }
+    }
+
+    #[test]
+    fn every_kind_of_step_is_drawn() {
+        let drawn = (0..2000).flat_map(|index| sequence(7, index, Scope::default()).steps);
+        let kinds: BTreeSet<String> = drawn.map(|step| step.action.kind()).collect();
+        for kind in [
+            "read",
+            "write",
+            "mmap",
+            "mmap POPULATE",
+            "mmap LOCKED",
+            "munmap",
+            "mprotect",
+            "mremap",
+            "fork",
+            "mremap in place",
+            "mremap DONTUNMAP",
+            "mremap of nothing",
+            "mlock",
+            "mlock2 ONFAULT",
+            "munlock",
+            "mlockall",
+            "munlockall",
+            "execve",
+            "exit_group",
+            "ftruncate",
+            "remap_file_pages",
+        ] {
+            assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
+        }
+        for (_, advice) in ADVICE_ODDS {
+            assert!(kinds.contains(&format!("madvise {advice}")), "no {advice}");
+        }
+    }
+
+    #[test]
+    fn what_the_machine_does_not_allow_is_not_drawn() {
+        let scope = Scope { has_swap: true, has_ksm: true };
+        for index in 0..500 {
+            assert!(sequence(7, index, scope).steps.iter().all(|step| !scope.excludes(&step.action)));
+        }
+        assert_eq!(scope.left_out().len(), 2);
+        assert_eq!(Scope::default().left_out(), []);
     }
 }

@@ -82,9 +82,6 @@ pub fn compare(sequence: &Sequence, linux: &[Answer], model: &[Result<Answer, Mo
     for (at, ((step, linux), model)) in sequence.steps.iter().zip(linux).zip(model).enumerate() {
         let found = match model {
             Ok(model) => disagreements(linux, model),
-            Err(ModelError::Killed(by)) if linux.signal == Some(*by) => {
-                return Verdict { difference: None, report };
-            }
             Err(error) => {
                 vec![Disagreement {
                     question: Question::Possible,

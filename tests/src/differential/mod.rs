@@ -14,13 +14,16 @@ pub mod judge;
 pub mod linux;
 pub mod model;
 pub mod shrink;
+mod side_by_side;
 pub mod step;
 mod text;
 
-pub use judge::{Difference, Question, Verdict, compare};
+pub use judge::{Difference, Question, Verdict, compare, narrate};
 pub use linux::{Linux, LinuxError};
 pub use model::Model;
+pub use side_by_side::{Case, SideBySide};
 pub use step::{Action, Advice, Object, Sequence, Span, Step};
+pub use text::SyntaxError;
 
 use pagewalk_arch::{FRAME_BYTES, Protection};
 

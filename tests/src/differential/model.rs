@@ -32,9 +32,6 @@ pub enum ModelError {
     /// An event is refused.
     #[error("the model refuses it: {0}")]
     Refused(#[from] EventError),
-    /// A signal for which there is a handler killed the process.
-    #[error("the model kills the process, which has a handler for that: {0:?}")]
-    Killed(Signalled),
     /// An access is neither translated nor ended.
     #[error("the model does not end it: {0}")]
     Stuck(String),
@@ -130,11 +127,8 @@ impl Model {
         self.kernel.on_event(&mut self.mmu, &switch)?;
         for page in 0..span.bytes.div_ceil(FRAME_BYTES) {
             let access = Access::user(span.address() + page * FRAME_BYTES, kind);
-            match self.access(&access) {
-                Ok(None) => {}
-                Ok(Some((signal, code))) => return Ok(Some(Signalled { signal, code, page })),
-                Err(ModelError::Killed(by)) => return Err(ModelError::Killed(Signalled { page, ..by })),
-                Err(other) => return Err(other),
+            if let Some((signal, code)) = self.access(&access)? {
+                return Ok(Some(Signalled { signal, code, page }));
             }
         }
         Ok(None)
@@ -150,8 +144,7 @@ impl Model {
                 FaultResolution::Retry => {}
                 FaultResolution::Delivered(signal) => return Ok(Some(numbers(signal))),
                 FaultResolution::Killed(death) => {
-                    let (signal, code) = numbers(death.signal);
-                    return Err(ModelError::Killed(Signalled { signal, code, page: 0 }));
+                    return Err(ModelError::Stuck(format!("{death}, which has a handler for that")));
                 }
                 other => return Err(ModelError::Stuck(format!("{other:?}"))),
             }

@@ -172,9 +172,34 @@ fn smaller_spans(span: Span) -> Vec<Span> {
 fn smaller_numbers(bytes: u64) -> Vec<u64> {
     let pages = bytes / FRAME_BYTES;
     let mut smaller = vec![pages / 2, pages.saturating_sub(1)];
-    if bytes % FRAME_BYTES != 0 {
+    if !bytes.is_multiple_of(FRAME_BYTES) {
         smaller.insert(0, pages);
     }
     smaller.dedup();
     smaller.into_iter().map(|pages| pages * FRAME_BYTES).filter(|&other| other < bytes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differential::generate::{self, Scope};
+
+    #[test]
+    fn what_matters_stays_and_the_rest_goes() {
+        let is_bad = |sequence: &Sequence| {
+            let wide = |span: &Span| span.bytes >= 2 * FRAME_BYTES;
+            sequence.steps.iter().any(|step| matches!(&step.action, Action::Write(span) if wide(span)))
+        };
+        let mut shrunk = 0;
+        for index in 0..100 {
+            let sequence = generate::sequence(3, index, Scope::default());
+            if is_bad(&sequence) {
+                let small = shrink(&sequence, is_bad);
+                let text = small.to_string();
+                assert!(text.ends_with(": write 0,2\n"), "{text}");
+                shrunk += 1;
+            }
+        }
+        assert!(shrunk > 50);
+    }
 }

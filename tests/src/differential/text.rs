@@ -250,3 +250,36 @@ impl fmt::Display for Sequence {
         self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::differential::generate::{self, Scope};
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for index in 0..300 {
+            let sequence = generate::sequence(1, index, Scope::default());
+            assert_eq!(sequence.to_string().parse::<Sequence>().unwrap(), sequence);
+        }
+    }
+
+    #[test]
+    fn what_is_no_step_says_why() {
+        for (text, why) in [
+            ("P0 read 0,1", "it begins with its process"),
+            ("Q0: exit", "not a process like P0"),
+            ("P0: read 0", "not PAGE,PAGES"),
+            ("P0: read x,1", "not a number"),
+            ("P0: mmap 0,1 RW anno", "anon, sanon"),
+            ("P0: mmap 0,1 WR anon", "rights are one of"),
+            ("P0: mmap 0,1 RW anon FAST", "flags are"),
+            ("P0: madvise 0,1 PLEASE", "no advice is called"),
+            ("P0: read 99999999999999999,1", "too many pages"),
+            ("P0: dance", "see the list of steps"),
+        ] {
+            let error = text.parse::<Sequence>().unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
