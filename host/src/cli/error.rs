@@ -47,6 +47,9 @@ pub enum CliError {
         /// What is wrong, and where.
         error: super::translate::JobError,
     },
+    /// Files that cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] crate::compare::CompareError),
     /// A program that cannot be recorded.
     #[error(transparent)]
     Record(#[from] crate::record::RecordError),
