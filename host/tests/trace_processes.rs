@@ -475,7 +475,8 @@ mod interleaving {
     }
 
     /// Calls by process, and accesses, both as sets: order and place are not the logs' alone.
-    fn content(texts: &[String]) -> (BTreeMap<String, usize>, BTreeMap<(u64, u8, u8), usize>) {
+    type Content = (BTreeMap<String, usize>, BTreeMap<(u64, u8, u8), usize>);
+    fn content(texts: &[String]) -> Content {
         let (mut events, mut accesses) = (BTreeMap::new(), BTreeMap::new());
         for text in texts {
             let trace = read(text);
