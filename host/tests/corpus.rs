@@ -9,8 +9,6 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A program of the corpus.
 struct Program {
@@ -23,29 +21,38 @@ struct Program {
     command: &'static [&'static str],
 }
 
-/// The longest first: they run side by side.
-const CORPUS: &[Program] = &[
-    Program {
+/// Each program is a test.
+macro_rules! corpus {
+    ($($test:ident: $program:expr;)*) => {
+        $(#[test]
+        fn $test() {
+            run(&$program);
+        })*
+    };
+}
+
+corpus! {
+    gcc_on_a_small_file: Program {
         name: "gcc on a small file",
         needs: &["gcc"],
         prepare: "echo 'int answer(void) { return 42; }' > a.i",
         command: &["gcc", "-w", "-c", "-o", "a.o", "a.i"],
-    },
-    Program {
+    };
+    make_j2: Program {
         name: "make -j2 of a small project",
         needs: &["make", "sh", "cat"],
         prepare: "printf '%s\\n' 'all: whole' 'whole: one two' '\tcat one two > $@' 'one two: source' \
                   '\t@sed s/x/$@/ source > $@ || exit 1' > Makefile; echo x > source",
         command: &["make", "-s", "-j2"],
-    },
-    Program {
+    };
+    git_init_add_commit: Program {
         name: "git init, add and commit",
         needs: &["git"],
         prepare: "printf '%s\\n' 'export HOME=$PWD GIT_CONFIG_NOSYSTEM=1' 'git init -q repository' 'cd repository' 'echo x > x' \
                   'git add x' 'git -c user.name=n -c user.email=e -c gc.auto=0 -c maintenance.auto=false commit -q -m m' > run.sh",
         command: &["sh", "-e", "run.sh"],
-    },
-    Program {
+    };
+    python_behind_a_launcher: Program {
         name: "a Python program behind a launcher",
         needs: &["python3"],
         prepare: "python=$(python3 -c 'import sys; print(sys.executable)'); \
@@ -53,8 +60,8 @@ const CORPUS: &[Program] = &[
                   printf '%s\\n' 'import os' 'print(sum(i * i for i in range(1000)))' 'pid = os.fork()' \
                   'if pid == 0:' '    os._exit(len(\"abc\"))' 'assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3' > p.py",
         command: &["./launcher", "p.py"],
-    },
-    Program {
+    };
+    perl: Program {
         name: "perl",
         needs: &["perl"],
         prepare: "",
@@ -63,38 +70,38 @@ const CORPUS: &[Program] = &[
             "-e",
             "my %h; $h{$_ % 7}++ for 1..2000; print `echo @{[sort values %h]}`; exit system('true')",
         ],
-    },
-    Program {
+    };
+    a_shell_loop: Program {
         name: "a shell loop",
         needs: &["sh", "ls"],
         prepare: "",
         command: &["sh", "-c", "for i in 1 2 3; do ls; done"],
-    },
-    Program {
+    };
+    tar_into_gzip: Program {
         name: "tar into gzip",
         needs: &["sh", "tar", "gzip"],
         prepare: "mkdir d; seq 1 2000 > d/numbers; seq 1 100 > d/more",
         command: &["sh", "-c", "tar -cf - d | gzip -1 > d.tar.gz"],
-    },
-    Program {
+    };
+    a_server_with_forked_workers: Program {
         name: "a server with forked workers",
         needs: &["cc"],
         prepare: "cc -O1 -o server \"$SOURCES/server.c\"",
         command: &["./server"],
-    },
-    Program {
+    };
+    threads_and_exec_from_one: Program {
         name: "threads, and exec from one",
         needs: &["cc"],
         prepare: "cc -O1 -pthread -o threads \"$SOURCES/threads.c\"",
         command: &["./threads"],
-    },
-    Program {
+    };
+    a_program_that_handles_sigsegv: Program {
         name: "a program that handles SIGSEGV",
         needs: &["cc"],
         prepare: "cc -O1 -o barrier \"$SOURCES/barrier.c\"",
         command: &["./barrier"],
-    },
-];
+    };
+}
 
 /// The life of processes in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,37 +119,17 @@ fn is_there(program: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
-#[test]
-fn nothing_of_real_programs_is_lost_and_nobody_dies_who_lived() {
-    for tool in ["valgrind", "strace"] {
-        if !is_there(tool) {
-            pagewalk_skipped::check("the corpus of real programs", &format!("install {tool}"));
-            return;
-        }
+/// Nothing of `program` is lost, and nobody dies who lived.
+fn run(program: &Program) {
+    let needed = ["valgrind", "strace"].iter().chain(program.needs);
+    if let Some(missing) = needed.into_iter().find(|name| !is_there(name)) {
+        pagewalk_skipped::check(&format!("corpus: {}", program.name), &format!("install {missing}"));
+        return;
     }
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    let worker = || {
-        while let Some(program) = CORPUS.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Some(missing) = program.needs.iter().find(|name| !is_there(name)) {
-                pagewalk_skipped::check(&format!("corpus: {}", program.name), &format!("install {missing}"));
-                continue;
-            }
-            let start = std::time::Instant::now();
-            let result = check(program);
-            println!("{}: {result:?} in {:.1} s", program.name, start.elapsed().as_secs_f64());
-            if let Err(failure) = result {
-                failures.lock().expect("no panic").push(format!("{}: {failure}", program.name));
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from).min(4) {
-            scope.spawn(worker);
-        }
-    });
-    let failures = failures.into_inner().expect("no panic");
-    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    match check(program) {
+        Ok(lives) => println!("{}: {lives:?}", program.name),
+        Err(failure) => panic!("{}: {failure}", program.name),
+    }
 }
 
 fn check(program: &Program) -> Result<Lives, String> {
@@ -205,7 +192,7 @@ fn under_strace(program: &Program) -> Result<Lives, String> {
     let directory = prepared(program)?;
     let log = directory.path().join("strace");
     let status = Command::new("strace")
-        .args(["-f", "-q", "-e", "trace=process", "-e", "signal=none", "-o"])
+        .args(["-f", "-q", "-e", "trace=process", "-o"])
         .arg(&log)
         .args(program.command)
         .current_dir(directory.path().join("w"))

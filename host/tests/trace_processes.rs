@@ -83,6 +83,15 @@ fn what_a_clone_shares() {
 }
 
 #[test]
+fn a_thread_that_ends_before_its_making_is_printed() {
+    let text = "==5==\nSYSCALL[5,1](56) sys_clone ( 3d0f00, 0x62, 0x0, 0x0, 0x0 )\nI  00109000,4\n\
+                SYSCALL[5,2](60) exit( 0 ) --> [pre-success] Success(0x0) \n --> [pre-success] Success(0x8) \nI  00109004,4\n";
+    let expected =
+        [(5, Syscall::Clone { child: 8, kind: CloneKind::Thread }), (5, Syscall::Exit { status: 0 })];
+    assert_eq!(calls(text), expected);
+}
+
+#[test]
 fn signals_end_processes_or_run_handlers() {
     let text = "==7==\nSYSCALL[7,1](13) sys_rt_sigaction ( 11, 0x1fff000040, 0x1fff0000e0, 8 )--7-- sys_sigaction: sigNo 11, \
                 new 0x1fff000040, old 0x1fff0000e0, new flags 0x14000000\n --> [pre-success] Success(0x0) \n\
@@ -466,7 +475,8 @@ mod interleaving {
     }
 
     /// Calls by process, and accesses, both as sets: order and place are not the logs' alone.
-    fn content(texts: &[String]) -> (BTreeMap<String, usize>, BTreeMap<(u64, u8, u8), usize>) {
+    type Content = (BTreeMap<String, usize>, BTreeMap<(u64, u8, u8), usize>);
+    fn content(texts: &[String]) -> Content {
         let (mut events, mut accesses) = (BTreeMap::new(), BTreeMap::new());
         for text in texts {
             let trace = read(text);

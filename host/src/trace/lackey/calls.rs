@@ -10,6 +10,7 @@ use super::annotation::Annotation;
 use super::meaning::Meanings;
 use super::pieces::{Finished, Header, Piece, Pieces, number};
 use super::syscall::{Return, interrupted};
+use super::table::Meaning;
 use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::HashMap;
 
@@ -42,6 +43,8 @@ pub(super) struct Calls {
     pieces: Pieces,
     /// A call that a signal met: process, thread, and the result if it was over.
     interrupted: Option<(u32, u32, Return)>,
+    /// Ends of threads whose making may not have been printed yet.
+    early_ends: Vec<(Finished, u32)>,
     meanings: Meanings,
 }
 
@@ -150,6 +153,7 @@ impl Calls {
             return;
         }
         let path = self.pieces.take_exec(pid).and_then(|call| call.path().cloned());
+        self.early_ends.retain(|(end, _)| end.pid != pid);
         self.meanings.exec(pid);
         let call = Syscall::Exec { path: path.unwrap_or_else(|| "".into()) };
         out(Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line });
@@ -163,6 +167,7 @@ impl Calls {
     }
 
     fn end(&mut self, pid: u32) {
+        self.early_ends.retain(|(end, _)| end.pid != pid);
         self.pieces.forget(pid);
         self.meanings.end(pid);
         if self.processes.len() > ENDED_MAX {
@@ -200,6 +205,25 @@ impl Calls {
 
     fn finish(&mut self, finished: Option<Finished>, line: u32, out: &mut impl FnMut(Event)) {
         let Some(finished) = finished else { return };
+        if finished.call.meaning == Meaning::ExitThread && self.pieces.makes_thread(finished.pid) {
+            // A thread may run and end before the line in which its maker got its number.
+            self.early_ends.push((finished, line));
+            return;
+        }
+        let pid = finished.pid;
+        self.tell(finished, line, out);
+        if !self.early_ends.is_empty() && !self.pieces.makes_thread(pid) {
+            let (ready, others) =
+                std::mem::take(&mut self.early_ends).into_iter().partition(|(end, _)| end.pid == pid);
+            self.early_ends = others;
+            let ready: Vec<_> = ready;
+            for (end, line) in ready {
+                self.tell(end, line, out);
+            }
+        }
+    }
+
+    fn tell(&mut self, finished: Finished, line: u32, out: &mut impl FnMut(Event)) {
         let mut last = None;
         self.meanings.tell(&finished, line, &mut |event| {
             if let Event::Syscall { call, outcome: SyscallOutcome::Success, .. } = &event {

@@ -154,6 +154,12 @@ impl Pieces {
         Some(exec.path().map_or_else(String::new, |path| path.to_string()))
     }
 
+    /// Whether process `pid` waits in a call that makes a thread.
+    pub fn makes_thread(&self, pid: u32) -> bool {
+        let makes = |call: &Call| matches!(call.meaning, Meaning::Clone | Meaning::Clone3);
+        self.open.iter().any(|open| open.pid == pid && open.call.as_ref().is_some_and(makes))
+    }
+
     /// Forgets what `pid` waits in: it has ended.
     pub fn forget(&mut self, pid: u32) {
         self.open.retain(|open| open.pid != pid);
