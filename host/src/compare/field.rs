@@ -147,19 +147,28 @@ impl Field {
         }
     }
 
-    /// Reads a cell; numbers without a prefix are of `radix`. The error says what was expected.
-    pub fn read(self, cell: &[u8], radix: u32) -> Result<u64, String> {
+    /// Reads a cell; numbers without a prefix are of `radix`.
+    pub fn read(self, cell: &[u8], radix: u32) -> Option<u64> {
         match self.cell() {
-            Cell::Number => number(cell, radix).ok_or_else(|| "a number".to_owned()),
-            Cell::Size => size(cell, radix).ok_or_else(|| "a size such as 4096 or 4KiB".to_owned()),
-            Cell::Word => word(cell).ok_or_else(|| "a word of up to 8 letters".to_owned()),
+            Cell::Number => number(cell, radix),
+            Cell::Size => size(cell, radix),
+            Cell::Word => word(cell),
             Cell::Place(names) => {
                 let found = names.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(cell));
-                found.map(|&(_, code)| code).ok_or_else(|| {
-                    let known: Vec<_> =
-                        names.iter().map(|&(name, _)| name).filter(|n| !n.is_empty()).collect();
-                    format!("one of {}", known.join(", "))
-                })
+                found.map(|&(_, code)| code)
+            }
+        }
+    }
+
+    /// What a cell must be.
+    pub fn expected(self) -> String {
+        match self.cell() {
+            Cell::Number => "a number".to_owned(),
+            Cell::Size => "a size such as 4096 or 4KiB".to_owned(),
+            Cell::Word => "a word of up to 8 letters".to_owned(),
+            Cell::Place(names) => {
+                let known = names.iter().map(|&(name, _)| name).filter(|name| !name.is_empty());
+                format!("one of {}", known.collect::<Vec<_>>().join(", "))
             }
         }
     }
@@ -180,7 +189,22 @@ impl Field {
     }
 }
 
-/// A number as `0x…` or in `radix`.
+/// The value of a digit in either case; `NO_DIGIT` for every other byte.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = u8::MAX;
+/// Digits of any base here that always fit 64 bits.
+const SAFE_DIGITS: usize = 16;
+
+/// A number as `0x…` or in `radix`, which is 10 or 16.
 fn number(cell: &[u8], radix: u32) -> Option<u64> {
     let (digits, radix) = match cell {
         [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
@@ -189,10 +213,17 @@ fn number(cell: &[u8], radix: u32) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
+    if digits.len() > SAFE_DIGITS {
+        let sound = digits.iter().all(u8::is_ascii_alphanumeric);
+        return u64::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| sound)?, radix).ok();
+    }
     let mut value = 0u64;
     for &byte in digits {
-        let digit = u64::from(char::from(byte).to_digit(radix)?);
-        value = value.checked_mul(u64::from(radix))?.checked_add(digit)?;
+        let digit = u32::from(DIGITS[byte as usize]);
+        if digit >= radix {
+            return None;
+        }
+        value = value * u64::from(radix) + u64::from(digit);
     }
     Some(value)
 }
@@ -222,20 +253,29 @@ mod tests {
 
     #[test]
     fn cells_are_read_in_every_usual_form() {
-        let read = |field: Field, cell: &str| field.read(cell.as_bytes(), 10).ok();
+        let read = |field: Field, cell: &str| field.read(cell.as_bytes(), 10);
         for (cell, value) in
             [("0x1F", Some(31)), ("31", Some(31)), ("1f", None), ("", None), ("0x", None), ("-1", None)]
         {
             assert_eq!(read(Field::Pa, cell), value, "{cell}");
         }
-        assert_eq!(Field::Pa.read(b"1f", 16), Ok(31));
-        assert_eq!(read(Field::Pa, "0x10000000000000000"), None);
+        assert_eq!(Field::Pa.read(b"1f", 16), Some(31));
+        for (cell, value) in [
+            ("0x10000000000000000", None),
+            ("0x00000ffffffffffffffff", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(read(Field::Pa, cell), value, "{cell}");
+        }
         for (cell, value) in [("4096", 1 << 12), ("4KiB", 1 << 12), ("2M", 2 << 20), ("1 GB", 1 << 30)] {
             assert_eq!(read(Field::PageBytes, cell), Some(value), "{cell}");
         }
         assert_eq!(read(Field::PageBytes, "K"), None);
         assert_eq!((read(Field::Kind, "R"), read(Field::Kind, "Load")), (Some(1), Some(1)));
-        assert!(Field::Kind.read(b"jump", 10).unwrap_err().starts_with("one of fetch, load"));
+        assert_eq!(read(Field::Kind, "jump"), None);
+        assert!(Field::Kind.expected().starts_with("one of fetch, load"));
         assert_eq!((read(Field::Fault, "-"), read(Field::Fault, "15")), (Some(0), Some(1)));
         assert_eq!(read(Field::Served, "walk").map(|word| Field::Served.show(word)).as_deref(), Some("walk"));
         assert_eq!(read(Field::Served, "unreasonable"), None);

@@ -117,7 +117,7 @@ impl Reader {
             let places = options.columns.of_header(&[]).map_err(in_file)?;
             let is_row = cells.iter().enumerate().any(|(place, cell)| {
                 let va = places.at(place).filter(|column| column.field == Field::Va);
-                va.is_some_and(|column| Field::Va.read(cell.as_bytes(), column.radix).is_ok())
+                va.is_some_and(|column| Field::Va.read(cell.as_bytes(), column.radix).is_some())
             });
             if is_row {
                 reader.layout = places;
@@ -196,16 +196,16 @@ impl Reader {
         let mut row = Row::at(self.number);
         let wanted = self.layout.places();
         let mut place = 0;
-        for cell in cells(shape, &self.line).take(wanted) {
+        for cell in cells(shape, &self.line) {
             if let Some(column) = self.layout.at(place) {
                 state(&mut row, column, cell)?;
             }
             place += 1;
+            if place == wanted {
+                return Ok(row);
+            }
         }
-        if place < wanted {
-            return Err(format!("has {place} cells, expected {wanted}; the file may be cut off"));
-        }
-        Ok(row)
+        Err(format!("has {place} cells, expected {wanted}; the file may be cut off"))
     }
 
     fn json_row(&self) -> Result<Row, String> {
@@ -232,19 +232,24 @@ fn state(row: &mut Row, column: Column, cell: &[u8]) -> Result<(), String> {
     if states_nothing {
         return Ok(());
     }
-    let value = field.read(cell, radix).map_err(|expected| {
-        let found: String = String::from_utf8_lossy(cell).chars().take(EXCERPT_CHARS).collect();
-        let name = field.name();
-        let is_hex = radix == 10 && field.read(cell, 16).is_ok();
-        let remedy = if is_hex {
-            format!("; if numbers are hexadecimal, say {name}=COLUMN:hex")
-        } else {
-            String::new()
-        };
-        format!("{name} is `{}`, expected {expected}{remedy}", found.escape_default())
-    })?;
-    row.set(field, value);
-    Ok(())
+    match field.read(cell, radix) {
+        Some(value) => {
+            row.set(field, value);
+            Ok(())
+        }
+        None => Err(misread(column, cell)),
+    }
+}
+
+/// What is wrong with a cell.
+#[cold]
+fn misread(Column { field, radix }: Column, cell: &[u8]) -> String {
+    let found: String = String::from_utf8_lossy(cell).chars().take(EXCERPT_CHARS).collect();
+    let (name, expected) = (field.name(), field.expected());
+    let is_hex = radix == 10 && field.read(cell, 16).is_some();
+    let remedy =
+        if is_hex { format!("; if numbers are hexadecimal, say {name}=COLUMN:hex") } else { String::new() };
+    format!("{name} is `{}`, expected {expected}{remedy}", found.escape_default())
 }
 
 /// Which shape a file has whose first line is this.
@@ -271,26 +276,28 @@ fn shape(line: &[u8], delimiter: Option<char>) -> Result<Shape, String> {
 
 /// The cells of a line, without blanks and quotes around them. Quoted cells hold no delimiters: translations have none.
 fn cells(shape: Shape, line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(line);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let end = match shape {
-            Shape::Delimited(delimiter) => memchr::memchr(delimiter, text),
-            _ => text.iter().position(u8::is_ascii_whitespace),
-        };
-        let Some(end) = end else {
-            rest = None;
-            return Some(bare(text));
-        };
-        let after = &text[end + 1..];
-        rest = Some(if shape == Shape::Blanks { after.trim_ascii_start() } else { after });
-        Some(bare(&text[..end]))
+    let (delimiter, skips_blanks) = match shape {
+        Shape::Delimited(delimiter) => (delimiter, false),
+        _ => (b' ', true),
+    };
+    let ends = memchr::memchr2_iter(delimiter, if skips_blanks { b'\t' } else { delimiter }, line);
+    let mut start = 0;
+    ends.chain(std::iter::once(line.len())).filter_map(move |end| {
+        let cell = &line[start..end];
+        start = end + 1;
+        if skips_blanks && cell.is_empty() { None } else { Some(bare(cell)) }
     })
 }
 
+/// A cell without what may stand around it.
 fn bare(cell: &[u8]) -> &[u8] {
-    let cell = cell.trim_ascii();
-    cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell)
+    match cell {
+        [first, .., last] if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => cell,
+        _ => {
+            let cell = cell.trim_ascii();
+            cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell)
+        }
+    }
 }
 
 /// The keys of an object.
