@@ -7,16 +7,23 @@
 //! A recording has its name only when it is complete: it is written beside it and renamed at the end, or
 //! removed. A program that a signal ends, Ctrl-C for one, has a complete recording up to there.
 //!
-//! Without [`RecordOptions::trace_children`] the log runs through a pipe: no disk, and a program that is
-//! faster than the reader waits. Children are silent. With it every process writes a file of its own (only
-//! that tells whose access is whose), which takes the disk space of the text until the end.
+//! Children and the programs that they execute are followed: every program of every process writes a log of its
+//! own ([`launcher`]), and [`merge`] makes one trace of them while they grow. Without
+//! [`RecordOptions::children`] the log runs through a pipe: no disk, and a program that is faster than the reader
+//! waits. Then only the first process is recorded, until it executes another program, and what else there was is
+//! warned of.
 
-mod filter;
-mod follow;
+mod identify;
+mod launcher;
+mod merge;
+mod scan;
 mod sink;
 
 use crate::trace::input::Compression;
-use filter::Filter;
+use identify::Identifier;
+use launcher::Launcher;
+use merge::{Merge, MergeError};
+use scan::{Counts, Scan};
 use sink::Sink;
 use std::ffi::OsString;
 use std::io::{self, Read};
@@ -25,13 +32,23 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{path::Path, thread};
 
 /// Bytes of log read at once: what a pipe holds.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How often the program is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
+/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers; and
+/// registers that are right at every access: a handler of SIGSEGV that returns goes on with them.
+const VALGRIND_ARGUMENTS: [&str; 6] = [
+    "-q",
+    "--tool=lackey",
+    "--trace-mem=yes",
+    "--trace-syscalls=yes",
+    "--trace-signals=yes",
+    "--vex-iropt-register-updates=allregs-at-mem-access",
+];
 /// How long a program may take to end after an interrupt.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -44,7 +61,7 @@ pub struct RecordOptions {
     /// uncompressed, and the program's own standard output then goes to standard error.
     pub output: String,
     /// Follow the processes that the program starts, and the programs that they execute.
-    pub trace_children: bool,
+    pub children: bool,
     /// Valgrind's name or path.
     pub valgrind: OsString,
     /// Set by a handler of Ctrl-C: ends the recording, keeping what is there.
@@ -57,7 +74,7 @@ impl RecordOptions {
         Self {
             command: command.into_iter().map(Into::into).collect(),
             output: output.to_owned(),
-            trace_children: false,
+            children: true,
             valgrind: "valgrind".into(),
             interrupted: Arc::default(),
         }
@@ -65,7 +82,7 @@ impl RecordOptions {
 }
 
 /// What was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordSummary {
     /// Access lines.
     pub accesses: u64,
@@ -73,6 +90,16 @@ pub struct RecordSummary {
     pub syscalls: u64,
     /// Processes recorded.
     pub processes: u64,
+    /// Programs recorded, the first one included.
+    pub programs: u64,
+    /// Processes that were made: by fork, vfork, and by clone where it makes no thread.
+    pub forks: u64,
+    /// Programs that replaced another in its process.
+    pub execs: u64,
+    /// Processes that a signal ended.
+    pub killed: u64,
+    /// What is not in the recording although the program did it: one line each.
+    pub losses: Vec<String>,
     /// Bytes of text, before compression.
     pub text_bytes: u64,
     /// How the program ended.
@@ -131,34 +158,93 @@ pub fn record(options: &RecordOptions) -> Result<RecordSummary, RecordError> {
     let output_failed = |e| output_error(&options.output, e);
     let mut sink =
         Sink::open(&options.output, Compression::by_suffix(&options.output)).map_err(output_failed)?;
-    let mut filter = Filter::default();
-    let (status, processes) = if options.trace_children {
-        follow::run(options, &mut filter, &mut sink)?
+    let identifier = Identifier::new(options.output == "-");
+    let (status, counts, losses) = if options.children {
+        run_followed(options, identifier, &mut sink)?
     } else {
-        (run_piped(options, &mut filter, &mut sink)?, 1)
+        run_piped(options, identifier, &mut sink)?
     };
-    if filter.accesses == 0 {
+    if counts.accesses == 0 {
         let command = program.to_string_lossy().into_owned();
         return Err(RecordError::Nothing { command, code: exit_code(status) });
     }
     sink.finish().map_err(output_failed)?;
-    let Filter { accesses, syscalls, text_bytes, .. } = filter;
-    Ok(RecordSummary { accesses, syscalls, processes, text_bytes, status })
+    let Counts { accesses, syscalls, processes, programs, forks, execs, killed, text_bytes, .. } = counts;
+    Ok(RecordSummary {
+        accesses,
+        syscalls,
+        processes,
+        programs,
+        forks,
+        execs,
+        killed,
+        losses,
+        text_bytes,
+        status,
+    })
+}
+
+/// All processes, each program's log merged into one trace.
+fn run_followed(
+    options: &RecordOptions,
+    identifier: Identifier,
+    sink: &mut Sink,
+) -> Result<(ExitStatus, Counts, Vec<String>), RecordError> {
+    let launcher = Launcher::new(options)?;
+    let mut command = launcher.command(options);
+    command.arg("--").args(&options.command);
+    let child = spawn(options, command)?;
+    let root = child.id();
+    let stop = Arc::new(AtomicBool::new(false));
+    let waiter = {
+        let (stop, interrupted) = (Arc::clone(&stop), Arc::clone(&options.interrupted));
+        thread::spawn(move || wait(child, &interrupted, &stop))
+    };
+    let mut scan = Scan::new(root, identifier);
+    let mut merge = Merge::new(launcher.logs());
+    let merged = scan.begin(root, sink).map_err(MergeError::Output).and_then(|()| {
+        loop {
+            let ended = waiter.is_finished();
+            if !merge.round(&mut scan, sink)? {
+                let interrupted = options.interrupted.load(Ordering::Relaxed);
+                if ended && (interrupted || !merge.anyone_lives()) {
+                    return merge.rest(&mut scan, sink);
+                }
+                thread::sleep(POLL);
+            }
+        }
+    });
+    if merged.is_err() || options.interrupted.load(Ordering::Relaxed) {
+        stop.store(true, Ordering::Relaxed);
+        merge.pids().filter_map(|pid| rustix::process::Pid::from_raw(pid as i32)).for_each(|pid| {
+            // One that has just ended is all right.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        });
+    }
+    let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
+    merged.map_err(|error| match error {
+        MergeError::Log(e) => RecordError::Log(e),
+        MergeError::Output(e) => output_error(&options.output, e),
+    })?;
+    let losses = losses(&scan.counts);
+    Ok((status.map_err(RecordError::Log)?, scan.counts, losses))
 }
 
 /// One process, its log through a pipe.
 fn run_piped(
     options: &RecordOptions,
-    filter: &mut Filter,
+    identifier: Identifier,
     sink: &mut Sink,
-) -> Result<ExitStatus, RecordError> {
+) -> Result<(ExitStatus, Counts, Vec<String>), RecordError> {
     let (mut log, writer) = io::pipe().map_err(RecordError::Log)?;
     // By this name Valgrind opens a writing end of its own: no descriptor has to be inherited, and the
     // program finds those it expects.
-    let name = format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
-    let mut command = valgrind(options, Path::new(&name));
+    let name = format!("--log-file=/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd());
+    let mut command = Command::new(&options.valgrind);
+    command.arg(name).args(VALGRIND_ARGUMENTS);
     command.arg("--child-silent-after-fork=yes").arg("--").args(&options.command);
     let child = spawn(options, command)?;
+    let root = child.id();
     let stop = Arc::new(AtomicBool::new(false));
     let waiter = {
         let (stop, interrupted) = (Arc::clone(&stop), Arc::clone(&options.interrupted));
@@ -169,47 +255,98 @@ fn run_piped(
             status
         })
     };
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let copied = loop {
-        match log.read(&mut chunk) {
-            Ok(0) => break Ok(()),
-            Ok(count) => {
-                if let Err(e) = filter.push(&chunk[..count], sink) {
-                    break Err(output_error(&options.output, e));
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => break Err(RecordError::Log(e)),
-        }
-    };
+    let mut scan = Scan::new(root, identifier);
+    let copied = copy(&mut log, root, &mut scan, sink);
     if copied.is_err() {
         stop.store(true, Ordering::Relaxed);
     }
     drop(log);
     let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
-    copied?;
-    status.map_err(RecordError::Log)
+    copied.map_err(|error| match error {
+        MergeError::Log(e) => RecordError::Log(e),
+        MergeError::Output(e) => output_error(&options.output, e),
+    })?;
+    let mut losses = losses(&scan.counts);
+    if let Some(program) = scan.pending_exec(root) {
+        losses.push(format!(
+            "the program became another one, {program}, which is not recorded; record without --no-children to follow it"
+        ));
+    }
+    if scan.counts.forks > 0 {
+        losses.push(format!(
+            "{} processes that the program started are not recorded; record without --no-children to follow them",
+            scan.counts.forks
+        ));
+    }
+    scan.counts.processes = 1;
+    Ok((status.map_err(RecordError::Log)?, scan.counts, losses))
 }
 
-/// The command line of Valgrind up to the program.
-fn valgrind(options: &RecordOptions, log: &Path) -> Command {
-    let mut log_file = OsString::from("--log-file=");
-    log_file.push(log);
-    let mut command = Command::new(&options.valgrind);
-    command.args(["-q", "--tool=lackey", "--trace-mem=yes", "--trace-syscalls=yes"]).arg(log_file);
-    command
+/// Passes on the log of process `root` as it comes.
+fn copy(log: &mut impl Read, root: u32, scan: &mut Scan, sink: &mut Sink) -> Result<(), MergeError> {
+    scan.begin(root, sink).map_err(MergeError::Output)?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut pending = Vec::new();
+    let mut held = None;
+    loop {
+        let count = match log.read(&mut chunk) {
+            Ok(count) => count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(MergeError::Log(e)),
+        };
+        pending.extend_from_slice(&chunk[..count]);
+        loop {
+            let (consumed, waits) = scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
+            pending.drain(..consumed);
+            // Its children are silent: there is nobody to wait for.
+            if waits.is_none() {
+                break;
+            }
+        }
+        if count == 0 {
+            if !pending.is_empty() && !scan::is_access(&pending) {
+                // The execve that became another program.
+                let line = scan.line(&pending);
+                scan.finish(line, &pending, sink).map_err(MergeError::Output)?;
+            }
+            if scan.pending_exec(root).is_none() {
+                scan.gone(root, sink).map_err(MergeError::Output)?;
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// What of the program's doing is not in the recording.
+fn losses(counts: &Counts) -> Vec<String> {
+    let mut losses: Vec<String> = counts
+        .given_up
+        .iter()
+        .map(|(pid, why)| format!("Valgrind gave up on process {pid}, and its recording ends there: {why}"))
+        .collect();
+    if counts.unknown > 0 {
+        losses.push(format!(
+            "{} lines of Valgrind's log are no trace and were left out; the first: {}",
+            counts.unknown, counts.unknown_first
+        ));
+    }
+    losses
+}
+
+fn start_error(options: &RecordOptions, error: io::Error) -> RecordError {
+    let name = options.valgrind.to_string_lossy().into_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => RecordError::ValgrindMissing(name),
+        _ => RecordError::ValgrindFails(name, error),
+    }
 }
 
 fn spawn(options: &RecordOptions, mut command: Command) -> Result<Child, RecordError> {
-    let name = || options.valgrind.to_string_lossy().into_owned();
     if options.output == "-" {
         let stderr = io::stderr().as_fd().try_clone_to_owned();
         command.stdout(Stdio::from(stderr.map_err(|e| output_error("standard error", e))?));
     }
-    command.spawn().map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => RecordError::ValgrindMissing(name()),
-        _ => RecordError::ValgrindFails(name(), e),
-    })
+    command.spawn().map_err(|e| start_error(options, e))
 }
 
 /// Waits for the program. After an interrupt it has [`GRACE`] to end by itself (the terminal has sent it the

@@ -98,7 +98,9 @@ fn an_address_that_is_none() {
         "t: line 3, byte 30: expected hexadecimal address, comma and decimal size, found ` L 04zz,8`; {REMEDY}"
     );
     assert_eq!(after_good(" L 04zz,8\n"), expected);
-    assert!(after_good("I  04I  0011adc0,6\n").contains("line 3, byte 30: expected hexadecimal address"));
+    let (accesses, error) = error_of(format!("{GOOD}I  04I  0011adc0,6\n").as_bytes());
+    assert_eq!(accesses, 3, "the access that cut into another is whole");
+    assert!(error.contains("line 3, byte 30: expected hexadecimal address"), "{error}");
 }
 
 #[test]

@@ -155,8 +155,7 @@ fn a_program_executed_in_a_process_starts_with_an_empty_address_space() {
     let expected = [
         (0, Event::Switch { pid: 5, line: 1 }),
         (0, success(5, 2, Syscall::Other { number: 39 })),
-        (1, success(5, 4, Syscall::Exit { status: 0 })),
-        (1, Event::Switch { pid: 5, line: 4 }),
+        (1, success(5, 4, Syscall::Exec { path: "".into() })),
     ];
     assert_eq!(trace.events(), expected);
 }

@@ -1,16 +1,19 @@
-//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind and are skipped, with
-//! a word, where there is none.
+//! Recording real programs, and the bundled trace's facts. The recordings need Valgrind; where there is none they
+//! are on the list of skipped checks.
 
 use pagewalk::record::{RecordError, RecordOptions, record};
 use pagewalk::trace::{self, Rebase, Relocation, TraceOptions};
-use pagewalk_arch::{PagingFormat, TraceSource};
+use pagewalk_arch::{Event, PagingFormat, Syscall, TraceSource};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
 fn valgrind_is_there() -> bool {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !there {
-        println!("skipped: valgrind is not installed");
+        pagewalk_skipped::check(
+            "recording of programs",
+            "install Valgrind, such as apt-get install valgrind",
+        );
     }
     there
 }
@@ -33,7 +36,7 @@ fn a_program_is_recorded_in_every_compression_the_same() {
         let info = info(&path);
         assert!(info.accesses >= summary.accesses && summary.accesses > 10_000, "{info}");
         assert_eq!(info.syscalls.values().sum::<u64>(), summary.syscalls);
-        assert!(info.syscalls["mmap"] > 3 && info.syscalls["exit"] == 1, "{info}");
+        assert!(info.syscalls["mmap"] > 3 && info.syscalls["exit_group"] == 1, "{info}");
         infos.push(info.pages_fetched);
     }
     assert!(infos.iter().all(|pages| *pages == infos[0]), "{infos:?}");
@@ -56,24 +59,86 @@ fn the_exit_code_is_the_programs() {
 }
 
 #[test]
-fn children_are_followed_on_request() {
+fn children_are_followed_or_warned_of() {
     if !valgrind_is_there() {
         return;
     }
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("t.zst").display().to_string();
     let mut options = RecordOptions::new(["sh", "-c", "true | cat; (exit 3)"], &path);
-    let alone = record(&options).expect("recorded");
-    assert_eq!(alone.processes, 1);
-    assert_eq!(info(&path).processes.len(), 1);
-    options.trace_children = true;
     let all = record(&options).expect("recorded");
-    assert_eq!((all.processes, all.exit_code()), (4, 3));
+    assert_eq!((all.processes, all.programs, all.exit_code()), (4, 2, 3));
+    assert_eq!((all.forks, all.execs, all.killed, all.losses.len()), (3, 1, 0, 0));
+    let info_all = info(&path);
+    assert_eq!(info_all.processes.len(), 4);
+    // cat replaces the shell's copy.
+    assert_eq!(
+        (info_all.syscalls["fork"], info_all.syscalls["execve"], info_all.syscalls["exit_group"]),
+        (3, 1, 4)
+    );
+    options.children = false;
+    let alone = record(&options).expect("recorded");
+    assert_eq!((alone.processes, alone.programs), (1, 1));
+    assert_eq!(info(&path).processes.len(), 1);
     assert!(all.accesses > alone.accesses);
-    let info = info(&path);
-    assert_eq!(info.processes.len(), 4);
-    // One for each process, and one for cat, which replaces the shell's copy.
-    assert_eq!((info.syscalls["fork"], info.syscalls["exit"]), (3, 5));
+    assert!(
+        alone.losses[0].starts_with("3 processes that the program started are not recorded"),
+        "{:?}",
+        alone.losses
+    );
+}
+
+#[test]
+fn a_program_that_becomes_another_is_followed_or_warned_of() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    let mut options = RecordOptions::new(["sh", "-c", "exec /bin/true"], &path);
+    let both = record(&options).expect("recorded");
+    assert_eq!((both.processes, both.programs, both.execs, both.losses.len()), (1, 2, 1, 0));
+    let text = std::fs::read_to_string(&path).expect("text");
+    // What the first program did stands before the second's beginning, to its last call.
+    let exec = text.find("sys_execve ( ").expect("the call");
+    let preamble = text.find("Lackey, an example Valgrind tool").expect("the second program");
+    assert!(exec < preamble && text[exec..preamble].lines().count() <= 2, "{}", &text[exec..preamble]);
+    options.children = false;
+    let first = record(&options).expect("recorded");
+    assert_eq!((first.programs, first.execs), (1, 0));
+    assert!(first.losses[0].starts_with("the program became another one, /bin/true"), "{:?}", first.losses);
+}
+
+#[test]
+fn a_childs_lines_lie_between_its_making_and_its_parents_wait() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    let script = "for i in 1 2 3 4 5; do (:); done; sh -c 'kill -KILL $$'";
+    let summary = record(&RecordOptions::new(["sh", "-c", script], &path)).expect("recorded");
+    assert_eq!((summary.forks, summary.killed), (6, 1));
+    let trace =
+        trace::load(&mut trace::open(&path, TraceOptions::default()).expect("a trace")).expect("whole");
+    let mut running = std::collections::HashSet::new();
+    let mut waited = 0;
+    for (_, event) in trace.events() {
+        match event {
+            Event::Syscall { call: Syscall::Clone { child, .. }, .. } => assert!(running.insert(*child)),
+            Event::Syscall { call: Syscall::Wait { child }, .. } => {
+                waited += 1;
+                assert!(!running.contains(child), "process {child} ends before the wait for it returns");
+            }
+            Event::Switch { pid, .. } => assert!(running.contains(pid) || running.is_empty() || waited < 6),
+            Event::Syscall { pid, call: Syscall::ExitGroup { .. }, .. }
+            | Event::Signal { pid, fatal: true, .. } => {
+                running.remove(pid);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((waited, running.len()), (6, 0));
 }
 
 #[test]

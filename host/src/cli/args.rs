@@ -187,8 +187,11 @@ pub struct RecordArgs {
     /// The file to write, compressed as its suffix says: .zst .gz .xz .bz2; - is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub output: String,
-    /// Follow the processes that the program starts
+    /// Record the first process only, not those that it starts nor the programs that it executes
     #[arg(long)]
+    pub no_children: bool,
+    /// Follow the processes that the program starts: it is so anyway
+    #[arg(long, hide = true, conflicts_with = "no_children")]
     pub trace_children: bool,
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]

@@ -125,6 +125,8 @@ fn kernel(out: &mut String, kernel: &KernelConfig) {
     put!(out, "flush_ceiling_pages = {}", kernel.flush_ceiling_pages);
     put!(out, "# To which a stack may grow: RLIMIT_STACK.");
     put!(out, "stack_bytes_max = {}", kernel.stack_bytes_max);
+    put!(out, "# Which Linux it behaves like: \"6.1\", \"6.12\" or \"6.18\".");
+    put!(out, "linux = {}", name(kernel.linux));
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Ctrl-C: the first one asks a run to end with the statistics so far, the second one ends the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
-static REQUESTED: AtomicBool = AtomicBool::new(false);
+static REQUESTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Exit status of a process that SIGINT ended, as shells report it.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -14,6 +15,11 @@ pub fn watch() {
             std::process::exit(EXIT_INTERRUPTED);
         }
     });
+}
+
+/// What tells that somebody asked to end, for those who look by themselves.
+pub fn flag() -> Arc<AtomicBool> {
+    Arc::clone(&REQUESTED)
 }
 
 /// Whether somebody asked to end.

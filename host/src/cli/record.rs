@@ -20,7 +20,7 @@ pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError>
     // Without a handler Ctrl-C ends the recording without its end, and nothing is left behind either.
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     let mut options = RecordOptions::new(&args.command, &args.output);
-    options.trace_children = args.trace_children;
+    options.children = !args.no_children;
     options.interrupted = interrupted;
     let summary = match record_program(&options) {
         // As in every pipe: whoever stops reading has enough.
@@ -29,13 +29,21 @@ pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError>
     };
     let place = if args.output == "-" { "standard output" } else { &args.output };
     let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let counted = |count: u64, one: &str, many: &str| {
+        format!("{} {}", grouped(count), if count == 1 { one } else { many })
+    };
     console.note(&format!(
-        "recorded {} accesses and {} system calls of {} {} into {place}; {program} ended with code {}",
+        "recorded {} accesses and {} system calls of {} and {} ({}, {}) into {place}; {program} ended with code {}",
         grouped(summary.accesses),
         grouped(summary.syscalls),
-        summary.processes,
-        if summary.processes == 1 { "process" } else { "processes" },
+        counted(summary.processes, "process", "processes"),
+        counted(summary.programs, "program", "programs"),
+        counted(summary.forks, "fork", "forks"),
+        counted(summary.execs, "exec", "execs"),
         summary.exit_code()
     ));
+    for loss in &summary.losses {
+        console.note(&format!("warning: {loss}"));
+    }
     Ok(Verdict::Done)
 }

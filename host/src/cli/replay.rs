@@ -4,7 +4,7 @@ use super::console::Console;
 use super::engine::Engine;
 use super::session::{Found, Session};
 use pagewalk_arch::PagingFormat;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Cycles of the waveform before the difference.
 const WAVE_CYCLES: u64 = 200;
@@ -52,13 +52,13 @@ fn quoted(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', "'\\''"))
 }
 
-/// Runs up to the difference once more, writing the waveform of its last cycles. Says where it lies, or why there
-/// is none.
-pub fn write_waveform(session: &Session, found: &Found, console: &Console) {
+/// Runs up to the difference once more, writing the waveform of its last cycles, unless one was `written` already. Says
+/// where it lies, or why there is none.
+pub fn write_waveform(session: &Session, found: &Found, written: Option<&Path>, console: &Console) {
     let Engine::Verilator(_) = session.engine else {
         return console.note("no waveform: only the engine verilator writes them");
     };
-    if let Some((path, _)) = &session.waves {
+    if let Some(path) = written {
         return console.note(&format!("{} shows it at time {}", path.display(), 2 * found.cycle));
     }
     if !session.trace.is_repeatable() {
@@ -66,15 +66,15 @@ pub fn write_waveform(session: &Session, found: &Found, console: &Console) {
     }
     let path = PathBuf::from(format!("pagewalk-difference-{}.fst", session.settings.mmu.format));
     let traced = Session {
-        waves: Some((path.clone(), found.cycle.saturating_sub(WAVE_CYCLES))),
+        waves: Some((path, found.cycle.saturating_sub(WAVE_CYCLES))),
         translations: None,
         translations_hardware: None,
         ..session.clone()
     };
     match traced.run(console) {
-        Ok(_) => console.note(&format!(
+        Ok(outcome) => console.note(&format!(
             "waveform of its last {WAVE_CYCLES} cycles: {} (opens in GTKWave and Surfer; one cycle is two units of time)",
-            path.display()
+            outcome.waves.unwrap_or_default().display()
         )),
         Err(error) => console.note(&format!("no waveform: {error}")),
     }

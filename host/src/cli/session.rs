@@ -7,6 +7,7 @@ use super::CliError;
 use super::console::Console;
 use super::engine::{Engine, Tools};
 use super::final_exit::FinalExit;
+use super::interrupt;
 use super::settings::Settings;
 use super::source::TraceName;
 use super::too_wide::{NarrowCore, RefusedCalls};
@@ -79,6 +80,8 @@ pub struct Outcome {
     pub difference: Option<Found>,
     /// Time in which the trace was carried out.
     pub elapsed: Duration,
+    /// The waveform that was written: not every Verilator writes the format that a name asks for.
+    pub waves: Option<PathBuf>,
     /// What the trace has to tell besides its contents.
     pub notes: Vec<String>,
 }
@@ -108,17 +111,24 @@ impl Session {
                 Ok(outcome)
             }
             Engine::Verilator(tools) => {
-                let hardware = self.start_verilated(tools, limit, console)?;
+                let (hardware, waves) = self.start_verilated(tools, limit, console)?;
                 let golden = Golden::new(config, limit)?;
-                let (outcome, mut hardware) =
+                let (mut outcome, mut hardware) =
                     self.run_lockstep(golden, (hardware, "verilator"), trace, console)?;
                 hardware.pins_mut().finish_waves()?;
+                outcome.waves = waves;
                 Ok(outcome)
             }
         }
     }
 
-    fn start_verilated(&self, tools: &Tools, limit: u64, console: &Console) -> Result<Verilated, CliError> {
+    /// The hardware, and the file that it writes its waveform to.
+    fn start_verilated(
+        &self,
+        tools: &Tools,
+        limit: u64,
+        console: &Console,
+    ) -> Result<(Verilated, Option<PathBuf>), CliError> {
         let notice = |text: &str| console.note(text);
         let traced = self.waves.is_some();
         let config = &self.settings.mmu;
@@ -132,11 +142,10 @@ impl Session {
             }
         };
         let mut engine = hardware.start(limit)?;
-        if let Some((path, skipped_cycles)) = &self.waves {
-            let path = waveform_path(path, hardware.trace_format(), console);
-            engine.pins_mut().write_waves(&path, *skipped_cycles)?;
-        }
-        Ok(engine)
+        let Some((path, skipped_cycles)) = &self.waves else { return Ok((engine, None)) };
+        let path = waveform_path(path, hardware.trace_format(), console);
+        engine.pins_mut().write_waves(&path, *skipped_cycles)?;
+        Ok((engine, Some(path)))
     }
 
     /// An engine that writes its own translations to `path`, if that is given.
@@ -201,6 +210,7 @@ impl Session {
     ) -> Result<Outcome, CliError> {
         let config = &self.settings.mmu;
         let mut kernel = Kernel::new(self.settings.kernel, config)?;
+        kernel.interrupt_on(interrupt::flag());
         let refused_from = self.no_rebase.then(|| config.spec().user_end());
         let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
         let mut narrow;
@@ -254,6 +264,7 @@ impl Session {
             golden_cycles: 0,
             difference: None,
             elapsed,
+            waves: None,
             notes,
         })
     }

@@ -258,6 +258,6 @@ fn explain(session: &Session, outcome: &Outcome, report: &RunReport, console: &C
     if let Some(difference) = &report.difference {
         console.on_stderr(&format!("  replay it alone: {}", difference.replay));
     }
-    replay::write_waveform(session, found, console);
+    replay::write_waveform(session, found, outcome.waves.as_deref(), console);
     Verdict::Failed
 }

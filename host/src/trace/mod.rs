@@ -14,7 +14,7 @@ mod error;
 pub mod format;
 mod info;
 pub mod input;
-mod lackey;
+pub(crate) mod lackey;
 mod limit;
 mod rebase;
 mod recorded;

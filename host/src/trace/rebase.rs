@@ -10,7 +10,8 @@
 use super::Trace;
 use super::relocation::{Exhausted, Relocation};
 use pagewalk_arch::{
-    Access, Boundary, Event, PagingFormat, Syscall, SyscallOutcome, TraceError, TraceSource, VirtAddr,
+    Access, Boundary, Event, PagingFormat, Protection, Syscall, SyscallOutcome, TraceError, TraceSource,
+    VirtAddr,
 };
 
 /// A trace whose addresses fit `format`.
@@ -49,12 +50,18 @@ impl<T: TraceSource> Rebase<T> {
         Some(note)
     }
 
+    /// Whether `address` is in the upper half of a format that has one.
+    #[inline]
+    fn is_upper(&self, address: u64) -> bool {
+        let spec = self.format.spec();
+        address >= spec.user_end() && spec.is_canonical(VirtAddr(address))
+    }
+
     /// Where `address` lies in the format.
     #[inline]
     fn map(&mut self, address: u64) -> Result<u64, Exhausted> {
-        let spec = self.format.spec();
-        let user_end = spec.user_end();
-        if address >= user_end && spec.is_canonical(VirtAddr(address)) {
+        let user_end = self.format.spec().user_end();
+        if self.is_upper(address) {
             // The upper half: above everything, as it was.
             return Ok(address);
         }
@@ -97,8 +104,19 @@ impl<T: TraceSource> Rebase<T> {
         ))
     }
 
-    /// Translates a range; its length may shrink. An empty one has a place all the same.
-    fn map_range(&mut self, at: &mut VirtAddr, bytes: &mut u64) -> Result<(), Exhausted> {
+    /// Translates a range; its length may shrink. An empty one has a place all the same. A range that is mapped
+    /// (`whole`) gets one piece.
+    fn map_range(&mut self, at: &mut VirtAddr, bytes: &mut u64, whole: bool) -> Result<(), Exhausted> {
+        let user_end = self.format.spec().user_end();
+        if whole && *bytes > 0 && *bytes < user_end && !self.is_upper(at.0) {
+            let last = at.0.saturating_add(*bytes - 1);
+            if last >= user_end {
+                self.relocation.get_or_insert_with(|| Relocation::new(user_end, self.fixed_last));
+            }
+            if let Some(relocation) = &mut self.relocation {
+                relocation.reserve(at.0, last);
+            }
+        }
         let first = self.map(at.0)?;
         if *bytes > 0 {
             let last = at.0.saturating_add(*bytes - 1);
@@ -118,7 +136,13 @@ impl<T: TraceSource> Rebase<T> {
             }
             return Ok(());
         }
-        call.visit_ranges(|at, bytes| self.map_range(at, bytes.unwrap_or(&mut 0)))
+        // What is only reserved may be larger than the target, and never be used.
+        let whole = match call {
+            Syscall::Map(map) => map.protection != Protection::default(),
+            Syscall::Remap { .. } => true,
+            _ => false,
+        };
+        call.visit_ranges(|at, bytes| self.map_range(at, bytes.unwrap_or(&mut 0), whole))
     }
 
     fn map_event(&mut self, event: &mut Event) -> Result<(), TraceError> {
@@ -247,7 +271,7 @@ mod tests {
         let error = rebase.next_block(&mut block).expect_err("4.7 GiB do not fit");
         assert_eq!(
             error.to_string(),
-            "line 0: address 0x7f0080000000 finds no room: the regions on both sides fill the 0x100000000 bytes of \
+            "line 0: address 0x7f0010000000 finds no room: the regions on both sides fill the 0x100000000 bytes of \
              user addresses of sv32; choose a format with a larger address space, such as sv48 or la48, or end before \
              with --limit"
         );

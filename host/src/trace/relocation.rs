@@ -15,13 +15,14 @@
 //! changes, so one pass suffices.
 //!
 //! Which slot of the interval: the block's own number where allowed (nothing moves that need not move); else
-//! at its true distance from a neighbour that is near, so that a region stays in one piece; else the middle,
-//! so that there is room to grow on both sides.
+//! at its true distance from a neighbour that is near, so that a region stays in one piece; else near the edge of the
+//! interval away from which it grows: an image with its heap grows up, mappings and stack grow down, so the room
+//! belongs between them. A mapping is given its place as a whole ([`Relocation::reserve`]).
 //!
 //! Limits. A program whose regions grow towards each other until no slot is left between two of them cannot
-//! be mapped: [`Exhausted`]. Programs that keep to a few regions (image and heap, mappings, stack) can fill
-//! about an eighth of the target each. Distances between far regions are not kept: a mapping larger than the
-//! target is shortened to the images of its ends.
+//! be mapped: [`Exhausted`]. Programs that keep to image and heap, mappings and stack can fill three quarters of
+//! the target, however that is divided between heap and mappings; what is unmapped keeps its place. Distances
+//! between far regions are not kept: a mapping larger than the target is shortened to the images of its ends.
 
 use std::collections::VecDeque;
 
@@ -29,6 +30,8 @@ use std::collections::VecDeque;
 pub const BLOCK_SHIFT: u32 = 22;
 /// A neighbour is near within this share of the target's slots.
 const NEAR_SHARE: u64 = 16;
+/// A region that is near nothing lies within this share of the gap's edge.
+const EDGE_SHARE: u64 = 16;
 /// Segments that lookups remember.
 const RECENT_SEGMENTS: usize = 4;
 
@@ -111,7 +114,7 @@ impl Relocation {
         let index = if block <= self.segments[below].last {
             below
         } else {
-            self.place(block, below).ok_or(Exhausted { address, user_end: self.user_end })?
+            self.place(block, below, 0).ok_or(Exhausted { address, user_end: self.user_end })?
         };
         let segment = self.segments[index];
         // Copies of what has grown or merged stay true, they only cover less.
@@ -120,14 +123,47 @@ impl Relocation {
         Ok(moved(address, &segment))
     }
 
-    /// Gives `block`, which lies above segment `below` and under the next, a slot; the index of its segment.
-    fn place(&mut self, block: u64, below: usize) -> Option<usize> {
+    /// Gives all blocks from that of `first` to that of `last` one piece of the target, where there is room for it in
+    /// one piece: a mapping whose ends were placed alone could find no room for its middle.
+    pub fn reserve(&mut self, first: u64, last: u64) {
+        let (first, last) = (first >> BLOCK_SHIFT, last >> BLOCK_SHIFT);
+        let below = self.segments.partition_point(|segment| segment.first <= first) - 1;
+        let index = if first <= self.segments[below].last {
+            below
+        } else {
+            // The next segment may begin within the range.
+            let end = last.min(self.segments[below + 1].first - 1);
+            let Some(index) = self.place(first, below, end - first) else { return };
+            index
+        };
+        let (segment, next) = (self.segments[index], self.segments[index + 1]);
+        let end = last.min(next.first - 1);
+        let room = next.slot - segment.last_slot() - 1;
+        if end <= segment.last || end - segment.last > room {
+            return;
+        }
+        // Distances may not grow beyond the next segment's.
+        let slot = segment.last_slot() + (end - segment.last);
+        if next.slot - slot > next.first - end {
+            return;
+        }
+        if next.first - end == next.slot - slot && end + 1 == next.first && index + 2 < self.segments.len() {
+            self.segments[index].last = next.last;
+            self.segments.remove(index + 1);
+        } else {
+            self.segments[index].last = end;
+        }
+    }
+
+    /// Gives `block`, which lies above segment `below` and under the next, a slot with `follow` more behind it; the
+    /// index of its segment, which holds only `block` of them.
+    fn place(&mut self, block: u64, below: usize, follow: u64) -> Option<usize> {
         let (p, q) = (self.segments[below], self.segments[below + 1]);
         let up = block - p.last;
         let down = q.first - block;
         // Both ends of the interval in the module's text.
         let lowest = (p.last_slot() + 1).max(q.slot.saturating_sub(down));
-        let highest = (q.slot - 1).min(p.last_slot().saturating_add(up));
+        let highest = q.slot.checked_sub(1 + follow)?.min(p.last_slot().saturating_add(up));
         if lowest > highest {
             return None;
         }
@@ -139,10 +175,12 @@ impl Relocation {
             block
         } else if up <= near && beside_p <= highest && (up <= down || is_end || beside_q < lowest) {
             beside_p
-        } else if !is_end && down <= near && beside_q >= lowest {
+        } else if !is_end && down - follow <= near && (lowest..=highest).contains(&beside_q) {
             beside_q
         } else {
-            lowest + (highest - lowest) / 2
+            // Heaps grow up and mappings down into the room between.
+            let share = (highest - lowest) / EDGE_SHARE;
+            if grows_down(block) { highest - share } else { lowest + share }
         };
         // What lies between two segments at true distance moves with them.
         let joins_p = slot == beside_p && up <= near;
@@ -168,6 +206,14 @@ impl Relocation {
             }
         }
     }
+}
+
+/// Whether what lies at `block` is known to grow down, or little: the mappings and the stack of a process of x86-64
+/// Linux, and the stack that Valgrind gives to its program. All else that is far away, such as an image with its heap
+/// at 0x55… or a heap at 0xc0_0000_0000, grows up.
+fn grows_down(block: u64) -> bool {
+    let address = block << BLOCK_SHIFT;
+    address >= 0x7e00_0000_0000 || (0x1f_0000_0000..0x20_0000_0000).contains(&address)
 }
 
 #[inline(always)]
@@ -206,6 +252,65 @@ mod tests {
         assert_eq!(placed[0] - placed[4], program[0] - program[4], "mappings stay together");
     }
 
+    /// Reserves and then touches every block of a mapping.
+    fn fill(map: &mut Relocation, first: u64, bytes: u64) {
+        map.reserve(first, first + bytes - 1);
+        let start = map.map(first).expect("room");
+        for at in (0..bytes).step_by(1 << BLOCK_SHIFT) {
+            assert_eq!(map.map(first + at).map(|image| image - start), Ok(at), "{first:#x} + {at:#x}");
+        }
+    }
+
+    #[test]
+    fn what_fits_in_total_fits() {
+        const MIB: u64 = 1 << 20;
+        for (heap, mappings) in [(GIB / 4, 11 * GIB / 4), (11 * GIB / 4, GIB / 4), (3 * GIB / 2, 3 * GIB / 2)]
+        {
+            for first in [
+                [0x7f12_3456_7000, 0x7ffc_8000_0ff0, 0x55d0_1234_5678u64],
+                [0x55d0_1234_5678, 0x7ffc_8000_0ff0, 0x7f12_3456_7000],
+            ] {
+                // A native process: the linker, the stack, the image, or traced from main on; then mappings going down
+                // and the heap going up.
+                let mut map = Relocation::new(4 * GIB, 0);
+                for first in first {
+                    map.map(first).expect("room");
+                }
+                let (mut low, mut high) = (0x7f12_3000_0000, 0x55d0_1300_0000);
+                let mut chunk = 16 * MIB;
+                let (mut heap, mut mappings) = (heap, mappings);
+                while heap + mappings > 0 {
+                    let bytes = chunk.min(mappings);
+                    low -= bytes;
+                    mappings -= bytes;
+                    if bytes > 0 {
+                        fill(&mut map, low, bytes);
+                    }
+                    let bytes = chunk.min(heap);
+                    if bytes > 0 {
+                        fill(&mut map, high, bytes);
+                    }
+                    (high, heap) = (high + bytes, heap - bytes);
+                    chunk = (chunk * 2).min(512 * MIB);
+                }
+            }
+        }
+        // Under Valgrind: the image and mappings that grow up stay, the stack moves.
+        let mut map = Relocation::new(4 * GIB, 0x483_5000);
+        map.map(0x1f_feff_e7e0).expect("room");
+        fill(&mut map, 0x600_0000, 2 * GIB);
+        fill(&mut map, 0x600_0000 + 2 * GIB, 3 * GIB / 2);
+    }
+
+    #[test]
+    fn a_large_mapping_is_one_piece() {
+        let mut map = Relocation::new(4 * GIB, 0x483_5000);
+        fill(&mut map, 0x7f00_0000_0000, 3 * GIB);
+        let mut map = Relocation::new(4 * GIB, 0x483_5000);
+        map.reserve(0x7f00_0000_0000, 0x7f00_0000_0000 + 64 * GIB);
+        assert!(map.map(0x7f00_0000_0000 + 64 * GIB).is_ok(), "what is too large has its ends");
+    }
+
     #[test]
     fn the_last_address_of_all_fits() {
         let mut map = Relocation::new(4 * GIB, 0);
@@ -242,10 +347,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_adjacency_offsets_and_decisions_are_kept(addresses in addresses(), bits in prop_oneof![Just(32u32), Just(38)]) {
+        fn order_adjacency_offsets_and_decisions_are_kept(addresses in addresses(), lengths in prop::collection::vec(0u64..1 << 31, 1..8), bits in prop_oneof![Just(32u32), Just(38)]) {
             let mut map = Relocation::new(1 << bits, 0);
             let mut placed: Vec<(u64, u64)> = Vec::new();
-            for &address in &addresses {
+            for (index, &address) in addresses.iter().enumerate() {
+                if index % 3 == 0 {
+                    map.reserve(address, address.saturating_add(lengths[index % lengths.len()]));
+                }
                 // A random sequence may really exhaust 4 GiB; what was decided before must still hold.
                 let Ok(image) = map.map(address) else { break };
                 prop_assert!(image < 1 << bits);

@@ -76,7 +76,7 @@ pub enum ModelError {
     },
 }
 
-type New = unsafe extern "C" fn() -> *mut c_void;
+type New = unsafe extern "C" fn(u32) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type Error = unsafe extern "C" fn(*mut c_void) -> *const c_char;
 type Number = unsafe extern "C" fn() -> u32;
@@ -133,7 +133,7 @@ impl Library {
     /// # Errors
     /// [`ModelError::Load`] or [`ModelError::Mismatch`].
     pub fn load(built: &BuiltModel) -> Result<Library, ModelError> {
-        let path = built.library();
+        let path = built.library().to_owned();
         // SAFETY: the library was made by our own build from our own shim, and its checksum was compared. Its
         // static initialisers are those of Verilator's runtime and the C++ library, which have no preconditions.
         let code = unsafe { libloading::Library::new(&path) }
@@ -166,9 +166,18 @@ impl Library {
     /// # Errors
     /// [`ModelError::Memory`], or [`ModelError::Fatal`] if the initial values do not settle.
     pub fn model(&self) -> Result<Model, ModelError> {
+        self.model_of_seed(0)
+    }
+
+    /// The same with what the Verilog does not initialise drawn from `seed`, for a library that was built as
+    /// [`crate::build::Purpose::Trial`]; a seed of 0 leaves it at zero.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn model_of_seed(&self, seed: u32) -> Result<Model, ModelError> {
         let shared = Arc::clone(&self.shared);
         // SAFETY: no preconditions; the result is null or an instance that is ours alone.
-        let instance = NonNull::new(unsafe { (shared.functions.new)() })
+        let instance = NonNull::new(unsafe { (shared.functions.new)(seed) })
             .ok_or_else(|| ModelError::Memory { path: shared.path.clone() })?;
         let words = |count| vec![0; count].into_boxed_slice();
         let model = Model {

@@ -55,7 +55,11 @@ struct Instance {
 #endif
 
     // Initial values may fail to settle like any others: such an instance exists, but has failed.
-    void start() {
+    void start(uint32_t seed) {
+        if (seed != 0) {
+            context.randReset(2);
+            context.randSeed(static_cast<int>(seed));
+        }
 #if defined(PAGEWALK_TRACING)
         context.traceEverOn(true);
 #endif
@@ -157,11 +161,12 @@ PAGEWALK_API uint32_t pagewalk_input_words() { return PAGEWALK_INPUT_WORDS; }
 PAGEWALK_API uint32_t pagewalk_output_words() { return PAGEWALK_OUTPUT_WORDS; }
 
 // A new model, evaluated once with all inputs zero, or null if there is no memory. `pagewalk_error` is not empty
-// if that evaluation failed.
-PAGEWALK_API void* pagewalk_new() {
+// if that evaluation failed. A seed other than 0 draws what the Verilog does not initialise, if the model was built
+// for that.
+PAGEWALK_API void* pagewalk_new(uint32_t seed) {
     try {
         Instance* instance = new Instance;
-        attempt(*instance, [](Instance& fresh) { fresh.start(); });
+        attempt(*instance, [seed](Instance& fresh) { fresh.start(seed); });
         return instance;
     } catch (...) {
         return nullptr;

@@ -3,7 +3,7 @@
 //! Owns the way from a configuration to a running model. Does not own the build ([`crate::build`]), the calls into
 //! the library ([`crate::ffi`]) nor the driver around it (`pagewalk_rtl::sim`).
 
-use crate::build::{Build, Direction, Port};
+use crate::build::{Build, Direction, Port, Purpose};
 use crate::cache::Cache;
 use crate::ffi::{Library, Model};
 use crate::toolchain::Toolchain;
@@ -55,21 +55,28 @@ impl Hardware {
         cache: &Cache,
         notice: &dyn Fn(&str),
     ) -> Result<Self, CosimError> {
-        let ports: Vec<Port> = design
-            .ports
-            .iter()
-            .map(|port| {
-                let direction = match port.direction {
-                    pagewalk_rtl::emit::PortDirection::Input => Direction::Input,
-                    pagewalk_rtl::emit::PortDirection::Output => Direction::Output,
-                };
-                Port { name: port.name.clone(), width_bits: port.width as u32, direction }
-            })
-            .collect();
+        let ports = ports(design);
         let build = Build { verilog, top: &design.top, ports: &ports, trace };
         let built = build.run(toolchain, cache, notice)?;
         let trace_format = built.trace_format();
         Ok(Self { config: *config, library: Library::load(&built)?, trace_format })
+    }
+
+    /// Like [`Hardware::of_verilog`] without waveforms, for a short run: [`Purpose::Trial`].
+    ///
+    /// # Errors
+    /// Any [`CosimError`] of build or loading.
+    pub fn trial(
+        config: &MmuConfig,
+        design: &Design,
+        verilog: &str,
+        toolchain: &Toolchain,
+        cache: &Cache,
+    ) -> Result<Self, CosimError> {
+        let ports = ports(design);
+        let build = Build { verilog, top: &design.top, ports: &ports, trace: false };
+        let built = build.run_for(Purpose::Trial, toolchain, cache, &|_| {})?;
+        Ok(Self { config: *config, library: Library::load(&built)?, trace_format: None })
     }
 
     /// A freshly reset engine with page-table memory below `memory_limit` bytes.
@@ -77,14 +84,34 @@ impl Hardware {
     /// # Errors
     /// [`CosimError::Model`] when the model cannot be started.
     pub fn start(&self, memory_limit: u64) -> Result<Verilated, CosimError> {
-        let pins = VerilatedPins { model: self.library.model()?, waves: None, half: 0 };
-        Ok(Driver::new(&self.config, memory_limit, pins)?)
+        Ok(Driver::new(&self.config, memory_limit, self.pins(0)?)?)
+    }
+
+    /// The pins of a fresh model, to be driven by anything. What the Verilog does not initialise is zero, or drawn
+    /// from a `seed` other than 0 in a [`Hardware::trial`].
+    ///
+    /// # Errors
+    /// [`CosimError::Model`] when the model cannot be started.
+    pub fn pins(&self, seed: u32) -> Result<VerilatedPins, CosimError> {
+        Ok(VerilatedPins { model: self.library.model_of_seed(seed)?, waves: None, half: 0 })
     }
 
     /// The format of the waveforms it writes; `None` if it was built without.
     pub fn trace_format(&self) -> Option<TraceFormat> {
         self.trace_format
     }
+}
+
+/// The ports of the design as a build takes them.
+fn ports(design: &Design) -> Vec<Port> {
+    let port = |port: &pagewalk_rtl::emit::Port| {
+        let direction = match port.direction {
+            pagewalk_rtl::emit::PortDirection::Input => Direction::Input,
+            pagewalk_rtl::emit::PortDirection::Output => Direction::Output,
+        };
+        Port { name: port.name.clone(), width_bits: port.width as u32, direction }
+    };
+    design.ports.iter().map(port).collect()
 }
 
 /// [`Pins`] of a compiled model.

@@ -1,5 +1,6 @@
 //! What a user can set about the kernel, and what is wrong with it when it cannot work.
 
+use crate::LinuxVersion;
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, PhysAddr, VirtAddr};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -50,6 +51,8 @@ pub struct KernelConfig {
     pub flush_ceiling_pages: u64,
     /// Bytes to which a stack may grow: RLIMIT_STACK.
     pub stack_bytes_max: u64,
+    /// Which version of Linux it is.
+    pub linux: LinuxVersion,
 }
 
 impl Default for KernelConfig {
@@ -63,6 +66,7 @@ impl Default for KernelConfig {
             mmap_min_addr: VirtAddr(0x1_0000),
             flush_ceiling_pages: 33,
             stack_bytes_max: 8 << 20,
+            linux: LinuxVersion::default(),
         }
     }
 }

@@ -1,8 +1,13 @@
-//! What a traced program asked of its kernel, carried out on the model. Calls that failed changed nothing.
+//! What a traced program asked of its kernel, carried out on the model.
+//!
+//! A call that failed may have changed something first; what, is Linux's to say, and the verbs say it with
+//! [`CallStop::Errno`]. So a failed call is carried out like any other, if the model finds the same obstacle.
 
+use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::{OutOfMemory, PageRange};
-use pagewalk_arch::{CloneKind, Event, Mmu, Syscall, SyscallOutcome, VirtAddr};
+use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
+use crate::{PageRange, Signal};
+use pagewalk_arch::{Event, FRAME_BYTES, Mmu, Syscall, SyscallOutcome, VirtAddr};
 
 /// An event that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,93 +41,248 @@ pub enum EventError {
         /// New start.
         to: VirtAddr,
     },
-    /// A fork or a first look at a process found no frame for its tables.
-    #[error("line {line}: {source}")]
-    OutOfMemory {
-        /// Line or record in the trace.
-        line: u32,
-        /// What memory says.
-        source: OutOfMemory,
-    },
+}
+
+/// A call with its addresses as pages.
+struct CallSite {
+    user_end: u64,
+    call: &'static str,
+    line: u32,
+}
+
+impl CallSite {
+    fn range(&self, at: VirtAddr, bytes: u64) -> Result<PageRange, EventError> {
+        let &Self { user_end, call, line } = self;
+        let pages = PageRange::covering(at, bytes).filter(|pages| pages.end().addr().0 <= user_end);
+        pages.ok_or(EventError::OutsideUserSpace { line, call, at, bytes, end: user_end })
+    }
 }
 
 impl Kernel {
-    /// Carries out an event of the trace.
+    /// Carries out an event of the trace. What the model itself makes of a call is then [`Kernel::verdict`].
     ///
     /// # Errors
-    /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on, and a parent
-    /// whose fork found no memory may find its pages write-protected, which its next writes undo.
+    /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on.
     pub fn on_event(&mut self, mmu: &mut dyn Mmu, event: &Event) -> Result<(), EventError> {
-        match *event {
-            Event::File(_) | Event::Signal { .. } => Ok(()),
-            Event::Switch { pid, line } => {
-                self.switch(mmu, pid).map_err(|source| EventError::OutOfMemory { line, source })
-            }
-            Event::Syscall { outcome: SyscallOutcome::Failure(_), .. } => Ok(()),
-            Event::Syscall { pid, ref call, line, .. } => {
-                if self.is_unnamed {
-                    self.name_first_process(pid);
+        self.verdict = Ok(());
+        match event {
+            Event::Switch { pid, .. } => self.switch(mmu, *pid),
+            Event::File(fact) => {
+                if let Some(offsets) = self.system.objects.learn(fact) {
+                    self.punch(mmu, &Punch { file: fact.file, offsets }, true);
                 }
-                if self.dead.contains(&pid) {
+            }
+            Event::Signal { pid, fatal: true, .. } => self.ended_by_signal(mmu, self.group_of(*pid)),
+            Event::Signal { pid, signal, .. } => self.set_handler(self.group_of(*pid), *signal),
+            Event::Syscall { pid, call, outcome, line } => {
+                if self.is_unnamed {
+                    self.name_first_process(*pid);
+                }
+                let group = self.group_of(*pid);
+                if self.ended.contains_key(&group) {
                     return Ok(());
                 }
-                self.syscall(mmu, pid, call, line)
+                match outcome {
+                    SyscallOutcome::Success if self.life(mmu, *pid, group, call) => {}
+                    SyscallOutcome::Success => self.succeeded(mmu, group, call, *line)?,
+                    SyscallOutcome::Failure(_) => self.failed(mmu, group, call, *line)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls that make and end processes. Says whether `call` was one.
+    fn life(&mut self, mmu: &mut dyn Mmu, thread: u32, pid: u32, call: &Syscall) -> bool {
+        match *call {
+            Syscall::Clone { child, kind } => self.clone_process(mmu, pid, child, kind),
+            Syscall::Exec { .. } => self.exec(mmu, pid),
+            Syscall::Exit { .. } => self.exit_thread(mmu, thread, pid),
+            Syscall::ExitGroup { .. } => self.exit(mmu, pid),
+            // Who was waited for has ended, whether or not the trace told.
+            Syscall::Wait { child } => self.exit(mmu, child),
+            Syscall::HandleSignal { signal } => {
+                self.process_or_new(pid);
+                self.set_handler(pid, signal);
+            }
+            Syscall::RemoveSegment { file } => {
+                self.system.objects.remove_segment(&mut self.system.memory, file);
+            }
+            Syscall::Unmodelled { .. } | Syscall::Other { .. } => return true,
+            _ => return false,
+        }
+        self.system.stats.syscalls += 1;
+        true
+    }
+
+    /// A call that changed the address space of `pid`.
+    fn succeeded(
+        &mut self,
+        mmu: &mut dyn Mmu,
+        pid: u32,
+        call: &Syscall,
+        line: u32,
+    ) -> Result<(), EventError> {
+        let Some(mm) = self.process_or_new(pid) else { return Ok(()) };
+        let site = CallSite { user_end: self.system.spec.user_end(), call: call.name(), line };
+        let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+        let system = &mut self.system;
+        match *call {
+            // That it succeeded proves that all of it was mapped.
+            Syscall::Protect { at, bytes, protection } => {
+                space.fill_gaps(system, site.range(at, bytes)?, protection);
+            }
+            Syscall::Lock { at, bytes, .. } | Syscall::Unlock { at, bytes } => {
+                space.fill_gaps_anonymous(system, site.range(at, bytes)?);
+            }
+            Syscall::Advise { at, bytes, advice } if advice_changes_areas(advice) => {
+                space.fill_gaps_anonymous(system, site.range(at, bytes)?);
+            }
+            Syscall::Remap { from, from_bytes, to, to_bytes, flags } => {
+                let (old, new) = (site.range(from, from_bytes)?, site.range(to, to_bytes)?);
+                if old.start() != new.start() && old.overlaps(&new) {
+                    return Err(EventError::RemapOverlaps { line, from, to });
+                }
+                // Only an unchanged length moved to a given place may have holes, and none at its beginning.
+                let may_have_holes =
+                    flags.fixed && old.pages() == new.pages() && system.rules.remap_moves_several;
+                if !may_have_holes || space.has_hole(PageRange::single(old.start())) {
+                    space.fill_gaps_anonymous(system, old);
+                }
+            }
+            _ => {}
+        }
+        let result = self.change(mmu, mm, call, &site)?;
+        self.system.stats.syscalls += 1;
+        self.conclude(mmu, pid, result);
+        Ok(())
+    }
+
+    /// A call that failed. It is carried out where the model finds an obstacle too; where it finds none, the recorded
+    /// kernel's reason is one that the model does not know, and nothing is changed.
+    fn failed(&mut self, mmu: &mut dyn Mmu, pid: u32, call: &Syscall, line: u32) -> Result<(), EventError> {
+        let Some(&crate::Process { mm, .. }) = self.processes.get(&pid) else { return Ok(()) };
+        let site = CallSite { user_end: self.system.spec.user_end(), call: call.name(), line };
+        let space = &self.spaces[&mm];
+        let aligned = |at: VirtAddr| at.0.is_multiple_of(FRAME_BYTES);
+        let has_obstacle = match *call {
+            Syscall::Protect { at, bytes, .. } => {
+                aligned(at) && site.range(at, bytes).is_ok_and(|pages| space.has_hole(pages))
+            }
+            Syscall::Lock { at, bytes, .. } | Syscall::Unlock { at, bytes } => site
+                .range(at, bytes)
+                .is_ok_and(|pages| space.has_hole(pages) || space.cannot_be_locked(&self.system, pages)),
+            Syscall::Advise { at, bytes, advice } => {
+                let pages = site.range(at, bytes).ok();
+                aligned(at) && pages.is_some_and(|pages| space.refuses_advice(&self.system, pages, advice))
+            }
+            Syscall::Remap { from, from_bytes, to, to_bytes, flags } => {
+                let pages = (site.range(from, from_bytes), site.range(to, to_bytes));
+                if let (Ok(old), Ok(new)) = pages
+                    && aligned(from)
+                    && aligned(to)
+                {
+                    let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+                    space.remap_failed(&mut self.system, mmu, old, new, flags);
+                }
+                false
+            }
+            _ => false,
+        };
+        if has_obstacle {
+            let result = self.change(mmu, mm, call, &site)?;
+            self.conclude(mmu, pid, result);
+        }
+        Ok(())
+    }
+
+    /// Carries `call` out on the address space `mm`.
+    fn change(
+        &mut self,
+        mmu: &mut dyn Mmu,
+        mm: MmId,
+        call: &Syscall,
+        site: &CallSite,
+    ) -> Result<Result<(), CallStop>, EventError> {
+        let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+        let system = &mut self.system;
+        let result = match *call {
+            Syscall::Map(ref request) => {
+                let pages = site.range(request.at, request.bytes)?;
+                if pages.is_empty() { Ok(()) } else { space.map(system, mmu, pages, request) }
+            }
+            Syscall::Unmap { at, bytes } => {
+                space.unmap(system, mmu, site.range(at, bytes)?);
+                Ok(())
+            }
+            Syscall::Detach { at } => space.detach(system, mmu, site.range(at, 0)?.start()),
+            Syscall::Protect { at, bytes, protection } => {
+                space.protect(system, mmu, site.range(at, bytes)?, protection)
+            }
+            Syscall::Brk { end } => {
+                site.range(end, 0)?;
+                space.set_break(system, mmu, end)
+            }
+            Syscall::Remap { from, from_bytes, to, to_bytes, flags } => {
+                let (old, new) = (site.range(from, from_bytes)?, site.range(to, to_bytes)?);
+                space.remap(system, mmu, old, new, flags)
+            }
+            Syscall::RemapFilePages { at, bytes, page_offset } => {
+                // Both are rounded down, unlike everywhere else.
+                let down = |bytes: u64| bytes & !(FRAME_BYTES - 1);
+                let pages = site.range(VirtAddr(down(at.0)), down(bytes))?;
+                space.remap_file_pages(system, mmu, pages, page_offset)
+            }
+            Syscall::Advise { at, bytes, advice } => {
+                let mut punches = Vec::new();
+                let pages = site.range(at, bytes)?;
+                let result = space.advise(system, mmu, pages, advice, &mut punches);
+                for punch in punches {
+                    self.punch(mmu, &punch, false);
+                }
+                result
+            }
+            Syscall::Lock { at, bytes, on_fault } => {
+                space.lock(system, mmu, site.range(at, bytes)?, lock_flags(on_fault))
+            }
+            Syscall::Unlock { at, bytes } => space.unlock(site.range(at, bytes)?),
+            Syscall::LockAll { current, future, on_fault } => {
+                let flags = lock_flags(on_fault);
+                space.lock_all(system, mmu, current, future.then_some(flags), flags)
+            }
+            Syscall::UnlockAll => {
+                space.unlock_all(system);
+                Ok(())
+            }
+            Syscall::NameArea { at, bytes, name } => space.name_area(site.range(at, bytes)?, name),
+            // The life of processes, and what is not modelled: see [`Kernel::life`].
+            _ => Ok(()),
+        };
+        Ok(result)
+    }
+
+    fn conclude(&mut self, mmu: &mut dyn Mmu, pid: u32, result: Result<(), CallStop>) {
+        match result {
+            Ok(()) | Err(CallStop::Interrupted) => {}
+            Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
+            Err(CallStop::OutOfMemory) => {
+                self.kill(mmu, pid, Signal::OutOfMemory);
             }
         }
     }
 
-    fn syscall(&mut self, mmu: &mut dyn Mmu, pid: u32, call: &Syscall, line: u32) -> Result<(), EventError> {
-        let out_of_memory = |source| EventError::OutOfMemory { line, source };
-        let user_end = self.system.spec.user_end();
-        let range = |call, at: VirtAddr, bytes: u64| {
-            let pages = PageRange::covering(at, bytes).filter(|pages| pages.end().addr().0 <= user_end);
-            pages.ok_or(EventError::OutsideUserSpace { line, call, at, bytes, end: user_end })
-        };
-        match *call {
-            Syscall::Clone { child, kind } => {
-                self.system.stats.syscalls += 1;
-                return self.fork(mmu, pid, child, kind != CloneKind::Process).map_err(out_of_memory);
-            }
-            Syscall::Exit { .. } | Syscall::ExitGroup { .. } => {
-                self.system.stats.syscalls += 1;
-                self.exit(mmu, pid);
-                return Ok(());
-            }
-            Syscall::Other { .. } => return Ok(()),
-            _ => {}
+    /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
+    /// that private mappings have made go too, as when a file is truncated.
+    fn punch(&mut self, mmu: &mut dyn Mmu, punch: &Punch, even_copies: bool) {
+        for space in self.spaces.values_mut() {
+            space.zap_file(&mut self.system, mmu, punch, even_copies);
         }
-        let mm = self.process_or_new(pid).map_err(out_of_memory)?;
-        let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-        let system = &mut self.system;
-        match *call {
-            Syscall::Map(ref request) => {
-                let pages = range("mmap", request.at, request.bytes)?;
-                if !pages.is_empty() {
-                    space.map(system, mmu, pages, request);
-                }
-            }
-            Syscall::Unmap { at, bytes } => space.unmap(system, mmu, range("munmap", at, bytes)?),
-            Syscall::Protect { at, bytes, protection } => {
-                space.protect(system, mmu, range("mprotect", at, bytes)?, protection);
-            }
-            Syscall::Brk { end } => {
-                range("brk", end, 0)?;
-                space.set_break(system, mmu, end);
-            }
-            Syscall::Remap { from, from_bytes, to, to_bytes, .. } => {
-                let old = range("mremap", from, from_bytes)?;
-                let new = range("mremap", to, to_bytes)?;
-                if old.start() != new.start() && old.overlaps(&new) {
-                    return Err(EventError::RemapOverlaps { line, from, to });
-                }
-                space.remap(system, mmu, old, new);
-            }
-            Syscall::Advise { at, bytes, advice } => {
-                space.advise(system, mmu, range("madvise", at, bytes)?, advice);
-            }
-            _ => {}
-        }
-        system.stats.syscalls += 1;
-        Ok(())
+        self.system.objects.punch(&mut self.system.memory, punch.file, punch.offsets.clone());
+    }
+
+    /// What the model makes of the last system call: the error with which Linux would have ended it. A trace that
+    /// says otherwise was carried out as the trace says.
+    pub fn verdict(&self) -> Result<(), Errno> {
+        self.verdict
     }
 }

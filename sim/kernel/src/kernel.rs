@@ -2,14 +2,17 @@
 
 use crate::asid::AsidAllocator;
 use crate::mm::{AddressSpace, FaultStop, MmId};
-use crate::shared::SharedObjects;
+use crate::objects::Objects;
+use crate::process::Ended;
 use crate::system::System;
 use crate::{
-    BuddyInfo, ConfigError, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps, PageTable,
+    BuddyInfo, ConfigError, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps, PageTable,
     PhysicalMemory, Process, SegvCode, Signal,
 };
 use pagewalk_arch::{Access, FRAME_SHIFT, FaultKind, Mmu, MmuConfig, Outcome, PhysAddr, TlbFlush};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The pid of the first process until an event names it.
 const FIRST_PID: u32 = 1;
@@ -20,8 +23,12 @@ pub struct Kernel {
     pub(crate) system: System,
     pub(crate) spaces: BTreeMap<MmId, AddressSpace>,
     pub(crate) processes: BTreeMap<u32, Process>,
+    /// The process of each thread but the first of every process.
+    pub(crate) thread_of: BTreeMap<u32, u32>,
     /// Exited or killed, and not made anew since.
-    pub(crate) dead: BTreeSet<u32>,
+    pub(crate) ended: BTreeMap<u32, Ended>,
+    /// What the model makes of the last system call.
+    pub(crate) verdict: Result<(), Errno>,
     pub(crate) running: Option<u32>,
     /// No event has named the first process yet.
     pub(crate) is_unnamed: bool,
@@ -47,7 +54,10 @@ impl Kernel {
                 spec,
                 config,
                 memory,
-                shared: SharedObjects::default(),
+                rules: config.linux.rules(),
+                objects: Objects::default(),
+                anon_vmas_created: 0,
+                interrupt: None,
                 asids: AsidAllocator::new(spec.isa, mmu.asid_bits),
                 current: None,
                 zero_frame: Some(zero_frame),
@@ -56,15 +66,19 @@ impl Kernel {
             },
             spaces: BTreeMap::new(),
             processes: BTreeMap::new(),
-            dead: BTreeSet::new(),
+            thread_of: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            verdict: Ok(()),
             running: None,
             is_unnamed: true,
             has_faulted: false,
             spaces_created: 0,
             idle: Some(idle),
         };
-        kernel.process_or_new(FIRST_PID).map_err(no_low_memory)?;
-        Ok(kernel)
+        match kernel.process_or_new(FIRST_PID) {
+            Some(_) => Ok(kernel),
+            None => Err(ConfigError::NoLowMemory { start }),
+        }
     }
 
     /// Takes over an MMU: flushes whatever it holds and lets the first process run.
@@ -100,7 +114,11 @@ impl Kernel {
             }
         };
         match stop {
-            FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(mmu, pid, mm, signal)),
+            FaultStop::Signal(signal) if self.is_handled(pid, signal) => {
+                self.count_signal(signal);
+                FaultResolution::Delivered(signal)
+            }
+            FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(mmu, pid, signal)),
             FaultStop::Refused => FaultResolution::Refused,
         }
     }
@@ -109,11 +127,12 @@ impl Kernel {
     /// [`PhysicalMemory::frames_in_use`] still counts then has leaked.
     pub fn shutdown(&mut self, mmu: &mut dyn Mmu) {
         self.run_nobody(mmu);
-        let alive = self.processes.values().filter(|process| !process.exited).count();
-        self.system.stats.exits += alive as u64;
+        self.system.stats.exits += self.processes.len() as u64;
+        self.processes.clear();
         while let Some((&mm, _)) = self.spaces.first_key_value() {
             self.free_address_space(mmu, mm);
         }
+        self.system.objects.free_all(&mut self.system.memory);
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
         }
@@ -128,6 +147,18 @@ impl Kernel {
     }
     pub(crate) fn idle_root(&self) -> PhysAddr {
         self.idle.as_ref().map_or(PhysAddr(0), PageTable::root)
+    }
+
+    /// Lets `interrupt` end a long call, such as the populating of a terabyte.
+    pub fn interrupt_on(&mut self, interrupt: Arc<AtomicBool>) {
+        self.system.interrupt = Some(interrupt);
+    }
+    fn is_handled(&self, pid: u32, signal: Signal) -> bool {
+        self.processes.get(&pid).is_some_and(|process| signal.number().is_some_and(|n| process.handles(n)))
+    }
+    /// How `pid` ended; `None` where it lives or was never heard of.
+    pub fn ended(&self, pid: u32) -> Option<Ended> {
+        self.ended.get(&self.group_of(pid)).copied()
     }
 
     /// The settings.
@@ -152,7 +183,7 @@ impl Kernel {
     }
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
-        self.address_space(pid).map(|space| Maps::new(space, self.system.spec))
+        self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
     }
     /// `/proc/buddyinfo`.
     pub fn buddy_info(&self) -> BuddyInfo<'_> {
@@ -165,7 +196,8 @@ impl Kernel {
         let idle_tables = self.idle.as_ref().map_or(0, PageTable::tables);
         let memory = &self.system.memory;
         KernelStats {
-            processes: self.processes.values().filter(|process| !process.exited).count() as u64,
+            processes: self.processes.len() as u64,
+            threads: self.processes.values().map(|process| u64::from(process.threads)).sum(),
             vsz_bytes: sum(AddressSpace::vsz_bytes),
             rss_bytes: sum(AddressSpace::rss_bytes),
             page_table_bytes: (sum(|space| space.page_table().tables()) + idle_tables) << FRAME_SHIFT,

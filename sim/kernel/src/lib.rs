@@ -14,32 +14,35 @@
 
 mod asid;
 mod config;
+mod errno;
 mod event;
 mod kernel;
+mod linux;
 mod mm;
+mod objects;
 mod page;
 mod pgtable;
 mod physical;
 mod proc;
 mod process;
-mod shared;
 mod signal;
 mod stats;
 mod system;
 mod vma;
 
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use errno::Errno;
 pub use event::EventError;
 pub use kernel::Kernel;
+pub use linux::LinuxVersion;
 pub use mm::{AddressSpace, MmId};
 pub use page::{PageRange, Vpn};
 pub use pgtable::{EntryLayout, Mapped, PageTable, Pte};
 pub use physical::{
-    Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
+    AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
 };
 pub use proc::{BuddyInfo, Maps};
-pub use process::Process;
-pub use shared::SharedId;
+pub use process::{Ended, Process};
 pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use stats::KernelStats;
-pub use vma::{Backing, Vma, VmaAttributes, VmaMap};
+pub use vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};

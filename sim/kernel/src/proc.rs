@@ -1,29 +1,28 @@
 //! Views in the layout of Linux's `/proc`, so that habits and scripts that read it work unchanged.
 
-use crate::{AddressSpace, Backing, PhysicalMemory, Vma};
+use crate::objects::Objects;
+use crate::{AddressSpace, Backing, PhysicalMemory, VmFlags, Vma};
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec};
 use std::fmt;
 
-/// `/proc/PID/maps`: one line per area. A file is shown by the descriptor that it was mapped from, for a trace knows
-/// no more; device and inode are 0. Inferred areas carry Linux's mark of named anonymous memory.
+/// `/proc/PID/maps`: one line per area. A file is shown by the name that the trace gives it; device and inode
+/// are 0. Inferred areas carry Linux's mark of named anonymous memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Maps<'a> {
     space: &'a AddressSpace,
+    objects: &'a Objects,
     spec: &'static FormatSpec,
 }
 
 impl<'a> Maps<'a> {
-    pub(crate) fn new(space: &'a AddressSpace, spec: &'static FormatSpec) -> Self {
-        Self { space, spec }
+    pub(crate) fn new(space: &'a AddressSpace, objects: &'a Objects, spec: &'static FormatSpec) -> Self {
+        Self { space, objects, spec }
     }
 
     fn name(&self, vma: &Vma) -> String {
         match vma.attributes.backing {
-            Backing::PrivateFile { file } | Backing::Shared { file: Some(file), .. } => {
-                format!("file:{}", file.0)
-            }
-            Backing::Shared { file: None, .. } => "/dev/zero (deleted)".into(),
-            Backing::Anonymous if vma.attributes.grows_down => "[stack]".into(),
+            Backing::PrivateFile(file) | Backing::Shared(file) => self.objects.name(file),
+            Backing::Anonymous if vma.has(VmFlags::GROWSDOWN) => "[stack]".into(),
             Backing::Anonymous if self.space.is_heap(vma) => "[heap]".into(),
             Backing::Anonymous if vma.attributes.inferred => "[anon:inferred]".into(),
             Backing::Anonymous => String::new(),

@@ -1,52 +1,77 @@
-//! Processes: who runs in which address space. Switch, fork, exit and kill.
+//! Processes: who runs in which address space. Switch, clone, exec, exit, wait and kill.
 //!
-//! A thread is a process that shares another's address space, as in Linux. An address space goes when the last of
-//! them exits.
+//! A process is a thread group, as in Linux: its threads share everything that this model knows of them, so they are
+//! counted and not kept apart. A borrower is a process that runs in another's address space (vfork, CLONE_VM) until it
+//! executes a program or ends. An address space goes with the last process that uses it.
 
 use crate::kernel::Kernel;
 use crate::mm::{AddressSpace, MmId};
 use crate::{Death, OutOfMemory, Signal};
-use pagewalk_arch::Mmu;
+use pagewalk_arch::{CloneKind, Mmu};
 
-/// A process or thread.
+/// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
     pub(crate) mm: MmId,
-    /// It has exited while threads of its address space still live. A trace that names threads by their process
-    /// goes on naming it.
-    pub(crate) exited: bool,
+    /// Threads, the first included.
+    pub(crate) threads: u32,
+    /// Signals for which it has set a handler, bit n − 1 for signal n.
+    pub(crate) handled: u64,
 }
 
 impl Process {
+    fn new(mm: MmId) -> Self {
+        Self { mm, threads: 1, handled: 0 }
+    }
     /// The address space that it runs in.
     pub fn mm(&self) -> MmId {
         self.mm
     }
+    /// Threads that live, the first included.
+    pub fn threads(&self) -> u32 {
+        self.threads
+    }
+    /// Whether it has a handler for signal number `signal`.
+    pub fn handles(&self, signal: i32) -> bool {
+        signal_bit(signal) & self.handled != 0
+    }
+}
+
+fn signal_bit(signal: i32) -> u64 {
+    u32::try_from(signal - 1).ok().and_then(|shift| 1u64.checked_shl(shift)).unwrap_or(0)
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The trace says that it did.
+    Exited,
+    /// The model killed it.
+    Killed(Signal),
 }
 
 impl Kernel {
     /// Makes `pid` run. A pid that was never heard of is a process that existed before recording began; one that is
     /// dead stays dead, and nothing runs.
-    pub(crate) fn switch(&mut self, mmu: &mut dyn Mmu, pid: u32) -> Result<(), OutOfMemory> {
+    pub(crate) fn switch(&mut self, mmu: &mut dyn Mmu, pid: u32) {
         if self.is_unnamed && !self.has_faulted {
             self.name_first_process(pid);
         }
         self.is_unnamed = false;
-        if self.dead.contains(&pid) {
+        let pid = self.group_of(pid);
+        let Some(mm) = self.process_or_new(pid) else {
             self.run_nobody(mmu);
-            return Ok(());
-        }
-        let mm = self.process_or_new(pid)?;
+            return;
+        };
         self.running = Some(pid);
         if self.system.current == Some(mm) {
-            return Ok(());
+            return;
         }
         let space = self.spaces.get_mut(&mm).expect("a process has an address space");
         let switch = self.system.asids.switch_to(&mut space.asid);
         self.system.current = Some(mm);
         self.system.stats.context_switches += 1;
         self.system.load(mmu, space.page_table().root(), switch);
-        Ok(())
     }
 
     /// Leaves the MMU with empty tables while no process runs, so that it never walks freed ones.
@@ -68,88 +93,180 @@ impl Kernel {
         }
     }
 
-    /// The address space of `pid`, made where it was never heard of.
-    pub(crate) fn process_or_new(&mut self, pid: u32) -> Result<MmId, OutOfMemory> {
-        if let Some(process) = self.processes.get(&pid) {
-            return Ok(process.mm);
-        }
-        let id = self.next_mm();
-        let space = AddressSpace::new(id, &mut self.system)?;
-        self.add_process(pid, space);
-        Ok(id)
+    /// The process that `pid` is, or is a thread of.
+    pub(crate) fn group_of(&self, pid: u32) -> u32 {
+        self.thread_of.get(&pid).copied().unwrap_or(pid)
     }
 
-    pub(crate) fn add_process(&mut self, pid: u32, space: AddressSpace) {
-        self.processes.insert(pid, Process { mm: space.id(), exited: false });
-        self.dead.remove(&pid);
-        self.spaces.insert(space.id(), space);
+    /// The address space of `pid`, made where it was never heard of. `None` where it is dead, or dies now because
+    /// there is no frame for its first table.
+    pub(crate) fn process_or_new(&mut self, pid: u32) -> Option<MmId> {
+        if let Some(process) = self.processes.get(&pid) {
+            return Some(process.mm);
+        }
+        if self.ended.contains_key(&pid) {
+            return None;
+        }
+        let id = self.next_mm();
+        match AddressSpace::new(id, &mut self.system) {
+            Ok(space) => {
+                self.add_process(pid, Process::new(id));
+                self.spaces.insert(id, space);
+                Some(id)
+            }
+            Err(OutOfMemory) => {
+                self.never_began(pid);
+                None
+            }
+        }
+    }
+
+    fn add_process(&mut self, pid: u32, process: Process) {
+        self.processes.insert(pid, process);
+        self.ended.remove(&pid);
+        self.thread_of.remove(&pid);
+    }
+
+    /// There was no memory for `pid` to begin with.
+    fn never_began(&mut self, pid: u32) {
+        self.system.stats.out_of_memory += 1;
+        self.system.stats.killed += 1;
+        self.ended.insert(pid, Ended::Killed(Signal::OutOfMemory));
     }
 
     /// `parent` made `child`. A child that ran before its parent's call returned was taken for a process of its own
     /// and stays one.
-    pub(crate) fn fork(
-        &mut self,
-        mmu: &mut dyn Mmu,
-        parent: u32,
-        child: u32,
-        shares_memory: bool,
-    ) -> Result<(), OutOfMemory> {
+    pub(crate) fn clone_process(&mut self, mmu: &mut dyn Mmu, parent: u32, child: u32, kind: CloneKind) {
         // The parent first: it may be new, and a broken trace may name it as its own child.
-        let mm = self.process_or_new(parent)?;
+        let Some(mm) = self.process_or_new(parent) else { return };
         if self.processes.contains_key(&child) {
-            return Ok(());
+            return;
         }
-        if shares_memory {
-            self.processes.insert(child, Process { mm, exited: false });
-            self.dead.remove(&child);
-            return Ok(());
+        let maker = self.processes[&parent];
+        match kind {
+            CloneKind::Thread => {
+                self.system.stats.threads_created += 1;
+                self.processes.entry(parent).and_modify(|process| process.threads += 1);
+                self.thread_of.insert(child, parent);
+            }
+            CloneKind::Borrower => {
+                self.system.stats.forks += 1;
+                self.add_process(child, Process { threads: 1, ..maker });
+            }
+            CloneKind::Process => {
+                self.system.stats.forks += 1;
+                let id = self.next_mm();
+                let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+                match space.fork(id, &mut self.system, mmu) {
+                    Ok(copy) => {
+                        self.add_process(child, Process { mm: id, threads: 1, ..maker });
+                        self.spaces.insert(id, copy);
+                    }
+                    Err(OutOfMemory) => self.never_began(child),
+                }
+            }
         }
+    }
+
+    /// `pid` executes a program: an empty address space, one thread, no handlers, the same pid.
+    pub(crate) fn exec(&mut self, mmu: &mut dyn Mmu, pid: u32) {
+        let Some(old) = self.process_or_new(pid) else { return };
+        self.system.stats.execs += 1;
         let id = self.next_mm();
-        let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-        let copy = space.fork(id, &mut self.system, mmu)?;
-        self.system.stats.forks += 1;
-        self.add_process(child, copy);
-        Ok(())
-    }
-
-    /// `pid` exits. Where it did so before, one of the threads that share its memory does: traces name these by
-    /// their process.
-    pub(crate) fn exit(&mut self, mmu: &mut dyn Mmu, pid: u32) {
-        let Some(process) = self.processes.get(&pid).copied() else { return };
-        let threads = self.processes.iter().filter(|(_, p)| p.mm == process.mm && !p.exited);
-        let threads: Vec<u32> = threads.map(|(&thread, _)| thread).collect();
-        let Some(&leaver) = threads.iter().find(|&&thread| thread == pid).or(threads.first()) else { return };
-        self.system.stats.exits += 1;
-        if threads.len() > 1 {
-            self.processes.entry(leaver).and_modify(|p| p.exited = true);
-        } else {
-            self.free_address_space(mmu, process.mm);
+        let Ok(space) = AddressSpace::new(id, &mut self.system) else {
+            self.kill(mmu, pid, Signal::OutOfMemory);
+            return;
+        };
+        let was_running = self.running == Some(pid);
+        self.thread_of.retain(|_, group| *group != pid);
+        self.processes.insert(pid, Process::new(id));
+        self.spaces.insert(id, space);
+        self.free_if_unused(mmu, old);
+        if was_running {
+            self.switch(mmu, pid);
         }
     }
 
-    /// Kills the running process and everything that shares its memory.
-    pub(crate) fn kill(&mut self, mmu: &mut dyn Mmu, pid: u32, mm: MmId, signal: Signal) -> Death {
+    /// A thread of `pid` ends, and with the last one the process.
+    pub(crate) fn exit_thread(&mut self, mmu: &mut dyn Mmu, thread: u32, pid: u32) {
+        self.thread_of.remove(&thread);
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        process.threads -= 1;
+        if process.threads == 0 {
+            self.exit(mmu, pid);
+        }
+    }
+
+    /// Every thread of `pid` ends.
+    pub(crate) fn exit(&mut self, mmu: &mut dyn Mmu, pid: u32) {
+        if self.end(mmu, pid, Ended::Exited) {
+            self.system.stats.exits += 1;
+        }
+    }
+
+    /// `pid` is gone: its memory too, unless others use it. Says whether it lived.
+    fn end(&mut self, mmu: &mut dyn Mmu, pid: u32, how: Ended) -> bool {
+        let Some(process) = self.processes.remove(&pid) else { return false };
+        self.thread_of.retain(|_, group| *group != pid);
+        self.ended.insert(pid, how);
+        if self.running == Some(pid) {
+            self.run_nobody(mmu);
+        }
+        self.free_if_unused(mmu, process.mm);
+        true
+    }
+
+    /// The recorded process was ended by a signal.
+    pub(crate) fn ended_by_signal(&mut self, mmu: &mut dyn Mmu, pid: u32) {
+        if self.end(mmu, pid, Ended::Exited) {
+            self.system.stats.killed += 1;
+        }
+    }
+
+    /// Takes note that `pid` has a handler for signal number `signal`.
+    pub(crate) fn set_handler(&mut self, pid: u32, signal: i32) {
+        self.processes.entry(pid).and_modify(|process| process.handled |= signal_bit(signal));
+    }
+
+    /// Kills `pid`; where memory ran out, everything that shares its memory too.
+    pub(crate) fn kill(&mut self, mmu: &mut dyn Mmu, pid: u32, signal: Signal) -> Death {
+        self.count_signal(signal);
+        let mm = self.processes.get(&pid).map(|process| process.mm);
+        let space = mm.and_then(|mm| self.spaces.get(&mm));
+        let bound = space.and_then(|space| space.bound_behind(&self.system, signal));
+        let shares = |process: &Process| signal == Signal::OutOfMemory && Some(process.mm) == mm;
+        let victims: Vec<u32> = self
+            .processes
+            .iter()
+            .filter(|&(&other, process)| other == pid || shares(process))
+            .map(|(&other, _)| other)
+            .collect();
+        for victim in victims {
+            self.system.stats.killed += 1;
+            self.end(mmu, victim, Ended::Killed(signal));
+        }
+        Death { pid, signal, bound }
+    }
+
+    pub(crate) fn count_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Segv { .. } => self.system.stats.segv += 1,
             Signal::Bus { .. } => self.system.stats.sigbus += 1,
             Signal::OutOfMemory => self.system.stats.out_of_memory += 1,
         }
-        let bound = self.spaces.get(&mm).and_then(|space| space.bound_behind(&self.system, signal));
-        let killed = self.processes.values().filter(|p| p.mm == mm && !p.exited).count();
-        self.system.stats.exits += killed as u64;
-        self.free_address_space(mmu, mm);
-        Death { pid, signal, bound }
     }
 
-    /// Returns all that `mm` holds. Its processes are dead from now on.
+    fn free_if_unused(&mut self, mmu: &mut dyn Mmu, mm: MmId) {
+        if self.processes.values().all(|process| process.mm != mm) {
+            self.free_address_space(mmu, mm);
+        }
+    }
+
+    /// Returns all that `mm` holds.
     pub(crate) fn free_address_space(&mut self, mmu: &mut dyn Mmu, mm: MmId) {
         if self.system.current == Some(mm) {
             self.run_nobody(mmu);
         }
-        let (dead, alive) = std::mem::take(&mut self.processes).into_iter().partition(|(_, p)| p.mm == mm);
-        self.processes = alive;
-        let dead: std::collections::BTreeMap<u32, Process> = dead;
-        self.dead.extend(dead.into_keys());
         if let Some(space) = self.spaces.remove(&mm) {
             space.destroy(&mut self.system, mmu);
         }

@@ -44,6 +44,17 @@ pub enum Signal {
     OutOfMemory,
 }
 
+impl Signal {
+    /// The number of a signal that a program can handle.
+    pub const fn number(self) -> Option<i32> {
+        match self {
+            Signal::Segv { .. } => Some(11),
+            Signal::Bus { .. } => Some(7),
+            Signal::OutOfMemory => None,
+        }
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

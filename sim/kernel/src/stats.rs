@@ -25,6 +25,8 @@ pub struct KernelStats {
     pub zero_page: u64,
     /// Minor faults that copied a frame because others map it too.
     pub cow: u64,
+    /// Minor faults that gave a process its own copy of a page of a file that it maps privately.
+    pub file_copies: u64,
     /// Minor faults that made a write-protected frame writable because nobody else maps it any more.
     pub cow_reuse: u64,
     /// Pages that became part of an inferred area, or whose inferred rights grew.
@@ -43,12 +45,20 @@ pub struct KernelStats {
     pub asid_rollovers: u64,
     /// System calls that changed an address space.
     pub syscalls: u64,
-    /// Processes made by fork.
+    /// Processes made by fork, vfork or clone.
     pub forks: u64,
-    /// Processes and threads that exited or were killed.
+    /// Threads made by clone.
+    pub threads_created: u64,
+    /// Programs executed.
+    pub execs: u64,
+    /// Processes that exited.
     pub exits: u64,
-    /// Gauge: processes and threads alive.
+    /// Processes that a signal ended, of the model or of the recorded kernel.
+    pub killed: u64,
+    /// Gauge: processes alive.
     pub processes: u64,
+    /// Gauge: threads alive, the first of every process included.
+    pub threads: u64,
     /// Gauge: bytes of all areas of all processes.
     pub vsz_bytes: u64,
     /// Gauge: bytes of frames that processes map; what several map counts for each, the page of zeroes does not.

@@ -3,17 +3,25 @@
 //! Owns the only places where a context is set and a fence is issued, so that every one of them is counted.
 
 use crate::asid::{AsidAllocator, AsidTag, Switch};
+use crate::linux::VersionRules;
 use crate::mm::MmId;
-use crate::shared::SharedObjects;
-use crate::{AdMode, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
+use crate::objects::Objects;
+use crate::{AdMode, AnonVma, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
 use pagewalk_arch::{AccessKind, Context, FormatSpec, Isa, Mmu, Mode, PhysAddr, TlbFlush, VirtAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct System {
     pub(crate) spec: &'static FormatSpec,
     pub(crate) config: KernelConfig,
     pub(crate) memory: PhysicalMemory,
-    pub(crate) shared: SharedObjects,
+    pub(crate) rules: VersionRules,
+    pub(crate) objects: Objects,
+    /// Numbers of [`AnonVma`]s handed out.
+    pub(crate) anon_vmas_created: u64,
+    /// Set by whoever wants a long call to end.
+    pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) asids: AsidAllocator,
     /// The address space that the MMU's context names; `None` while no process runs.
     pub(crate) current: Option<MmId>,
@@ -49,6 +57,16 @@ impl System {
             mmu.fence(&flush);
             self.stats.flushes_all += 1;
         }
+    }
+
+    /// A number for the anonymous memory that a child inherits.
+    pub(crate) fn inherited_anon(&mut self) -> AnonVma {
+        self.anon_vmas_created += 1;
+        AnonVma { id: self.anon_vmas_created, inherited: true }
+    }
+    /// Whether a long call is to end now.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.as_ref().is_some_and(|interrupt| interrupt.load(Ordering::Relaxed))
     }
 
     /// Whether user programs of this format can hold `va` at all.

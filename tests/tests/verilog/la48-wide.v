@@ -772,7 +772,6 @@ module pagewalk_mmu_instruction (
   reg        upper_all_zero;
   reg        upper_all_one;
 
-  wire        is_store;
   wire        accept;
   wire        canonical;
   wire        checked;
@@ -783,8 +782,6 @@ module pagewalk_mmu_instruction (
   wire        answered;
   wire        takes;
   wire        ready;
-  wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [39:0] walked_frame;
   wire [51:0] wide_frame;
@@ -798,6 +795,7 @@ module pagewalk_mmu_instruction (
   wire        upper_all_zero_next;
   wire        upper_all_one_next;
 
+  assign held_store = 1'b0;
   assign canonical = upper_all_zero || upper_all_one;
   assign checked = valid && canonical;
   assign answered = (checked && tlb_hit) || walk_done;
@@ -811,11 +809,7 @@ module pagewalk_mmu_instruction (
   assign occupied = valid;
   assign held_noncanonical = !canonical;
   assign req_vpn = req_va[47:12];
-  assign is_store = 1'b0;
-  assign read_grants = 1'b0;
-  assign execute_grants = 1'b1;
   assign user_pages = req_user || !mode_smep;
-  assign held_store = 1'b0;
   assign resp_tag = tag;
   assign upper = req_va[63:47];
   assign upper_all_zero_next = !(|upper);
@@ -842,10 +836,10 @@ module pagewalk_mmu_instruction (
     .load(accept),
     .vpn(req_vpn),
     .asid(asid),
-    .read_grants(read_grants),
-    .write_grants(is_store),
-    .execute_grants(execute_grants),
-    .needs_dirty(is_store),
+    .read_grants(1'b0),
+    .write_grants(1'b0),
+    .execute_grants(1'b1),
+    .needs_dirty(1'b0),
     .user_pages(user_pages),
     .supervisor_pages(set_tlb_supervisor_pages),
     .held(checked),
@@ -964,7 +958,6 @@ module pagewalk_mmu_data (
   wire        takes;
   wire        ready;
   wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [39:0] walked_frame;
   wire [51:0] wide_frame;
@@ -994,7 +987,6 @@ module pagewalk_mmu_data (
   assign is_store = req_store;
   assign is_load = !req_store;
   assign read_grants = is_load || (!req_user && !mode_wp);
-  assign execute_grants = 1'b0;
   assign user_pages = req_user || !mode_smap || mode_ac;
   assign held_store = store;
   assign resp_tag = tag;
@@ -1025,7 +1017,7 @@ module pagewalk_mmu_data (
     .asid(asid),
     .read_grants(read_grants),
     .write_grants(is_store),
-    .execute_grants(execute_grants),
+    .execute_grants(1'b0),
     .needs_dirty(is_store),
     .user_pages(user_pages),
     .supervisor_pages(set_tlb_supervisor_pages),
@@ -1118,9 +1110,7 @@ module pagewalk_mmu_walker_verdict (
   wire        present;
   wire        leaf;
   wire        reserved;
-  wire        napot;
   wire        no_execute;
-  wire        can_read;
   wire        can_write;
   wire        can_execute;
   wire        for_user;
@@ -1135,14 +1125,14 @@ module pagewalk_mmu_walker_verdict (
   wire        ok;
   reg  [63:0] reserved_bits;
   wire [39:0] leaf_frame;
-  reg  [39:0] low_bits;
+  wire [39:0] low_bits;
   wire [39:0] vpn_frame;
-  wire [39:0] pse36_bits;
   wire  [2:0] page_bits;
   reg   [2:0] type_bits;
   reg   [4:0] code_bits;
   reg   [4:0] rights_bits;
 
+  assign cacheable = 1'b1;
   assign pte = entry;
   assign at_bottom = level == 2'd0;
   assign present = pte[0];
@@ -1169,9 +1159,7 @@ module pagewalk_mmu_walker_verdict (
     end
   end
 
-  assign napot = 1'b0;
   assign no_execute = pte[63];
-  assign can_read = 1'b1;
   assign can_write = all_writable && pte[1];
   assign can_execute = all_executable && !no_execute;
   assign for_user = all_user && pte[2];
@@ -1221,32 +1209,23 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign leaf_frame = pte[51:12];
-  assign pse36_bits = 40'd0;
   assign stale = !accessed || (leaf && store && !dirty);
-
-  always @* begin
-    low_bits = 40'd0;
-    if (level == 2'd0) low_bits = 40'd0;
-    if (level == 2'd1) low_bits = 40'h1ff;
-    if (level == 2'd2) low_bits = 40'h3ffff;
-    if (level == 2'd3) low_bits = 40'd0;
-    if (napot) low_bits = 40'hf;
-  end
-
-  assign page_bits = napot ? 3'd5 : {1'b0, level};
+  assign low_bits = (level == 2'd3)
+                    ? 40'd0
+                    : (level == 2'd2) ? 40'h3ffff : (level == 2'd1) ? 40'h1ff : 40'd0;
+  assign page_bits = {1'b0, level};
   assign ignored = (level == 2'd3) ? 2'd3 : (level == 2'd2) ? 2'd3 : (level == 2'd1) ? 2'd1 : 2'd0;
   assign vpn_frame = {4'd0, vpn};
   assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
   assign succeeds = ok;
-  assign cacheable = 1'b1;
   assign superpage = !at_bottom;
-  assign frame = ok ? ((leaf_frame | pse36_bits) & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
+  assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
   assign page = ok ? page_bits : 3'd0;
   assign memory_type = ok ? type_bits : 3'd0;
 
   always @* begin
     rights_bits = 5'd0;
-    rights_bits[0] = can_read;
+    rights_bits[0] = 1'b1;
     rights_bits[1] = can_write;
     rights_bits[2] = can_execute;
     rights_bits[3] = for_user;
@@ -1340,7 +1319,6 @@ module pagewalk_mmu_walker (
   reg  [4:0] result_code;
 
   wire        verdict_at_look;
-  wire [63:0] pdpte_used;
   wire [39:0] first_table;
   wire  [8:0] first_index;
   wire [39:0] next_table;
@@ -1398,7 +1376,6 @@ module pagewalk_mmu_walker (
   assign fetch = for_fetch;
   assign verdict_at_look = noncanonical;
   assign first_table = root;
-  assign pdpte_used = 64'd0;
   assign first_index = walk_vpn[35:27];
   assign answer = mem_resp_data;
   assign at_level = level;
@@ -1419,7 +1396,7 @@ module pagewalk_mmu_walker (
   assign table_frame_next = look ? first_table : next_table;
   assign index_next = look ? first_index : next_index;
   assign entry_en = look || answered;
-  assign entry_next = look ? pdpte_used : answer;
+  assign entry_next = look ? 64'd0 : answer;
   assign bus_error_en = look || answered;
   assign bus_error_next = answered && mem_resp_error;
   assign all_writable_next = !look ? all_writable && answer[1] : look;
@@ -1627,7 +1604,6 @@ module pagewalk_mmu (
   wire        carried_out;
   wire        finishes;
   wire        by_address;
-  wire        unqualified;
   wire        splits;
   wire [35:0] walk_vpn;
   wire        instruction_occupied;
@@ -1691,10 +1667,8 @@ module pagewalk_mmu (
   assign carried_out = pending && !instruction_occupied && !data_occupied && walker_is_idle;
   assign by_address = has_va && !split;
   assign finishes = carried_out && (by_address || (row == LAST_ROW));
-  assign unqualified = 1'b1;
   assign splits = mem_req_port ? FETCH_WHOLE < walker_refill_page : DATA_WHOLE < walker_refill_page;
-  assign split_next = (walker_refill && splits)
-                      || (split && !(finishes && !by_address && unqualified));
+  assign split_next = (walker_refill && splits) || (split && !(finishes && !by_address));
   assign pending_next = loads || (pending && !finishes);
   assign row_next = (finishes || reset) ? 4'd0 : carried_out ? row + 4'd1 : row;
   assign walk_vpn = mem_req_port ? instruction_held_vpn : data_held_vpn;

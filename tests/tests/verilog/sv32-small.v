@@ -220,7 +220,6 @@ module pagewalk_mmu_set_tlb (
   wire  [2:0] page_sum;
   wire  [2:0] type_sum;
   wire        hits;
-  wire        small_page_refill;
   wire        in_place;
   wire        state;
   wire        next_state;
@@ -253,13 +252,12 @@ module pagewalk_mmu_set_tlb (
   assign page = page_sum;
   assign memory_type = type_sum;
   assign state_ram_read_address = held_vpn[3:0];
-  assign small_page_refill = 1'b1;
   assign in_place = matching;
   assign victims = state == 1'b0;
   assign refilled = !in_place ? victims : in_place && matching;
   assign lane_write = refill && (refilled || matching);
   assign lane_drop_row = drop_by_address ? drop_vpn[3:0] : drop_row;
-  assign touched = refill && small_page_refill && !in_place && refilled;
+  assign touched = refill && !in_place && refilled;
   assign next_state = 1'b0;
   assign state_ram_write_enable = touched || drop;
   assign state_ram_write_address = drop
@@ -358,9 +356,7 @@ module pagewalk_mmu_instruction (
   reg        user;
   reg  [3:0] tag;
 
-  wire        is_store;
   wire        accept;
-  wire        canonical;
   wire        checked;
   wire        tlb_hit;
   wire [21:0] tlb_frame;
@@ -369,8 +365,6 @@ module pagewalk_mmu_instruction (
   wire        answered;
   wire        takes;
   wire        ready;
-  wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [21:0] walked_frame;
   wire [33:0] wide_frame;
@@ -381,8 +375,9 @@ module pagewalk_mmu_instruction (
   wire        set_tlb_supervisor_pages;
   wire        valid_next;
 
-  assign canonical = 1'b1;
-  assign checked = valid && canonical;
+  assign held_noncanonical = 1'b0;
+  assign held_store = 1'b0;
+  assign checked = valid;
   assign answered = (checked && tlb_hit) || walk_done;
   assign takes = answered && resp_ready;
   assign ready = !blocked && (!valid || takes);
@@ -390,15 +385,10 @@ module pagewalk_mmu_instruction (
   assign valid_next = !reset && (accept || (valid && !takes));
   assign req_ready = ready;
   assign taken = takes;
-  assign waits = valid && !(canonical && tlb_hit);
+  assign waits = valid && !tlb_hit;
   assign occupied = valid;
-  assign held_noncanonical = !canonical;
   assign req_vpn = req_va[31:12];
-  assign is_store = 1'b0;
-  assign read_grants = 1'b0;
-  assign execute_grants = 1'b1;
   assign user_pages = req_user;
-  assign held_store = 1'b0;
   assign resp_tag = tag;
   assign s1_vpn = va[31:12];
   assign held_vpn = s1_vpn;
@@ -422,10 +412,10 @@ module pagewalk_mmu_instruction (
     .load(accept),
     .vpn(req_vpn),
     .asid(asid),
-    .read_grants(read_grants),
-    .write_grants(is_store),
-    .execute_grants(execute_grants),
-    .needs_dirty(is_store),
+    .read_grants(1'b0),
+    .write_grants(1'b0),
+    .execute_grants(1'b1),
+    .needs_dirty(1'b0),
     .user_pages(user_pages),
     .supervisor_pages(set_tlb_supervisor_pages),
     .held(checked),
@@ -527,7 +517,6 @@ module pagewalk_mmu_data (
   wire        is_store;
   wire        is_load;
   wire        accept;
-  wire        canonical;
   wire        checked;
   wire        tlb_hit;
   wire [21:0] tlb_frame;
@@ -548,8 +537,8 @@ module pagewalk_mmu_data (
   wire        set_tlb_supervisor_pages;
   wire        valid_next;
 
-  assign canonical = 1'b1;
-  assign checked = valid && canonical;
+  assign held_noncanonical = 1'b0;
+  assign checked = valid;
   assign answered = (checked && tlb_hit) || walk_done;
   assign takes = answered && resp_ready;
   assign ready = !blocked && (!valid || takes);
@@ -557,9 +546,8 @@ module pagewalk_mmu_data (
   assign valid_next = !reset && (accept || (valid && !takes));
   assign req_ready = ready;
   assign taken = takes;
-  assign waits = valid && !(canonical && tlb_hit);
+  assign waits = valid && !tlb_hit;
   assign occupied = valid;
-  assign held_noncanonical = !canonical;
   assign req_vpn = req_va[31:12];
   assign is_store = req_store;
   assign is_load = !req_store;
@@ -678,10 +666,7 @@ module pagewalk_mmu_walker_verdict (
   wire        present;
   wire        leaf;
   wire        invalid;
-  reg         misaligned;
-  wire        beyond;
-  wire        napot;
-  wire  [1:0] pbmt;
+  wire        misaligned;
   wire        can_read;
   wire        can_write;
   wire        can_execute;
@@ -692,33 +677,22 @@ module pagewalk_mmu_walker_verdict (
   wire        stale;
   reg         page_fault;
   reg         access_fault;
-  wire        general_protection;
   reg         needs_update;
   wire        ok;
   wire [21:0] leaf_frame;
   wire [21:0] low_bits;
   wire [21:0] vpn_frame;
-  wire [21:0] pse36_bits;
   wire  [2:0] page_bits;
-  wire  [2:0] type_bits;
   reg   [4:0] code_bits;
   reg   [4:0] rights_bits;
 
+  assign cacheable = 1'b1;
   assign pte = entry;
   assign at_bottom = level == 1'b0;
   assign present = pte[0];
   assign leaf = can_read || can_execute;
   assign invalid = !present || (!can_read && can_write);
-
-  always @* begin
-    misaligned = 1'b0;
-    if ((level == 1'b1) && (|(pte & 32'hffc00))) misaligned = 1'b1;
-    if (napot && (!at_bottom || (pte[13:10] != 4'd8))) misaligned = 1'b1;
-  end
-
-  assign beyond = 1'b0;
-  assign napot = 1'b0;
-  assign pbmt = 2'd0;
+  assign misaligned = (level == 1'b1) && (|(pte & 32'hffc00));
   assign can_read = pte[1];
   assign can_write = pte[2];
   assign can_execute = pte[3];
@@ -744,18 +718,16 @@ module pagewalk_mmu_walker_verdict (
         if (misaligned || !permitted || (stale && !mode_adue)) begin
           page_fault = 1'b1;
         end else begin
-          access_fault = beyond;
-          needs_update = stale && !beyond;
+          access_fault = 1'b0;
+          needs_update = stale;
         end
-      end else if (at_bottom || accessed || dirty || for_user || napot || (|pbmt)) begin
+      end else if (at_bottom || accessed || dirty || for_user) begin
         page_fault = 1'b1;
       end else begin
         access_fault = 1'b1;
       end
     end
   end
-
-  assign general_protection = 1'b0;
 
   always @* begin
     code_bits = 5'd0;
@@ -771,21 +743,18 @@ module pagewalk_mmu_walker_verdict (
     end
   end
 
-  assign type_bits = 3'd0;
   assign leaf_frame = pte[31:10];
-  assign pse36_bits = 22'd0;
   assign stale = !accessed || (store && !dirty);
-  assign low_bits = napot ? 22'hf : (level == 1'b1) ? 22'h3ff : 22'd0;
-  assign page_bits = napot ? 3'd5 : {2'd0, level};
+  assign low_bits = (level == 1'b1) ? 22'h3ff : 22'd0;
+  assign page_bits = {2'd0, level};
   assign ignored = level == 1'b1;
   assign vpn_frame = {2'd0, vpn};
-  assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
+  assign ok = !page_fault && !access_fault && !needs_update;
   assign succeeds = ok;
-  assign cacheable = 1'b1;
   assign superpage = !at_bottom;
-  assign frame = ok ? ((leaf_frame | pse36_bits) & ~low_bits) | (vpn_frame & low_bits) : 22'd0;
+  assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 22'd0;
   assign page = ok ? page_bits : 3'd0;
-  assign memory_type = ok ? type_bits : 3'd0;
+  assign memory_type = 3'd0;
 
   always @* begin
     rights_bits = 5'd0;
@@ -797,7 +766,7 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign rights = rights_bits;
-  assign fault = general_protection ? 2'd3 : access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
+  assign fault = access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
   assign code = code_bits;
   assign updates = needs_update;
   assign updated = (store && leaf) ? pte | ACCESSED_DIRTY_BITS : pte | ACCESSED_BIT;
@@ -879,7 +848,6 @@ module pagewalk_mmu_walker (
   reg  [4:0] result_code;
 
   wire        verdict_at_look;
-  wire [63:0] pdpte_used;
   wire [21:0] first_table;
   wire  [9:0] first_index;
   wire [21:0] next_table;
@@ -935,7 +903,6 @@ module pagewalk_mmu_walker (
   assign fetch = for_fetch;
   assign verdict_at_look = noncanonical;
   assign first_table = root;
-  assign pdpte_used = 64'd0;
   assign first_index = walk_vpn[19:10];
   assign answer = mem_resp_data;
   assign at_level = level;
@@ -949,7 +916,7 @@ module pagewalk_mmu_walker (
   assign table_frame_next = look ? first_table : next_table;
   assign index_next = look ? first_index : next_index;
   assign entry_en = look || answered;
-  assign entry_next = look ? pdpte_used[31:0] : answer;
+  assign entry_next = look ? 32'd0 : answer;
   assign bus_error_en = look || answered;
   assign bus_error_next = answered && mem_resp_error;
   assign any_global_next = !look && (any_global || answer[5]);
@@ -1066,9 +1033,6 @@ module pagewalk_mmu_walker (
       result_code <= verdict_code;
     end
   end
-
-  // Read by nothing.
-  wire unused = &{1'b0, pdpte_used[63:32]};
 endmodule
 
 module pagewalk_mmu (
@@ -1146,15 +1110,12 @@ module pagewalk_mmu (
   wire        data_waits;
   wire        fetch_waits;
   wire        fence_taken;
-  wire        faulted;
   wire        widened;
   wire        loads;
   wire        carried_out;
   wire        finishes;
   wire        by_address;
-  wire        unqualified;
   wire        splits;
-  wire [19:0] walk_vpn;
   wire        instruction_occupied;
   wire [19:0] instruction_held_vpn;
   wire        instruction_held_noncanonical;
@@ -1196,7 +1157,6 @@ module pagewalk_mmu (
   wire        has_va_next;
   wire [19:0] flush_vpn_next;
   wire        has_asid_next;
-  wire  [6:0] flush_asid_next;
   wire        keep_global_next;
   wire        split_next;
   wire  [3:0] row_next;
@@ -1212,24 +1172,19 @@ module pagewalk_mmu (
   assign walker_taken = mem_req_port ? instruction_taken : data_taken;
   assign fence_ready = !pending;
   assign fence_taken = fence_valid && !pending;
-  assign faulted = 1'b0;
-  assign widened = reset || (faulted && (pending || fence_taken));
-  assign loads = fence_taken || faulted || reset;
+  assign widened = reset;
+  assign loads = fence_taken || reset;
   assign carried_out = pending && !instruction_occupied && !data_occupied && walker_is_idle;
   assign by_address = has_va && !split;
   assign finishes = carried_out && (by_address || (row == LAST_ROW));
-  assign unqualified = 1'b1;
   assign splits = mem_req_port ? FETCH_WHOLE < walker_refill_page : DATA_WHOLE < walker_refill_page;
-  assign split_next = (walker_refill && splits)
-                      || (split && !(finishes && !by_address && unqualified));
+  assign split_next = (walker_refill && splits) || (split && !(finishes && !by_address));
   assign pending_next = loads || (pending && !finishes);
   assign row_next = (finishes || reset) ? 4'd0 : carried_out ? row + 4'd1 : row;
-  assign walk_vpn = mem_req_port ? instruction_held_vpn : data_held_vpn;
-  assign has_va_next = (faulted || fence_has_va) && !widened;
-  assign flush_vpn_next = faulted ? walk_vpn : fence_va[31:12];
-  assign keep_global_next = fence_keep_global && !faulted && !widened;
-  assign has_asid_next = (faulted || fence_has_asid) && !widened;
-  assign flush_asid_next = faulted ? asid : fence_asid;
+  assign has_va_next = fence_has_va && !widened;
+  assign flush_vpn_next = fence_va[31:12];
+  assign keep_global_next = fence_keep_global && !widened;
+  assign has_asid_next = fence_has_asid && !widened;
   assign busy = pending || instruction_occupied || data_occupied || !walker_is_idle;
   assign instruction_walk_done = walker_is_done && mem_req_port;
   assign instruction_refill = walker_refill && mem_req_port;
@@ -1390,7 +1345,7 @@ module pagewalk_mmu (
       has_va <= has_va_next;
       flush_vpn <= flush_vpn_next;
       has_asid <= has_asid_next;
-      flush_asid <= flush_asid_next;
+      flush_asid <= fence_asid;
       keep_global <= keep_global_next;
     end
     split <= split_next;

@@ -646,7 +646,6 @@ module pagewalk_mmu_instruction (
   reg        upper_all_zero;
   reg        upper_all_one;
 
-  wire        is_store;
   wire        accept;
   wire        canonical;
   wire        checked;
@@ -657,8 +656,6 @@ module pagewalk_mmu_instruction (
   wire        answered;
   wire        takes;
   wire        ready;
-  wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [43:0] walked_frame;
   wire [55:0] wide_frame;
@@ -672,6 +669,7 @@ module pagewalk_mmu_instruction (
   wire        upper_all_zero_next;
   wire        upper_all_one_next;
 
+  assign held_store = 1'b0;
   assign canonical = upper_all_zero || upper_all_one;
   assign checked = valid && canonical;
   assign answered = (checked && tlb_hit) || walk_done;
@@ -685,11 +683,7 @@ module pagewalk_mmu_instruction (
   assign occupied = valid;
   assign held_noncanonical = !canonical;
   assign req_vpn = req_va[38:12];
-  assign is_store = 1'b0;
-  assign read_grants = 1'b0;
-  assign execute_grants = 1'b1;
   assign user_pages = req_user;
-  assign held_store = 1'b0;
   assign resp_tag = tag;
   assign upper = req_va[63:38];
   assign upper_all_zero_next = !(|upper);
@@ -716,10 +710,10 @@ module pagewalk_mmu_instruction (
     .load(accept),
     .vpn(req_vpn),
     .asid(asid),
-    .read_grants(read_grants),
-    .write_grants(is_store),
-    .execute_grants(execute_grants),
-    .needs_dirty(is_store),
+    .read_grants(1'b0),
+    .write_grants(1'b0),
+    .execute_grants(1'b1),
+    .needs_dirty(1'b0),
     .user_pages(user_pages),
     .supervisor_pages(set_tlb_supervisor_pages),
     .held(checked),
@@ -992,7 +986,6 @@ module pagewalk_mmu_walker_verdict (
   wire        leaf;
   reg         invalid;
   reg         misaligned;
-  wire        beyond;
   wire        napot;
   wire  [1:0] pbmt;
   wire        can_read;
@@ -1005,18 +998,17 @@ module pagewalk_mmu_walker_verdict (
   wire        stale;
   reg         page_fault;
   reg         access_fault;
-  wire        general_protection;
   reg         needs_update;
   wire        ok;
   wire [43:0] leaf_frame;
   wire [43:0] low_bits;
   wire [43:0] vpn_frame;
-  wire [43:0] pse36_bits;
   wire  [2:0] page_bits;
   wire  [2:0] type_bits;
   reg   [4:0] code_bits;
   reg   [4:0] rights_bits;
 
+  assign cacheable = 1'b1;
   assign pte = entry;
   assign at_bottom = level == 2'd0;
   assign present = pte[0];
@@ -1034,7 +1026,6 @@ module pagewalk_mmu_walker_verdict (
     if (napot && (!at_bottom || (pte[13:10] != 4'd8))) misaligned = 1'b1;
   end
 
-  assign beyond = 1'b0;
   assign napot = pte[63];
   assign pbmt = pte[62:61];
   assign can_read = pte[1];
@@ -1062,8 +1053,8 @@ module pagewalk_mmu_walker_verdict (
         if (misaligned || !permitted || (stale && !mode_adue)) begin
           page_fault = 1'b1;
         end else begin
-          access_fault = beyond;
-          needs_update = stale && !beyond;
+          access_fault = 1'b0;
+          needs_update = stale;
         end
       end else if (at_bottom || accessed || dirty || for_user || napot || (|pbmt)) begin
         page_fault = 1'b1;
@@ -1072,8 +1063,6 @@ module pagewalk_mmu_walker_verdict (
       end
     end
   end
-
-  assign general_protection = 1'b0;
 
   always @* begin
     code_bits = 5'd0;
@@ -1091,17 +1080,15 @@ module pagewalk_mmu_walker_verdict (
 
   assign type_bits = {1'b0, pbmt};
   assign leaf_frame = pte[53:10];
-  assign pse36_bits = 44'd0;
   assign stale = !accessed || (store && !dirty);
   assign low_bits = napot ? 44'hf : (level == 2'd2) ? 44'h3ffff : (level == 2'd1) ? 44'h1ff : 44'd0;
   assign page_bits = napot ? 3'd5 : {1'b0, level};
   assign ignored = (level == 2'd2) ? 2'd3 : (level == 2'd1) ? 2'd1 : 2'd0;
   assign vpn_frame = {17'd0, vpn};
-  assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
+  assign ok = !page_fault && !access_fault && !needs_update;
   assign succeeds = ok;
-  assign cacheable = 1'b1;
   assign superpage = !at_bottom;
-  assign frame = ok ? ((leaf_frame | pse36_bits) & ~low_bits) | (vpn_frame & low_bits) : 44'd0;
+  assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 44'd0;
   assign page = ok ? page_bits : 3'd0;
   assign memory_type = ok ? type_bits : 3'd0;
 
@@ -1115,7 +1102,7 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign rights = rights_bits;
-  assign fault = general_protection ? 2'd3 : access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
+  assign fault = access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
   assign code = code_bits;
   assign updates = needs_update;
   assign updated = (store && leaf) ? pte | ACCESSED_DIRTY_BITS : pte | ACCESSED_BIT;
@@ -1200,7 +1187,6 @@ module pagewalk_mmu_walker (
   reg  [4:0] result_code;
 
   wire        verdict_at_look;
-  wire [63:0] pdpte_used;
   wire [43:0] first_table;
   wire  [8:0] first_index;
   wire [43:0] next_table;
@@ -1256,7 +1242,6 @@ module pagewalk_mmu_walker (
   assign fetch = for_fetch;
   assign verdict_at_look = noncanonical;
   assign first_table = root;
-  assign pdpte_used = 64'd0;
   assign first_index = walk_vpn[26:18];
   assign answer = mem_resp_data;
   assign at_level = level;
@@ -1272,7 +1257,7 @@ module pagewalk_mmu_walker (
   assign table_frame_next = look ? first_table : next_table;
   assign index_next = look ? first_index : next_index;
   assign entry_en = look || answered;
-  assign entry_next = look ? pdpte_used : answer;
+  assign entry_next = look ? 64'd0 : answer;
   assign bus_error_en = look || answered;
   assign bus_error_next = answered && mem_resp_error;
   assign any_global_next = !look && (any_global || answer[5]);
@@ -1470,15 +1455,12 @@ module pagewalk_mmu (
   wire        data_waits;
   wire        fetch_waits;
   wire        fence_taken;
-  wire        faulted;
   wire        widened;
   wire        loads;
   wire        carried_out;
   wire        finishes;
   wire        by_address;
-  wire        unqualified;
   wire        splits;
-  wire [26:0] walk_vpn;
   wire        instruction_occupied;
   wire [26:0] instruction_held_vpn;
   wire        instruction_held_noncanonical;
@@ -1520,7 +1502,6 @@ module pagewalk_mmu (
   wire        has_va_next;
   wire [26:0] flush_vpn_next;
   wire        has_asid_next;
-  wire  [6:0] flush_asid_next;
   wire        keep_global_next;
   wire        split_next;
   wire  [3:0] row_next;
@@ -1536,24 +1517,19 @@ module pagewalk_mmu (
   assign walker_taken = mem_req_port ? instruction_taken : data_taken;
   assign fence_ready = !pending;
   assign fence_taken = fence_valid && !pending;
-  assign faulted = 1'b0;
-  assign widened = reset || (faulted && (pending || fence_taken));
-  assign loads = fence_taken || faulted || reset;
+  assign widened = reset;
+  assign loads = fence_taken || reset;
   assign carried_out = pending && !instruction_occupied && !data_occupied && walker_is_idle;
   assign by_address = has_va && !split;
   assign finishes = carried_out && (by_address || (row == LAST_ROW));
-  assign unqualified = 1'b1;
   assign splits = mem_req_port ? FETCH_WHOLE < walker_refill_page : DATA_WHOLE < walker_refill_page;
-  assign split_next = (walker_refill && splits)
-                      || (split && !(finishes && !by_address && unqualified));
+  assign split_next = (walker_refill && splits) || (split && !(finishes && !by_address));
   assign pending_next = loads || (pending && !finishes);
   assign row_next = (finishes || reset) ? 4'd0 : carried_out ? row + 4'd1 : row;
-  assign walk_vpn = mem_req_port ? instruction_held_vpn : data_held_vpn;
-  assign has_va_next = (faulted || fence_has_va) && !widened;
-  assign flush_vpn_next = faulted ? walk_vpn : fence_va[38:12];
-  assign keep_global_next = fence_keep_global && !faulted && !widened;
-  assign has_asid_next = (faulted || fence_has_asid) && !widened;
-  assign flush_asid_next = faulted ? asid : fence_asid;
+  assign has_va_next = fence_has_va && !widened;
+  assign flush_vpn_next = fence_va[38:12];
+  assign keep_global_next = fence_keep_global && !widened;
+  assign has_asid_next = fence_has_asid && !widened;
   assign busy = pending || instruction_occupied || data_occupied || !walker_is_idle;
   assign instruction_walk_done = walker_is_done && mem_req_port;
   assign instruction_refill = walker_refill && mem_req_port;
@@ -1716,7 +1692,7 @@ module pagewalk_mmu (
       has_va <= has_va_next;
       flush_vpn <= flush_vpn_next;
       has_asid <= has_asid_next;
-      flush_asid <= flush_asid_next;
+      flush_asid <= fence_asid;
       keep_global <= keep_global_next;
     end
     split <= split_next;

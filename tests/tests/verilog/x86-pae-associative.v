@@ -49,7 +49,6 @@ module pagewalk_mmu_full_tlb_entry (
   wire        own_ignored;
   wire [19:0] ignored_bits;
   wire        page_equal;
-  wire        space_equal;
   reg         valid_next;
   wire        matched_held_next;
   wire        granted_held_next;
@@ -58,8 +57,7 @@ module pagewalk_mmu_full_tlb_entry (
   assign own_ignored = levels_ignored;
   assign ignored_bits = own_ignored ? 20'h1ff : 20'd0;
   assign page_equal = ((tag ^ vpn) & ~ignored_bits) == 20'd0;
-  assign space_equal = 1'b1;
-  assign matched_held_next = valid && page_equal && space_equal;
+  assign matched_held_next = valid && page_equal;
   assign granted_held_next = ((read_grants && own[0])
                               || (write_grants && own[1])
                               || (execute_grants && own[2]))
@@ -72,10 +70,7 @@ module pagewalk_mmu_full_tlb_entry (
   always @* begin
     valid_next = valid;
     if (write) valid_next = write_valid;
-    if (fence
-        && (!fence_has_va || page_equal)
-        && (!fence_has_asid || space_equal)
-        && (!fence_keep_global || !is_global)) begin
+    if (fence && (!fence_has_va || page_equal) && (!fence_keep_global || !is_global)) begin
       valid_next = 1'b0;
     end
   end
@@ -103,6 +98,9 @@ module pagewalk_mmu_full_tlb_entry (
       granted_held <= granted_held_next;
     end
   end
+
+  // Read by nothing.
+  wire unused = &{1'b0, fence_has_asid};
 endmodule
 
 module pagewalk_mmu_full_tlb (
@@ -630,9 +628,7 @@ module pagewalk_mmu_instruction (
   reg        user;
   reg  [3:0] tag;
 
-  wire        is_store;
   wire        accept;
-  wire        canonical;
   wire        checked;
   wire        tlb_hit;
   wire [39:0] tlb_frame;
@@ -641,8 +637,6 @@ module pagewalk_mmu_instruction (
   wire        answered;
   wire        takes;
   wire        ready;
-  wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [39:0] walked_frame;
   wire [51:0] wide_frame;
@@ -653,8 +647,9 @@ module pagewalk_mmu_instruction (
   wire        full_tlb_supervisor_pages;
   wire        valid_next;
 
-  assign canonical = 1'b1;
-  assign checked = valid && canonical;
+  assign held_noncanonical = 1'b0;
+  assign held_store = 1'b0;
+  assign checked = valid;
   assign answered = (checked && tlb_hit) || walk_done;
   assign takes = answered && resp_ready;
   assign ready = !blocked && (!valid || takes);
@@ -662,15 +657,10 @@ module pagewalk_mmu_instruction (
   assign valid_next = !reset && (accept || (valid && !takes));
   assign req_ready = ready;
   assign taken = takes;
-  assign waits = valid && !(canonical && tlb_hit);
+  assign waits = valid && !tlb_hit;
   assign occupied = valid;
-  assign held_noncanonical = !canonical;
   assign req_vpn = req_va[31:12];
-  assign is_store = 1'b0;
-  assign read_grants = 1'b0;
-  assign execute_grants = 1'b1;
   assign user_pages = req_user || !mode_smep;
-  assign held_store = 1'b0;
   assign resp_tag = tag;
   assign s1_vpn = va[31:12];
   assign held_vpn = s1_vpn;
@@ -693,10 +683,10 @@ module pagewalk_mmu_instruction (
     .clock(clock),
     .load(accept),
     .vpn(req_vpn),
-    .read_grants(read_grants),
-    .write_grants(is_store),
-    .execute_grants(execute_grants),
-    .needs_dirty(is_store),
+    .read_grants(1'b0),
+    .write_grants(1'b0),
+    .execute_grants(1'b1),
+    .needs_dirty(1'b0),
     .user_pages(user_pages),
     .supervisor_pages(full_tlb_supervisor_pages),
     .held(checked),
@@ -798,7 +788,6 @@ module pagewalk_mmu_data (
   wire        is_store;
   wire        is_load;
   wire        accept;
-  wire        canonical;
   wire        checked;
   wire        tlb_hit;
   wire [39:0] tlb_frame;
@@ -808,7 +797,6 @@ module pagewalk_mmu_data (
   wire        takes;
   wire        ready;
   wire        read_grants;
-  wire        execute_grants;
   wire        user_pages;
   wire [39:0] walked_frame;
   wire [51:0] wide_frame;
@@ -819,8 +807,8 @@ module pagewalk_mmu_data (
   wire        full_tlb_supervisor_pages;
   wire        valid_next;
 
-  assign canonical = 1'b1;
-  assign checked = valid && canonical;
+  assign held_noncanonical = 1'b0;
+  assign checked = valid;
   assign answered = (checked && tlb_hit) || walk_done;
   assign takes = answered && resp_ready;
   assign ready = !blocked && (!valid || takes);
@@ -828,14 +816,12 @@ module pagewalk_mmu_data (
   assign valid_next = !reset && (accept || (valid && !takes));
   assign req_ready = ready;
   assign taken = takes;
-  assign waits = valid && !(canonical && tlb_hit);
+  assign waits = valid && !tlb_hit;
   assign occupied = valid;
-  assign held_noncanonical = !canonical;
   assign req_vpn = req_va[31:12];
   assign is_store = req_store;
   assign is_load = !req_store;
   assign read_grants = is_load || (!req_user && !mode_wp);
-  assign execute_grants = 1'b0;
   assign user_pages = req_user || !mode_smap || mode_ac;
   assign held_store = store;
   assign resp_tag = tag;
@@ -862,7 +848,7 @@ module pagewalk_mmu_data (
     .vpn(req_vpn),
     .read_grants(read_grants),
     .write_grants(is_store),
-    .execute_grants(execute_grants),
+    .execute_grants(1'b0),
     .needs_dirty(is_store),
     .user_pages(user_pages),
     .supervisor_pages(full_tlb_supervisor_pages),
@@ -952,9 +938,7 @@ module pagewalk_mmu_walker_verdict (
   wire        present;
   wire        leaf;
   wire        reserved;
-  wire        napot;
   wire        no_execute;
-  wire        can_read;
   wire        can_write;
   wire        can_execute;
   wire        for_user;
@@ -971,12 +955,12 @@ module pagewalk_mmu_walker_verdict (
   wire [39:0] leaf_frame;
   wire [39:0] low_bits;
   wire [39:0] vpn_frame;
-  wire [39:0] pse36_bits;
   wire  [2:0] page_bits;
   reg   [2:0] type_bits;
   reg   [4:0] code_bits;
   reg   [4:0] rights_bits;
 
+  assign cacheable = 1'b1;
   assign pte = entry;
   assign at_bottom = level == 2'd0;
   assign present = pte[0];
@@ -999,9 +983,7 @@ module pagewalk_mmu_walker_verdict (
     end
   end
 
-  assign napot = 1'b0;
   assign no_execute = pte[63];
-  assign can_read = 1'b1;
   assign can_write = all_writable && pte[1];
   assign can_execute = all_executable && !no_execute;
   assign for_user = all_user && pte[2];
@@ -1051,23 +1033,21 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign leaf_frame = pte[51:12];
-  assign pse36_bits = 40'd0;
   assign stale = !accessed || (leaf && store && !dirty);
-  assign low_bits = napot ? 40'hf : (level == 2'd2) ? 40'd0 : (level == 2'd1) ? 40'h1ff : 40'd0;
-  assign page_bits = napot ? 3'd5 : {1'b0, level};
+  assign low_bits = (level == 2'd2) ? 40'd0 : (level == 2'd1) ? 40'h1ff : 40'd0;
+  assign page_bits = {1'b0, level};
   assign ignored = (level == 2'd2) || (level == 2'd1);
   assign vpn_frame = {20'd0, vpn};
   assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
   assign succeeds = ok;
-  assign cacheable = 1'b1;
   assign superpage = !at_bottom;
-  assign frame = ok ? ((leaf_frame | pse36_bits) & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
+  assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
   assign page = ok ? page_bits : 3'd0;
   assign memory_type = ok ? type_bits : 3'd0;
 
   always @* begin
     rights_bits = 5'd0;
-    rights_bits[0] = can_read;
+    rights_bits[0] = 1'b1;
     rights_bits[1] = can_write;
     rights_bits[2] = can_execute;
     rights_bits[3] = for_user;

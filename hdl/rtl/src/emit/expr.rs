@@ -123,6 +123,12 @@ impl Expr {
         Self { width: 1, kind: Kind::Select(var, Box::new(index)) }
     }
 
+    /// The bit of any expression at an index that may lie beyond it, where there are zeros.
+    pub fn bit_of(base: Expr, index: Expr) -> Self {
+        let one = Self::binary(Op::Shl, Self::literal(base.width, 1), index);
+        Self::binary(Op::And, base, one).reduce(Reduction::Or)
+    }
+
     /// The number, if it is one.
     pub fn as_literal(&self) -> Option<u128> {
         match self.kind {
@@ -395,10 +401,11 @@ impl Expr {
         Some(match &self.kind {
             Kind::Var(v) if *v == var => value.clone(),
             Kind::Slice(v, low) if *v == var => value.extract(*low, self.width)?,
-            Kind::Select(v, index) => {
-                let v = if *v == var { value.as_var()? } else { *v };
-                Self::select(v, replace(index)?)
-            }
+            Kind::Select(v, index) => match (*v == var, value.as_literal()) {
+                (false, _) => Self::select(*v, replace(index)?),
+                (true, None) => Self::select(value.as_var()?, replace(index)?),
+                (true, Some(_)) => Self::bit_of(value.clone(), replace(index)?),
+            },
             Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) => self.clone(),
             Kind::Not(a) => replace(a)?.invert(),
             Kind::Reduce(reduction, a) => replace(a)?.reduce(*reduction),

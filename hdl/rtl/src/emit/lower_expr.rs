@@ -209,8 +209,7 @@ impl Lowering<'_> {
         {
             return Ok(Expr::select(var, index.extended(index_width(base.width))));
         }
-        let one = Expr::binary(Op::Shl, Expr::literal(base.width, 1), index);
-        Ok(Expr::binary(Op::And, base, one).reduce(Reduction::Or))
+        Ok(Expr::bit_of(base, index))
     }
 
     fn slice(&mut self, base: &VerilogExpression, width: usize, low: &VerilogExpression) -> Checked<Expr> {

@@ -1,7 +1,8 @@
 //! One module: from a scope to what is printed of it.
 //!
-//! Owns the order of the passes: symbols, lowering, flow, removal of what nothing observes, groups, simplification.
+//! Owns the order of the passes: symbols, lowering, flow, constants, removal of what nothing observes, groups, simplification.
 
+use super::constant::fold_constants;
 use super::design::Scope;
 use super::error::{Checked, Defect};
 use super::expr::{Expr, Var};
@@ -54,9 +55,13 @@ impl Module {
         let mut flow = Flow::new(&body, &symbols)?;
         flow.add_parts(&symbols, &paths);
         flow.check_loops(&symbols)?;
+        flow.check_driven(&symbols, &flow.live(&symbols), &clocks)?;
+
+        let body = fold_constants(body, &symbols)?;
+        let mut flow = Flow::new(&body, &symbols)?;
+        flow.add_parts(&symbols, &paths);
         let paths = flow.paths_through(&symbols);
         let live = flow.live(&symbols);
-        flow.check_driven(&symbols, &live, &clocks)?;
 
         let body = prune(&body, &|var| live.contains(&var));
         let (logic, aliases) = split(&body, &symbols)?;

@@ -159,10 +159,12 @@ pub fn is_installed(tool: &str) -> bool {
     Command::new(tool).arg("-V").output().is_ok() || Command::new(tool).arg("--version").output().is_ok()
 }
 
+/// What the tool prints. A warning is a failure.
 fn run(command: &mut Command) -> String {
     let output = command.output().expect("the tool was found a moment ago");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{command:?}\n{text}{}", String::from_utf8_lossy(&output.stderr));
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.trim().is_empty(), "{command:?}\n{text}{complaints}");
     text
 }
 

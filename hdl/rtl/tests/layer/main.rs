@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod bench;
+mod constants;
 mod errors;
 mod kernels;
 mod native;

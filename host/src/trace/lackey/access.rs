@@ -14,7 +14,7 @@ const PREFIX: usize = 3;
 
 /// What a line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(crate) enum Operation {
     /// `I`.
     Fetch,
     /// `L`.
@@ -39,7 +39,7 @@ impl Operation {
 
 /// A line as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AccessLine {
+pub(crate) struct AccessLine {
     /// What.
     pub operation: Operation,
     /// First byte.
@@ -123,6 +123,14 @@ pub(super) fn split_off(line: &[u8]) -> Option<(&[u8], AccessLine)> {
     let start = (comma - digits).checked_sub(PREFIX).filter(|_| digits >= 8)?;
     let access = parse(&line[start..])?.ok()?;
     Some((&line[..start], access))
+}
+
+/// Whether `text` is the beginning of an access line and nothing else: what is left of one that was cut off before
+/// its size.
+pub(super) fn is_beginning(text: &[u8]) -> bool {
+    let Some((prefix, rest)) = text.split_first_chunk::<PREFIX>() else { return false };
+    let rest = rest.strip_suffix(b",").unwrap_or(rest);
+    Operation::of_prefix(*prefix).is_some() && rest.len() <= 16 && rest.iter().all(u8::is_ascii_hexdigit)
 }
 
 impl AccessLine {

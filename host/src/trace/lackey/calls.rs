@@ -1,50 +1,51 @@
-//! Which process speaks, and which system call an answer belongs to. Owns the state that lasts over lines:
-//! the process that accesses belong to, calls that wait for their result, threads and forks; the grammar of
-//! one call is in [`super::syscall`].
+//! Which process speaks, and what its lines come to. Owns the state that lasts over lines: the process that accesses
+//! belong to, the life of processes, signals; which answer belongs to which call is [`super::pieces`]', what a
+//! call means [`super::meaning`]'s.
 //!
-//! Valgrind prints a call in up to three pieces (header and arguments; remark; result). Threads of a process
-//! and processes that share a log put lines between the pieces, so each piece is matched on its own: a result
-//! with a header by process and thread, a bare one with the latest call that lacks it.
+//! A program that is executed replaces Valgrind in its process, so its execve has no result: lackey's introduction
+//! under the same pid tells that it succeeded. A process is known before that when it was created in the trace, made
+//! a call or had accesses.
 
-use super::syscall::{Call, Return};
-use pagewalk_arch::{Event, Syscall, SyscallOutcome};
-use std::collections::{HashMap, VecDeque};
+use super::annotation::Annotation;
+use super::meaning::Meanings;
+use super::pieces::{Finished, Header, Piece, Pieces, number};
+use super::syscall::{Return, interrupted};
+use super::table::Meaning;
+use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
+use std::collections::HashMap;
 
-/// Calls without a result that are remembered; more can only come from a damaged log.
-const OPEN_CALLS_MAX: usize = 1024;
 /// The process's name where the log has accesses before it names any.
 const UNNAMED_PID: u32 = 1;
 /// The line with which lackey introduces itself when a program begins.
-const PREAMBLE: &[u8] = b"Lackey, an example Valgrind tool";
-
-/// A call that was begun.
-struct OpenCall {
-    pid: u32,
-    tid: u32,
-    number: u32,
-    /// `None` while only the header is there.
-    call: Option<Call>,
-    /// Its result will come with a header of its own (`[async] ...`).
-    announced: bool,
-}
+pub(crate) const PREAMBLE: &str = " Lackey, an example Valgrind tool";
+/// Processes that have ended and are remembered.
+const ENDED_MAX: usize = 1 << 16;
 
 /// What is known of a process.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Process {
-    /// Threads besides the first that run.
-    threads: u32,
-    /// It has made a system call, so it runs a program.
+    /// It runs a program: it was created, made a call or had accesses.
     active: bool,
+    /// It has ended. A later process may have the same number.
+    ended: bool,
 }
 
 /// State over lines.
 #[derive(Default)]
 pub(super) struct Calls {
     current: Option<u32>,
+    /// The current process has had accesses since it became that.
+    accessed: bool,
     /// The first process's name in the log, where accesses came before any name.
     alias: Option<u32>,
     processes: HashMap<u32, Process>,
-    open: VecDeque<OpenCall>,
+    seen: usize,
+    pieces: Pieces,
+    /// A call that a signal met: process, thread, and the result if it was over.
+    interrupted: Option<(u32, u32, Return)>,
+    /// Ends of threads whose making may not have been printed yet.
+    early_ends: Vec<(Finished, u32)>,
+    meanings: Meanings,
 }
 
 impl Calls {
@@ -54,6 +55,23 @@ impl Calls {
             self.current = Some(UNNAMED_PID);
             out(Event::Switch { pid: UNNAMED_PID, line });
         }
+        self.accessed = true;
+    }
+    /// Accesses came, of the process that is known.
+    pub fn note_accesses(&mut self) {
+        self.accessed = true;
+    }
+    /// See [`super::Reading::notice`].
+    pub fn notice(&mut self) {
+        self.meanings.noticed = Some(Vec::new());
+    }
+    /// See [`super::Reading::take_noticed`].
+    pub fn take_noticed(&mut self) -> Vec<super::Noticed> {
+        self.meanings.noticed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+    /// See [`super::Reading::pending_exec`].
+    pub fn pending_exec(&self, pid: u32) -> Option<String> {
+        self.pieces.pending_exec(pid)
     }
     /// Whether it is known whose accesses come.
     pub fn knows_process(&self) -> bool {
@@ -61,7 +79,11 @@ impl Calls {
     }
     /// Processes seen so far.
     pub fn process_count(&self) -> usize {
-        self.processes.len()
+        self.seen
+    }
+    /// Segments attached whose size nothing tells.
+    pub fn unsized_segments(&self) -> u64 {
+        self.meanings.unsized_segments
     }
 
     /// A line `==pid== text` or `--pid-- text`. `false` where it is not one.
@@ -73,151 +95,186 @@ impl Calls {
         };
         let rest = &text[2..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if let Some(pid) = number(&rest[..digits])
-            && rest[digits..].starts_with(&[mark, mark])
-        {
-            let pid = self.name(pid);
-            self.switch(pid, line, out);
-            let process = self.processes.entry(pid).or_default();
-            if rest.ends_with(PREAMBLE) && process.active {
-                // A program that is executed in a process replaces the address space.
-                *process = Process::default();
-                let exit = Syscall::Exit { status: 0 };
-                out(Event::Syscall { pid, call: exit, outcome: SyscallOutcome::Success, line });
-                out(Event::Switch { pid, line });
-            }
-        }
+        let Some(pid) = number(&rest[..digits]) else { return true };
+        let Some(message) = rest[digits..].strip_prefix(&[mark, mark]) else { return true };
+        let pid = self.name(pid, line, out);
+        self.switch(pid, line, out);
+        let message = String::from_utf8_lossy(message);
+        self.message(pid, &message, line, out);
         true
+    }
+
+    fn message(&mut self, pid: u32, message: &str, line: u32, out: &mut impl FnMut(Event)) {
+        if message.ends_with(PREAMBLE) {
+            self.begin_program(pid, line, out);
+        } else if let Some(signal) =
+            number_after(message, "Process terminating with default action of signal ")
+        {
+            self.killed(pid, signal, line, out);
+        } else if message.contains(" being killed with SIGKILL") {
+            self.killed(pid, 9, line, out);
+        } else if let Some(signal) = number_after(message, "): signal ")
+            && message.contains("push_signal_frame (thread ")
+        {
+            out(Event::Signal { pid, signal, fatal: false, line });
+        } else if let Some((tid, result)) = interrupted(message) {
+            self.interrupted = Some((pid, tid, result));
+        } else if message.trim_start().starts_with("completed") {
+            if let Some((owner, tid, result)) = self.interrupted.take_if(|(owner, ..)| *owner == pid) {
+                let finished = self.pieces.interrupted(owner, tid, result);
+                self.finish(finished, line, out);
+            }
+        } else if message.contains(" WARNING: unhandled ") {
+            let _ = self.pieces.bare(Some(pid), message);
+        } else if let Some(annotation) = Annotation::parse(message) {
+            self.annotation(pid, annotation, line, out);
+        }
+    }
+
+    fn annotation(&mut self, pid: u32, annotation: Annotation, line: u32, out: &mut impl FnMut(Event)) {
+        let files = &mut self.meanings.files;
+        match annotation {
+            Annotation::Descriptor { fd, inode, kind, bytes, path } => {
+                files.identify(pid, fd, inode, kind, bytes, &path);
+            }
+            Annotation::Directory { path } => files.change_directory(pid, path.into()),
+            Annotation::Segment { id, bytes } => {
+                files.segment(id, bytes);
+            }
+            Annotation::Processors { count } => self.meanings.processors = count,
+            Annotation::Killed { signal } => self.killed(pid, signal, line, out),
+        }
+    }
+
+    fn begin_program(&mut self, pid: u32, line: u32, out: &mut impl FnMut(Event)) {
+        let process = self.processes.entry(pid).or_default();
+        let runs = std::mem::replace(&mut process.active, true) || self.accessed;
+        if !runs {
+            return;
+        }
+        let path = self.pieces.take_exec(pid).and_then(|call| call.path().cloned());
+        self.early_ends.retain(|(end, _)| end.pid != pid);
+        self.meanings.exec(pid);
+        let call = Syscall::Exec { path: path.unwrap_or_else(|| "".into()) };
+        out(Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line });
+    }
+
+    fn killed(&mut self, pid: u32, signal: i32, line: u32, out: &mut impl FnMut(Event)) {
+        if !self.processes.get(&pid).is_some_and(|process| process.ended) {
+            out(Event::Signal { pid, signal, fatal: true, line });
+            self.end(pid);
+        }
+    }
+
+    fn end(&mut self, pid: u32) {
+        self.early_ends.retain(|(end, _)| end.pid != pid);
+        self.pieces.forget(pid);
+        self.meanings.end(pid);
+        if self.processes.len() > ENDED_MAX {
+            self.processes.retain(|_, process| !process.ended);
+        }
+        *self.processes.entry(pid).or_default() = Process { active: false, ended: true };
+        if self.current == Some(pid) {
+            self.accessed = false;
+        }
     }
 
     /// A line `SYSCALL[pid,tid](number) …`. `false` where it is not one.
     pub fn syscall(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
-        let Some((pid, tid, number, body)) = header(text) else { return false };
-        let pid = self.name(pid);
+        let Some(header) = Header::parse(text) else { return false };
+        let pid = self.name(header.pid, line, out);
         self.switch(pid, line, out);
         self.processes.entry(pid).or_default().active = true;
-        let body = String::from_utf8_lossy(body);
-        if let Some(result) = body.trim_start().strip_prefix("... [async]") {
-            let of_this = |open: &OpenCall| open.pid == pid && open.tid == tid && open.announced;
-            if let Some(index) = self.open.iter().position(of_this) {
-                self.answer(index, result, line, out);
-            }
-            return true;
-        }
-        // A thread waits in one call at a time: an older one will never be answered.
-        self.open.retain(|open| (open.pid, open.tid) != (pid, tid));
-        if self.open.len() == OPEN_CALLS_MAX {
-            self.open.pop_front();
-        }
-        self.open.push_back(OpenCall { pid, tid, number, call: None, announced: false });
-        self.body(&body, line, out);
+        let finished = self.pieces.header(Header { pid, ..header });
+        self.finish(finished, line, out);
         true
     }
 
-    /// A piece of a call on a line of its own: arguments, or ` --> result`. `false` where no call waits for
-    /// it.
+    /// A piece of a call on a line of its own: arguments, a remark, or ` --> result`. `false` where no call waits
+    /// for it.
     pub fn piece(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
         let text = String::from_utf8_lossy(text);
-        if text.trim_start().starts_with("-->") {
-            let Some(index) = self.open.iter().rposition(|open| open.call.is_some() && !open.announced)
-            else {
-                // The child's copy of the answer to a fork, or one whose beginning is not in the log.
-                return true;
-            };
-            self.answer(index, &text, line, out);
-            return true;
-        }
-        let name = text.split([' ', '(']).next().unwrap_or("");
-        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if is_name && text.contains('(') && self.open.iter().any(|open| open.call.is_none()) {
-            self.body(&text, line, out);
-            return true;
-        }
-        false
-    }
-
-    /// The arguments, and perhaps the result, of the latest call that has none.
-    fn body(&mut self, text: &str, line: u32, out: &mut impl FnMut(Event)) {
-        let Some(index) = self.open.iter().rposition(|open| open.call.is_none()) else { return };
-        let text = text.trim();
-        if text.is_empty() {
-            return;
-        }
-        let (call, result) = match text.find("-->") {
-            Some(arrow) => text.split_at(arrow),
-            None => (text, ""),
-        };
-        let open = &mut self.open[index];
-        open.call = Some(Call::parse(open.number, call));
-        if !result.is_empty() {
-            self.answer(index, result, line, out);
+        match self.pieces.bare(self.current, &text) {
+            Piece::Foreign => false,
+            Piece::Taken(finished) => {
+                self.finish(finished, line, out);
+                true
+            }
         }
     }
 
-    /// The text from `-->` on, for the call at `index`.
-    fn answer(&mut self, index: usize, text: &str, line: u32, out: &mut impl FnMut(Event)) {
-        let text = text.trim_start().trim_start_matches("-->").trim_start();
-        if text.starts_with("[async]") {
-            self.open[index].announced = true;
+    fn finish(&mut self, finished: Option<Finished>, line: u32, out: &mut impl FnMut(Event)) {
+        let Some(finished) = finished else { return };
+        if finished.call.meaning == Meaning::ExitThread && self.pieces.makes_thread(finished.pid) {
+            // A thread may run and end before the line in which its maker got its number.
+            self.early_ends.push((finished, line));
             return;
         }
-        let text = match text.strip_prefix('[') {
-            Some(remark) => remark.split_once(']').map_or("", |(_, result)| result.trim_start()),
-            None => text,
-        };
-        // A result that another writer cut off comes on a line of its own, or never.
-        let Some(result) = Return::parse(text) else { return };
-        let Some(call) = &self.open[index].call else { return };
-        if result == Return::Success(0) && call.forks() {
-            // The child's answer; the parent's is still to come.
-            return;
+        let pid = finished.pid;
+        self.tell(finished, line, out);
+        if !self.early_ends.is_empty() && !self.pieces.makes_thread(pid) {
+            let (ready, others) =
+                std::mem::take(&mut self.early_ends).into_iter().partition(|(end, _)| end.pid == pid);
+            self.early_ends = others;
+            let ready: Vec<_> = ready;
+            for (end, line) in ready {
+                self.tell(end, line, out);
+            }
         }
-        let Some(OpenCall { pid, call: Some(call), .. }) = self.open.remove(index) else { return };
-        let succeeded = !matches!(result, Return::Failure(_));
-        let process = self.processes.entry(pid).or_default();
-        if succeeded && call.makes_thread() {
-            process.threads += 1;
-        } else if call.ends_thread() {
-            process.threads = process.threads.saturating_sub(1);
-        }
-        let (call, outcome) = call.finish(result);
-        if matches!(call, Syscall::ExitGroup { .. }) {
-            self.processes.insert(pid, Process::default());
-        }
-        out(Event::Syscall { pid, call, outcome, line });
     }
 
-    /// The name under which events speak of the log's process `pid`.
-    fn name(&mut self, pid: u32) -> u32 {
+    fn tell(&mut self, finished: Finished, line: u32, out: &mut impl FnMut(Event)) {
+        let mut last = None;
+        self.meanings.tell(&finished, line, &mut |event| {
+            if let Event::Syscall { call, outcome: SyscallOutcome::Success, .. } = &event {
+                last = Some(call.clone());
+            }
+            out(event);
+        });
+        match last {
+            Some(Syscall::ExitGroup { .. }) => self.end(finished.pid),
+            Some(Syscall::Clone { child, kind: CloneKind::Process | CloneKind::Borrower }) => {
+                self.meanings.fork(finished.pid, child);
+                self.processes.insert(child, Process { active: true, ended: false });
+                self.seen += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// The name under which events speak of the log's process `pid`. A process that nobody has created is the child
+    /// of a fork that is not answered yet, if there is one.
+    fn name(&mut self, pid: u32, line: u32, out: &mut impl FnMut(Event)) -> u32 {
         if self.processes.is_empty() && self.current == Some(UNNAMED_PID) {
             self.alias = Some(pid);
         }
         let pid = if self.alias == Some(pid) { UNNAMED_PID } else { pid };
-        self.processes.entry(pid).or_default();
+        if !self.processes.contains_key(&pid) {
+            match self.pieces.take_fork(pid) {
+                Some(fork) => self.finish(Some(fork), line, out),
+                None => {
+                    self.processes.insert(pid, Process::default());
+                    self.seen += 1;
+                }
+            }
+        }
         pid
     }
 
     fn switch(&mut self, pid: u32, line: u32, out: &mut impl FnMut(Event)) {
         if self.current != Some(pid) {
+            if let Some(process) = self.current.and_then(|current| self.processes.get_mut(&current)) {
+                process.active |= self.accessed;
+            }
+            self.accessed = false;
             self.current = Some(pid);
             out(Event::Switch { pid, line });
         }
     }
 }
 
-/// Takes `SYSCALL[pid,tid](number)` apart. On some systems the number has a class before it (`unix:4`).
-fn header(text: &[u8]) -> Option<(u32, u32, u32, &[u8])> {
-    let rest = text.strip_prefix(b"SYSCALL[")?;
-    let comma = memchr::memchr(b',', rest)?;
-    let bracket = memchr::memchr2(b']', b'\n', rest)?;
-    let pid = number(rest.get(..comma)?)?;
-    let tid = number(rest.get(comma + 1..bracket)?)?;
-    let rest = rest.get(bracket + 1..)?.strip_prefix(b"(")?;
-    let end = memchr::memchr(b')', rest)?;
-    let digits = rest[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    Some((pid, tid, number(&rest[end - digits..end])?, &rest[end + 1..]))
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+fn number_after(message: &str, mark: &str) -> Option<i32> {
+    let (_, rest) = message.split_once(mark)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }

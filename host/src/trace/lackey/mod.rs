@@ -1,13 +1,23 @@
 //! Valgrind lackey: `valgrind --tool=lackey --trace-mem=yes --trace-syscalls=yes`. Owns the walk over the
-//! lines; an access line is [`access`]'s, a system call's text [`syscall`]'s, what spans lines [`calls`]'.
+//! lines and what to do where a writer cut into another's line. An access line is [`access`]'s, a system call's text
+//! [`syscall`]'s, which answer belongs to which call [`pieces`]', what it means [`meaning`]'s by the [`table`] of
+//! names, descriptors and files are [`files`]', the processes [`calls`]', and the recorder's own lines
+//! [`annotation`]'s.
 //!
 //! Accesses carry no process. Where several processes share a log, an access is taken for the process that
-//! the last `SYSCALL[pid,…]` or `==pid==` line before it names.
+//! the last `SYSCALL[pid,…]` or `==pid==` line before it names. Writers that share a log may cut into each other's
+//! lines anywhere: every piece of a call may stand on a line of its own, and an access whose beginning was cut off
+//! is joined with its end when that comes.
 
 mod access;
-mod calls;
+pub(crate) mod annotation;
+pub(crate) mod calls;
+mod files;
 mod hex;
-mod syscall;
+mod meaning;
+pub(crate) mod pieces;
+pub(crate) mod syscall;
+pub(crate) mod table;
 
 use super::Trace;
 use super::error::{Place, malformed, unusable};
@@ -15,7 +25,9 @@ use super::format::Format;
 use super::window::{Fill, SLACK_BYTES, Window};
 use access::{ACCESSES_PER_LINE_MAX, AccessLine, BadAccess};
 use calls::Calls;
+pub(crate) use meaning::Noticed;
 use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};
+use pieces::Header;
 use std::collections::VecDeque;
 
 /// This format in the registry.
@@ -30,21 +42,34 @@ pub(super) const FORMAT: Format = Format {
 const REMEDY: &str = "record with valgrind --tool=lackey --trace-mem=yes --trace-syscalls=yes --log-file=FILE, one \
                       file per process, or with `pagewalk record`";
 
+/// Beginnings of accesses whose ends have not come; more can only come from damage.
+const CUTS_MAX: usize = 64;
+const EXPECTED: &str = "an access (`I  0401ab70,3`, ` L …`, ` S …`, ` M …`), SYSCALL[…] or ==…==";
+const EXPECTED_ACCESS: &str = "hexadecimal address, comma and decimal size";
+
 /// The reader.
 struct Lackey {
     window: Window,
     /// Lines consumed.
     lines: u64,
-    calls: Calls,
-    /// What the line last read contained and no block has taken yet, in order.
-    items: VecDeque<Item>,
+    reading: Reading,
     /// Something other than chatter was seen.
     fruitful: bool,
     over: bool,
 }
 
+/// What lasts over lines. The recorder reads its log with it too.
+#[derive(Default)]
+pub(crate) struct Reading {
+    calls: Calls,
+    /// What the line last read contained and no block has taken yet, in order.
+    pub items: VecDeque<Item>,
+    /// Beginnings of accesses that another writer cut off.
+    cuts: Vec<(Vec<u8>, Place)>,
+}
+
 /// One thing that a line contains.
-enum Item {
+pub(crate) enum Item {
     Access(AccessLine, u32),
     Event(Event),
 }
@@ -76,14 +101,7 @@ fn recognises(head: &[u8]) -> bool {
 
 impl Lackey {
     fn new(window: Window) -> Self {
-        Self {
-            window,
-            lines: 0,
-            calls: Calls::default(),
-            items: VecDeque::new(),
-            fruitful: false,
-            over: false,
-        }
+        Self { window, lines: 0, reading: Reading::default(), fruitful: false, over: false }
     }
 
     /// Number of the line that comes next, as events carry it.
@@ -109,7 +127,10 @@ impl Lackey {
             number += 1;
             access.push(number.min(u64::from(u32::MAX)) as u32, block);
         }
-        self.fruitful |= lines > 0;
+        if lines > 0 {
+            self.fruitful = true;
+            self.reading.calls.note_accesses();
+        }
         self.lines = number;
         self.window.consume(at);
         if lines == lines_max { Stop::BlockFull } else { Stop::OddLine }
@@ -133,8 +154,11 @@ impl Lackey {
         };
         let line = self.window.head()[..length].strip_suffix(b"\r").unwrap_or(&self.window.head()[..length]);
         let number = self.next_line();
-        self.fruitful |= read_line(&mut self.calls, &mut self.items, line, number)
-            .map_err(|expected| malformed(self.window.name(), self.place(), expected, line, REMEDY))?;
+        let place = self.place();
+        self.fruitful |= self
+            .reading
+            .line(line, number, place)
+            .map_err(|expected| malformed(self.window.name(), place, expected, line, REMEDY))?;
         self.window.consume(length + 1);
         self.lines += 1;
         Ok(true)
@@ -158,6 +182,9 @@ impl Lackey {
                 remedy,
             ));
         }
+        if let Some((beginning, place)) = self.reading.cuts.first() {
+            return Err(malformed(self.window.name(), *place, EXPECTED_ACCESS, beginning, REMEDY));
+        }
         if !self.fruitful {
             return Err(unusable(self.window.name(), "holds Valgrind's messages but no accesses", REMEDY));
         }
@@ -169,42 +196,123 @@ impl Lackey {
     }
 }
 
-/// Reads `line` into `items`; whether it was more than chatter, or what should have stood there.
-fn read_line(
-    calls: &mut Calls,
-    items: &mut VecDeque<Item>,
-    line: &[u8],
-    number: u32,
-) -> Result<bool, &'static str> {
-    let mut event = |event| items.push_back(Item::Event(event));
-    if let Some(parsed) = access::parse(line) {
-        // A line that another writer cut into may still end in a whole access; this one begins in one, so it
-        // is that or nothing.
-        let access = parsed.map_err(|bad| match bad {
-            BadAccess::Shape => "hexadecimal address, comma and decimal size",
-            BadAccess::Size => "an access of 1 to 4096 bytes within the address space",
-        })?;
-        calls.accesses(number, &mut event);
-        items.push_back(Item::Access(access, number));
-        return Ok(true);
+impl Reading {
+    /// From now on, [`Reading::take_noticed`] has something to tell.
+    pub fn notice(&mut self) {
+        self.calls.notice();
     }
-    let (text, access) = match access::split_off(line) {
-        Some((text, access)) => (text, Some(access)),
-        None => (line, None),
+    /// What was noticed since the last time.
+    pub fn take_noticed(&mut self) -> Vec<Noticed> {
+        self.calls.take_noticed()
+    }
+    /// Accesses of the current process came and need no reading.
+    pub fn note_accesses(&mut self) {
+        self.calls.note_accesses();
+    }
+    /// Reads a line, wherever it stands.
+    pub fn read(&mut self, line: &[u8]) -> Result<bool, &'static str> {
+        self.line(line, 0, Place { line: 0, offset: 0 })
+    }
+    /// The program whose execve process `pid` waits in.
+    pub fn pending_exec(&self, pid: u32) -> Option<String> {
+        self.calls.pending_exec(pid)
+    }
+
+    /// Reads `line`; whether it was more than chatter, or what should have stood there.
+    fn line(&mut self, line: &[u8], number: u32, place: Place) -> Result<bool, &'static str> {
+        let (mut rest, mut fruitful) = (line, false);
+        loop {
+            let end = next_writer(rest).unwrap_or(rest.len());
+            fruitful |= self.fragment(&rest[..end], number, place)?;
+            rest = &rest[end..];
+            if rest.is_empty() {
+                return Ok(fruitful);
+            }
+        }
+    }
+
+    /// Reads what one writer wrote of a line, and perhaps the access with which another ended it.
+    fn fragment(&mut self, text: &[u8], number: u32, place: Place) -> Result<bool, &'static str> {
+        match access::parse(text) {
+            Some(Ok(access)) => {
+                self.access(access, number);
+                return Ok(true);
+            }
+            Some(Err(BadAccess::Size)) => {
+                return Err("an access of 1 to 4096 bytes within the address space");
+            }
+            Some(Err(BadAccess::Shape)) => {
+                return match access::split_off(text) {
+                    Some((before, access)) if !before.is_empty() => {
+                        self.fragment(before, number, place)?;
+                        self.access(access, number);
+                        Ok(true)
+                    }
+                    _ if access::is_beginning(text) && self.cuts.len() < CUTS_MAX => {
+                        self.cuts.push((text.to_owned(), place));
+                        Ok(true)
+                    }
+                    _ => Err(EXPECTED_ACCESS),
+                };
+            }
+            None => {}
+        }
+        let (text, access) = match access::split_off(text) {
+            Some((text, access)) => (text, Some(access)),
+            None => (text, None),
+        };
+        let mut event = |event| self.items.push_back(Item::Event(event));
+        let is_syscall = self.calls.syscall(text, number, &mut event);
+        let understood = is_syscall
+            || text.trim_ascii().is_empty()
+            || self.calls.chatter(text, number, &mut event)
+            || self.calls.piece(text, number, &mut event)
+            || self.join(text, number);
+        if !understood {
+            return Err(EXPECTED);
+        }
+        if let Some(access) = access {
+            self.access(access, number);
+        }
+        Ok(is_syscall || access.is_some())
+    }
+
+    fn access(&mut self, access: AccessLine, number: u32) {
+        let items = &mut self.items;
+        self.calls.accesses(number, &mut |event| items.push_back(Item::Event(event)));
+        self.items.push_back(Item::Access(access, number));
+    }
+
+    /// Whether `end` completes an access that was cut off.
+    fn join(&mut self, end: &[u8], number: u32) -> bool {
+        let joined = self.cuts.iter().enumerate().rev().find_map(|(index, (beginning, _))| {
+            let whole = [beginning.as_slice(), end].concat();
+            access::parse(&whole)?.ok().map(|access| (index, access))
+        });
+        let Some((index, access)) = joined else { return false };
+        self.cuts.remove(index);
+        self.access(access, number);
+        true
+    }
+}
+
+/// Where in `line`, after its beginning, another writer's header or message begins. Messages of the process itself
+/// may follow its call on the same line.
+fn next_writer(line: &[u8]) -> Option<usize> {
+    let own = Header::parse(line).map(|header| header.pid);
+    let header = memchr::memmem::find_iter(line, b"SYSCALL[")
+        .find(|&at| at > 0 && Header::parse(&line[at..]).is_some());
+    let is_chatter = line.starts_with(b"==") || line.starts_with(b"--");
+    let foreign = |&at: &usize| {
+        let text = &line[at..];
+        let mark = text[0];
+        let digits = text[2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let pid = pieces::number(&text[2..2 + digits]);
+        text[2 + digits..].starts_with(&[mark, mark]) && pid.is_some() && pid != own
     };
-    let is_syscall = calls.syscall(text, number, &mut event);
-    let understood = is_syscall
-        || text.trim_ascii().is_empty()
-        || calls.chatter(text, number, &mut event)
-        || calls.piece(text, number, &mut event);
-    if !understood {
-        return Err("an access (`I  0401ab70,3`, ` L …`, ` S …`, ` M …`), SYSCALL[…] or ==…==");
-    }
-    if let Some(access) = access {
-        calls.accesses(number, &mut event);
-        items.push_back(Item::Access(access, number));
-    }
-    Ok(is_syscall || access.is_some())
+    let message = |mark: &[u8]| memchr::memmem::find_iter(line, mark).filter(|&at| at > 0).find(foreign);
+    let message = if is_chatter { None } else { message(b"==").into_iter().chain(message(b"--")).min() };
+    header.into_iter().chain(message).min()
 }
 
 impl TraceSource for Lackey {
@@ -214,12 +322,12 @@ impl TraceSource for Lackey {
             block.reserve(super::BLOCK_ACCESSES);
         }
         loop {
-            while let Some(item) = self.items.pop_front() {
+            while let Some(item) = self.reading.items.pop_front() {
                 match item {
                     Item::Event(event) => return Ok(Boundary::Event(event)),
                     Item::Access(access, line) => {
                         if block.capacity() - block.len() < ACCESSES_PER_LINE_MAX {
-                            self.items.push_front(Item::Access(access, line));
+                            self.reading.items.push_front(Item::Access(access, line));
                             return Ok(Boundary::Full);
                         }
                         access.push(line, block);
@@ -230,7 +338,7 @@ impl TraceSource for Lackey {
                 return Ok(Boundary::End);
             }
             // The first access may have to name its process first: the slow path sees to that.
-            if self.calls.knows_process()
+            if self.reading.calls.knows_process()
                 && let Stop::BlockFull = self.take_accesses(block)
             {
                 return Ok(Boundary::Full);
@@ -253,12 +361,20 @@ impl TraceSource for Lackey {
 
 impl Trace for Lackey {
     fn notes(&self) -> Vec<String> {
-        match self.calls.process_count() {
-            0 | 1 => Vec::new(),
-            processes => vec![format!(
-                "{}: {processes} processes share the trace; an access is taken for the process named last before it",
-                self.window.name()
-            )],
+        let (name, calls) = (self.window.name(), &self.reading.calls);
+        let mut notes = Vec::new();
+        if calls.process_count() > 1 {
+            notes.push(format!(
+                "{name}: {} processes share the trace; an access is taken for the process named last before it",
+                calls.process_count()
+            ));
         }
+        if calls.unsized_segments() > 0 {
+            notes.push(format!(
+                "{name}: {} System V segments were attached whose size the trace does not tell; each is taken for one page",
+                calls.unsized_segments()
+            ));
+        }
+        notes
     }
 }

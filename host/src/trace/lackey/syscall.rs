@@ -1,59 +1,30 @@
-//! The text of a system call as Valgrind prints it: `sys_mmap ( 0x0, 8192, 3, 34, 4294967295, 0 )` and
-//! `Success(0x4835000)`. Owns the arguments' order and Linux's flag bits; lines and processes are the
-//! reader's.
+//! The grammar of one system call as Valgrind prints it: name, arguments, the strings that they point to, what it
+//! remarks, and the result. Owns the text; what a call does is [`super::meaning`]'s.
 
-use pagewalk_arch::{
-    CloneKind, FileId, FileSource, MapRequest, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
-};
+use super::table::Meaning;
+use std::sync::Arc;
 
-/// Linux's flag bits, from the kernel's uapi headers.
-mod flag {
-    pub const PROT_READ: u64 = 1;
-    pub const PROT_WRITE: u64 = 2;
-    pub const PROT_EXEC: u64 = 4;
-    pub const MAP_SHARED: u64 = 1;
-    pub const MAP_TYPE: u64 = 0xf;
-    pub const MAP_ANONYMOUS: u64 = 0x20;
-    pub const MAP_GROWSDOWN: u64 = 0x100;
-    pub const MAP_POPULATE: u64 = 0x8000;
-    pub const CLONE_VM: u64 = 0x100;
-}
-
-/// mmap2(2) counts the offset in these units.
-const MMAP2_UNIT_BYTES: u64 = 4096;
 /// Arguments that are looked at.
-const ARGUMENTS_MAX: usize = 6;
+pub(super) const ARGUMENTS_MAX: usize = 6;
 
 /// A call whose result is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    number: u32,
-    name: Name,
-    arguments: [u64; ARGUMENTS_MAX],
-}
-
-/// The calls that shape an address space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    Mmap,
-    Mmap2,
-    Munmap,
-    Mprotect,
-    Brk,
-    Mremap,
-    Madvise,
-    /// clone and clone3 that made a thread, or that did not say.
-    Clone,
-    /// fork, vfork, and every clone that Valgrind carried out as a fork.
-    Fork,
-    ExitThread,
-    ExitGroup,
-    Other,
+pub(crate) struct Call {
+    /// Number in the recorded system's table.
+    pub number: u32,
+    /// What it is.
+    pub meaning: Meaning,
+    /// As printed; 0 where there is none.
+    pub arguments: [u64; ARGUMENTS_MAX],
+    /// The strings that arguments point to, in order; paths in all calls that matter.
+    pub strings: [Option<Arc<str>>; 2],
+    /// The process that Valgrind says was created.
+    pub child: Option<u32>,
 }
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Return {
+pub(crate) enum Return {
     /// With this value.
     Success(u64),
     /// With this errno.
@@ -66,93 +37,106 @@ impl Call {
     /// Parses `sys_name ( arguments ) …` of call `number`.
     pub fn parse(number: u32, text: &str) -> Self {
         let (name, rest) = text.split_once('(').unwrap_or((text, ""));
-        let name = name.trim();
-        let name = match name.strip_prefix("sys_").unwrap_or(name) {
-            "mmap" | "old_mmap" => Name::Mmap,
-            "mmap2" => Name::Mmap2,
-            "munmap" => Name::Munmap,
-            "mprotect" | "pkey_mprotect" => Name::Mprotect,
-            "brk" => Name::Brk,
-            "mremap" => Name::Mremap,
-            "madvise" => Name::Madvise,
-            "clone" | "clone3" => Name::Clone,
-            "fork" | "vfork" => Name::Fork,
-            "exit" => Name::ExitThread,
-            "exit_group" => Name::ExitGroup,
-            _ => Name::Other,
+        // `sys_fcntl[ARG3=='arg'] (`.
+        let name = name.split('[').next().unwrap_or("").trim();
+        let mut call = Self {
+            number,
+            meaning: Meaning::Other,
+            arguments: [0; ARGUMENTS_MAX],
+            strings: [None, None],
+            child: None,
         };
-        // "clone(fork): process 1 created child 2" follows the arguments.
-        let name = if name == Name::Clone && rest.contains("created child") { Name::Fork } else { name };
-        let mut arguments = [0; ARGUMENTS_MAX];
-        let list = rest.split(')').next().unwrap_or("");
-        for (slot, text) in arguments.iter_mut().zip(list.split(',')) {
-            // clone's flags are hexadecimal without saying so.
-            let radix = if matches!(name, Name::Clone | Name::Fork) { 16 } else { 10 };
-            *slot = integer(text.trim(), radix).unwrap_or(0);
+        if text.contains("unhandled amd64-linux syscall") {
+            call.meaning = Meaning::of_number(number);
+            return call;
         }
-        Self { number, name, arguments }
+        let Some(meaning) = Meaning::of_name(name) else { return call };
+        call.meaning = meaning;
+        // Flags of clone are hexadecimal without saying so.
+        let radix = if matches!(meaning, Meaning::Clone | Meaning::Mlockall) { 16 } else { 10 };
+        call.read_arguments(rest, radix);
+        call.remark(text);
+        call
     }
 
-    /// Whether a second answer, the child's, may follow.
-    pub fn forks(&self) -> bool {
-        self.name == Name::Fork
-    }
-    /// Whether this makes a thread in the caller's process.
-    pub fn makes_thread(&self) -> bool {
-        self.name == Name::Clone && self.arguments[0] & flag::CLONE_VM != 0
-    }
-    /// Whether this ends the calling thread only.
-    pub fn ends_thread(&self) -> bool {
-        self.name == Name::ExitThread
+    /// Takes up `fork: process 1 created child 2`, `clone(fork): …`, which follow the arguments, perhaps later.
+    pub fn remark(&mut self, text: &str) {
+        let Some(child) = created_child(text) else { return };
+        if matches!(self.meaning, Meaning::Clone | Meaning::Clone3 | Meaning::Fork) {
+            self.meaning = Meaning::Fork;
+            self.child = Some(child);
+        }
     }
 
-    /// The event's call and outcome.
-    pub fn finish(&self, result: Return) -> (Syscall, SyscallOutcome) {
-        let (value, outcome) = match result {
-            Return::Success(value) => (value, SyscallOutcome::Success),
-            Return::Nothing => (0, SyscallOutcome::Success),
-            Return::Failure(errno) => (0, SyscallOutcome::Failure(errno.min(i32::MAX as u64) as i32)),
-        };
-        let [a, b, c, d, e, f] = self.arguments;
-        let at = VirtAddr(a);
-        let call = match self.name {
-            Name::Mmap | Name::Mmap2 => Syscall::Map(MapRequest {
-                at: VirtAddr(if outcome == SyscallOutcome::Success { value } else { a }),
-                bytes: b,
-                protection: protection(c),
-                // MAP_SHARED_VALIDATE is 3.
-                shared: d & flag::MAP_TYPE & flag::MAP_SHARED != 0,
-                populate: d & flag::MAP_POPULATE != 0,
-                grows_down: d & flag::MAP_GROWSDOWN != 0,
-                source: Some(e as i32).filter(|&fd| fd >= 0 && d & flag::MAP_ANONYMOUS == 0).map(|fd| {
-                    FileSource {
-                        file: FileId(fd as u64),
-                        offset: if self.name == Name::Mmap2 { f.wrapping_mul(MMAP2_UNIT_BYTES) } else { f },
-                    }
-                }),
-                ..MapRequest::default()
-            }),
-            Name::Munmap => Syscall::Unmap { at, bytes: b },
-            Name::Mprotect => Syscall::Protect { at, bytes: b, protection: protection(c) },
-            Name::Brk => Syscall::Brk { end: VirtAddr(value) },
-            Name::Mremap => Syscall::Remap {
-                from: at,
-                from_bytes: b,
-                to: VirtAddr(value),
-                to_bytes: c,
-                flags: RemapFlags::default(),
-            },
-            Name::Madvise => Syscall::Advise { at, bytes: b, advice: c as i32 },
-            Name::Clone | Name::Fork => {
-                let kind = if self.makes_thread() { CloneKind::Thread } else { CloneKind::Process };
-                Syscall::Clone { child: saturate(value), kind }
+    fn read_arguments(&mut self, list: &str, radix: u32) {
+        let mut rest = list;
+        let mut strings = 0;
+        for slot in &mut self.arguments {
+            rest = rest.trim_start();
+            let end = rest.find([',', ')', '(']).unwrap_or(rest.len());
+            let Some(value) = integer(rest[..end].trim(), radix) else { return };
+            *slot = value;
+            rest = &rest[end..];
+            if rest.starts_with('(') {
+                let end = string_end(&rest[1..]);
+                if let Some(place) = self.strings.get_mut(strings) {
+                    *place = Some(rest[1..1 + end].into());
+                    strings += 1;
+                }
+                rest = rest[1 + end..].strip_prefix(')').unwrap_or("");
             }
-            Name::ExitThread => Syscall::Exit { status: a as i32 },
-            Name::ExitGroup => Syscall::ExitGroup { status: a as i32 },
-            Name::Other => Syscall::Other { number: self.number },
-        };
-        (call, outcome)
+            let Some(next) = rest.strip_prefix(',') else { return };
+            rest = next;
+        }
     }
+
+    /// The first path that the call names.
+    pub fn path(&self) -> Option<&Arc<str>> {
+        self.strings[0].as_ref()
+    }
+    /// Argument `index` as a descriptor.
+    pub fn descriptor(&self, index: usize) -> i32 {
+        self.arguments[index] as i32
+    }
+
+    /// Whether this executes a program.
+    pub fn is_exec(&self) -> bool {
+        matches!(self.meaning, Meaning::Execve | Meaning::Execveat)
+    }
+
+    /// Whether this can be how the call ended: answers without a name are given to the call that they fit.
+    pub fn accepts(&self, result: Return) -> bool {
+        match (self.meaning, result) {
+            (Meaning::ExitThread | Meaning::ExitGroup, result) => result == Return::Success(0),
+            (Meaning::Fork, Return::Success(child)) => {
+                child == 0 || self.child.is_none_or(|named| u64::from(named) == child)
+            }
+            // Of an execve that succeeded nothing is left to answer.
+            (Meaning::Execve | Meaning::Execveat, result) => matches!(result, Return::Failure(_)),
+            _ => true,
+        }
+    }
+}
+
+/// The process whose creation `text` reports: `… process 5 created child 6`.
+fn created_child(text: &str) -> Option<u32> {
+    let (_, digits) = text.split_once(" created child ")?;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+/// Length of the string at the start of `text`, up to the parenthesis that closes it. A path may hold parentheses
+/// and commas itself: the first one counts behind which nothing but arguments follows.
+fn string_end(text: &str) -> usize {
+    let is_list = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.starts_with(')')
+            || rest
+                .strip_prefix(',')
+                .is_some_and(|next| next.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    };
+    let closes = || text.match_indices(')').map(|(at, _)| at);
+    closes().find(|&at| is_list(&text[at + 1..])).or_else(|| closes().next()).unwrap_or(text.len())
 }
 
 impl Return {
@@ -173,19 +157,17 @@ impl Return {
     }
 }
 
-fn protection(bits: u64) -> Protection {
-    Protection {
-        read: bits & flag::PROT_READ != 0,
-        write: bits & flag::PROT_WRITE != 0,
-        execute: bits & flag::PROT_EXEC != 0,
-    }
+/// Takes `interrupted_syscall: tid=1, ip=…, restart=False, sres.isErr=False, sres.val=7` apart: thread and result of
+/// a call that a signal met. Whether the call was over, the next message says.
+pub(super) fn interrupted(message: &str) -> Option<(u32, Return)> {
+    let rest = message.trim_start().strip_prefix("interrupted_syscall: ")?;
+    let field = |name: &str| rest.split(", ").find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    let value = field("sres.val")?.trim().parse().ok()?;
+    let result = if field("sres.isErr")? == "True" { Return::Failure(value) } else { Return::Success(value) };
+    Some((field("tid")?.parse().ok()?, result))
 }
 
-fn saturate(value: u64) -> u32 {
-    value.min(u64::from(u32::MAX)) as u32
-}
-
-/// An argument: `0x…`, or digits of `radix`, perhaps negative, perhaps followed by the string it points to.
+/// An argument: `0x…`, or digits of `radix`, perhaps negative, perhaps followed by more.
 fn integer(text: &str, radix: u32) -> Option<u64> {
     let (digits, radix) = text.strip_prefix("0x").map_or((text, radix), |hex| (hex, 16));
     let (digits, negative) = digits.strip_prefix('-').map_or((digits, false), |digits| (digits, true));
@@ -198,65 +180,55 @@ fn integer(text: &str, radix: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn finish(text: &str, result: &str) -> (Syscall, SyscallOutcome) {
-        Call::parse(7, text).finish(Return::parse(result).expect("a result"))
+    fn strings(text: &str) -> (Option<String>, Option<String>, [u64; 6]) {
+        let call = Call::parse(1, text);
+        let [a, b] = call.strings.map(|s| s.map(|s| s.to_string()));
+        (a, b, call.arguments)
     }
 
     #[test]
-    fn a_file_mapping() {
-        let (call, _) = finish("sys_mmap ( 0x486b000, 1400832, 5, 2066, 4, 155648 )", "Success(0x486b000) ");
-        let Syscall::Map(map) = call else { panic!("{call:?}") };
+    fn arguments_and_the_strings_that_they_point_to() {
+        let (path, _, arguments) =
+            strings("sys_openat ( 4294967196, 0x402a2f0(/etc/ld.so.cache), 524288 ) --> [async] ... ");
+        assert_eq!(path.as_deref(), Some("/etc/ld.so.cache"));
+        assert_eq!(arguments[..3], [4_294_967_196, 0x402_a2f0, 524_288]);
+        let (from, to, arguments) = strings("sys_rename ( 0x10b3c6(/tmp/a), 0x10b3b8(/tmp/b) )[sync] --> ");
         assert_eq!(
-            (map.at, map.bytes, map.source),
-            (VirtAddr(0x486_b000), 1_400_832, Some(FileSource { file: FileId(4), offset: 155_648 }))
+            (from.as_deref(), to.as_deref(), arguments[1]),
+            (Some("/tmp/a"), Some("/tmp/b"), 0x10_b3b8)
         );
-        assert_eq!(map.protection, Protection { read: true, write: false, execute: true });
-        assert!(!map.shared && !map.populate && !map.grows_down);
+        let (path, _, arguments) = strings("sys_open ( 0x1(/a (b), c), d(e).txt), 578, 420 )");
+        assert_eq!((path.as_deref(), arguments[1]), (Some("/a (b), c), d(e).txt"), 578));
+        let (_, _, arguments) = strings("sys_fcntl[ARG3=='arg'] ( 4, 1030, 20 )");
+        assert_eq!(arguments[..3], [4, 1030, 20]);
+        let (_, _, arguments) = strings("sys_pkey_mprotect ( 0x4a2a000, 4096, 3 4294967295 )");
+        assert_eq!(arguments[..3], [0x4a2_a000, 4096, 3]);
     }
 
     #[test]
-    fn an_anonymous_mapping() {
-        let (call, _) = finish("sys_mmap ( 0x0, 8388608, 3, 33058, 4294967295, 0 )", "Success(0x4a2a000)");
-        let Syscall::Map(map) = call else { panic!("{call:?}") };
-        assert_eq!(map.source, None);
-        assert!(map.populate && map.grows_down && !map.shared);
+    fn forks_say_so_now_or_later() {
+        let mut call = Call::parse(56, "sys_clone ( 1200011, 0x0, 0x0, 0x4a27a10, 0x0 )");
+        assert_eq!((call.meaning, call.arguments[0]), (Meaning::Clone, 0x120_0011));
+        call.remark("   clone(fork): process 10 created child 11");
+        assert_eq!((call.meaning, call.child), (Meaning::Fork, Some(11)));
+        assert!(call.accepts(Return::Success(11)) && !call.accepts(Return::Success(12)));
+        assert!(!Call::parse(231, "exit_group( 0 )").accepts(Return::Success(11)));
     }
 
     #[test]
-    fn threads_and_processes() {
-        let thread = "sys_clone ( 3d0f00, 0x6229f70, 0x622a990, 0x622a990, 0x622a6c0 )";
-        let fork = "sys_clone ( 1200011, 0x0, 0x0, 0x4a27a10, 0x0 )   clone(fork): process 5 created child 6";
-        assert_eq!(
-            finish(thread, "Success(0x188a)").0,
-            Syscall::Clone { child: 0x188a, kind: CloneKind::Thread }
-        );
-        assert_eq!(finish(fork, "Success(0x6)").0, Syscall::Clone { child: 6, kind: CloneKind::Process });
-        assert_eq!(
-            finish("sys_fork ( )   fork: process 5 created child 6", "Success(0x6)").0,
-            Syscall::Clone { child: 6, kind: CloneKind::Process }
-        );
-        assert_eq!(finish("exit( 0 )", "Success(0x0)").0, Syscall::Exit { status: 0 });
-        assert_eq!(finish("exit_group( 3 )", "Success(0x0)").0, Syscall::ExitGroup { status: 3 });
+    fn calls_that_valgrind_does_not_know() {
+        let text = "--7-- WARNING: unhandled amd64-linux syscall: 462";
+        assert_eq!(Call::parse(462, text).meaning, Meaning::Unmodelled("mseal"));
     }
 
     #[test]
-    fn failures_keep_their_errno() {
-        let (call, outcome) = finish("sys_munmap ( 0xffffffffffffffff, 4096 )", "Failure(0x16)");
-        assert_eq!(call, Syscall::Unmap { at: VirtAddr(u64::MAX), bytes: 4096 });
-        assert_eq!(outcome, SyscallOutcome::Failure(22));
-    }
-
-    #[test]
-    fn moved_mappings() {
-        let (call, _) = finish("sys_mremap ( 0x4a2a000, 8388608, 16777216, 0x1 )", "Success(0x5a00000)");
-        let expected = Syscall::Remap {
-            from: VirtAddr(0x4a2_a000),
-            from_bytes: 8_388_608,
-            to: VirtAddr(0x5a0_0000),
-            to_bytes: 16_777_216,
-            flags: RemapFlags::default(),
-        };
-        assert_eq!(call, expected);
+    fn calls_that_a_signal_met() {
+        let text =
+            " interrupted_syscall: tid=1, ip=0x580a7ec5, restart=False, sres.isErr=False, sres.val=16923";
+        assert_eq!(interrupted(text), Some((1, Return::Success(16923))));
+        let text = "interrupted_syscall: tid=2, ip=0x580a7ec5, restart=True, sres.isErr=True, sres.val=4";
+        assert_eq!(interrupted(text), Some((2, Return::Failure(4))));
+        assert_eq!(interrupted("interrupted_syscall: tid=2"), None);
     }
 
     #[test]

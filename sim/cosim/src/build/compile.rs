@@ -7,18 +7,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::error::BuildError;
-use super::{ABI_VERSION, TraceFormat};
+use super::{ABI_VERSION, Purpose, TraceFormat};
 use crate::cache::{Cache, Entry, KeyHasher, Shelf};
 use crate::toolchain::{Log, Toolchain, invoke};
 
-/// For code that runs in every cycle.
-const FAST: &str = "-O3";
+/// For code that runs in every cycle, and for code that runs once per model: reset, initial values, declarations of a
+/// waveform.
+pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
+    match purpose {
+        Purpose::Work => ["-O3", "-O1"],
+        Purpose::Trial => ["-O1", "-O1"],
+    }
+}
 
 /// For Verilator's runtime, hardly any of which runs in a cycle.
 const RUNTIME: &str = "-O2";
-
-/// For code that runs once per model: reset, initial values, declarations of a waveform.
-const SLOW: &str = "-O1";
 
 /// Common to everything. Only the shim's interface is visible: calls within the library need no indirection, and
 /// two libraries in a process do not see each other's runtime.
@@ -86,7 +89,7 @@ impl Tracing {
 /// Every flag that this file gives to the compiler, for cache keys.
 pub(super) fn flags_identity(toolchain: &Toolchain, tracing: Option<Tracing>) -> String {
     let common = common_flags(toolchain, tracing);
-    format!("{common:?} {FAST} {SLOW} {RUNTIME} {RUNTIME_FLAGS:?} {:?}", link_flags(tracing))
+    format!("{common:?} {RUNTIME} {RUNTIME_FLAGS:?} {:?}", link_flags(tracing))
 }
 
 fn common_flags(toolchain: &Toolchain, tracing: Option<Tracing>) -> Vec<String> {
@@ -112,6 +115,7 @@ fn link_flags(tracing: Option<Tracing>) -> Vec<&'static str> {
 
 /// What every step of a build needs.
 pub(super) struct Compilation<'a> {
+    pub(super) purpose: Purpose,
     pub(super) toolchain: &'a Toolchain,
     pub(super) cache: &'a Cache,
     pub(super) tracing: Option<Tracing>,
@@ -149,13 +153,14 @@ impl Compilation<'_> {
         library: &Path,
         log: &mut Log,
     ) -> Result<(), BuildError> {
-        let commands = [("fast", FAST), ("slow", SLOW)].map(|(name, optimisation)| {
-            let mut command = self.compile(optimisation);
-            command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
-            command.args(["-o", &format!("{name}.o")]).current_dir(work);
-            command
-        });
-        self.run_all(commands.into(), log)?;
+        let commands =
+            ["fast", "slow"].into_iter().zip(design_flags(self.purpose)).map(|(name, optimisation)| {
+                let mut command = self.compile(optimisation);
+                command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
+                command.args(["-o", &format!("{name}.o")]).current_dir(work);
+                command
+            });
+        self.run_all(commands.collect(), log)?;
         let mut link = self.toolchain.compiler.command();
         link.args(["fast.o", "slow.o"]).args(object_files(runtime)).arg("-o").arg(library);
         link.args(link_flags(self.tracing)).current_dir(work);

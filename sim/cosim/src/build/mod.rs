@@ -10,6 +10,7 @@ mod generated;
 mod port;
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 pub use error::BuildError;
@@ -21,10 +22,12 @@ use compile::{Compilation, Tracing};
 use generated::Sources;
 
 /// The version of the C interface in `shim.cpp`; `ffi` refuses any other.
-pub(crate) const ABI_VERSION: u32 = 1;
+pub(crate) const ABI_VERSION: u32 = 2;
 
-/// The library's name within its cache entry.
-const LIBRARY: &str = "model.so";
+/// Ends the library's name within its cache entry. The rest of the name is that of one build: an entry that is built
+/// again lies at the same place, and the system's loader, asked for a file by a name that it has loaded, gives what it
+/// has loaded.
+const LIBRARY_SUFFIX: &str = "so";
 
 /// Room that must be left on the disk after Verilator has run: less than any library takes.
 const ROOM_BYTES: usize = 64 << 10;
@@ -32,10 +35,31 @@ const ROOM_BYTES: usize = 64 << 10;
 /// The shim, the same for every design; the ports come from a generated `ports.inc`.
 const SHIM: &str = include_str!("../shim.cpp");
 
-/// What `--cc` is told: optimise, leave undefined values at what is fastest (the design's resets define them),
-/// check no assertions, and report warnings without failing: judging the Verilog's style is a lint's business.
-const VERILATOR_FLAGS: [&str; 8] =
-    ["--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing"];
+/// What `--cc` is told of every design: optimise, check no assertions. Warnings are reported without failing:
+/// judging the Verilog's style is a lint's business.
+const VERILATOR_FLAGS: [&str; 4] = ["--cc", "-O3", "--noassert", "--no-timing"];
+
+/// What a library is compiled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Millions of cycles: as fast as the compiler can make it. Undefined values are what is fastest, since the
+    /// design's resets define them.
+    #[default]
+    Work,
+    /// Some thousand cycles: quick to compile, ten times slower to run. What the Verilog does not initialise begins
+    /// with random values, drawn from the seed that the model is started with.
+    Trial,
+}
+
+impl Purpose {
+    fn verilator_flags(self) -> [&'static str; 4] {
+        let value = match self {
+            Purpose::Work => "fast",
+            Purpose::Trial => "unique",
+        };
+        ["--x-assign", value, "--x-initial", value]
+    }
+}
 
 /// The format of waveform files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,15 +97,17 @@ pub struct Build<'a> {
 /// A library in the cache, kept there for as long as this value lives.
 #[derive(Debug)]
 pub struct BuiltModel {
-    entry: Entry,
+    /// Keeps the library where it is.
+    _entry: Entry,
+    library: PathBuf,
     ports: PortTable,
     trace_format: Option<TraceFormat>,
 }
 
 impl BuiltModel {
-    /// The shared library.
-    pub fn library(&self) -> PathBuf {
-        self.entry.directory().join(LIBRARY)
+    /// The shared library. A file of this name is never written again: built anew, the library has another name.
+    pub fn library(&self) -> &Path {
+        &self.library
     }
 
     /// Where each port lies in the arrays of words.
@@ -106,28 +132,52 @@ impl Build<'_> {
         cache: &Cache,
         notice: &dyn Fn(&str),
     ) -> Result<BuiltModel, BuildError> {
+        self.run_for(Purpose::Work, toolchain, cache, notice)
+    }
+
+    /// [`Build::run`] for another purpose than work.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn run_for(
+        &self,
+        purpose: Purpose,
+        toolchain: &Toolchain,
+        cache: &Cache,
+        notice: &dyn Fn(&str),
+    ) -> Result<BuiltModel, BuildError> {
         if !port::is_identifier(self.top) {
             return Err(BuildError::TopName { top: self.top.to_owned() });
         }
         let ports = PortTable::new(self.ports)?;
         let tracing = self.trace.then(|| Tracing::choose(toolchain));
-        let key = self.key(toolchain, &ports, tracing);
+        let key = self.key(purpose, toolchain, &ports, tracing);
         let entry = cache.entry(Shelf::Models, &key, notice, |directory| {
             notice(&format!("compiling `{}` with Verilator {}", self.top, toolchain.verilator.version()));
             let mut log = Log::new(cache, key.as_str());
-            let compilation = Compilation { toolchain, cache, tracing, notice };
+            let compilation = Compilation { purpose, toolchain, cache, tracing, notice };
             self.build(&compilation, &ports, directory, &mut log)
         })?;
-        Ok(BuiltModel { entry, ports, trace_format: tracing.map(Tracing::format) })
+        let library = library_in(entry.directory())
+            .map_err(Files { root: cache.root() }.unusable("find the library in", entry.directory()))?;
+        Ok(BuiltModel { _entry: entry, library, ports, trace_format: tracing.map(Tracing::format) })
     }
 
     /// Everything the library depends on.
-    fn key(&self, toolchain: &Toolchain, ports: &PortTable, tracing: Option<Tracing>) -> Key {
+    fn key(
+        &self,
+        purpose: Purpose,
+        toolchain: &Toolchain,
+        ports: &PortTable,
+        tracing: Option<Tracing>,
+    ) -> Key {
         let mut key = KeyHasher::new("pagewalk model");
         key.field(ABI_VERSION.to_le_bytes());
         key.field(SHIM);
         key.field(VERILATOR_FLAGS.join(" "));
+        key.field(purpose.verilator_flags().join(" "));
         key.field(compile::flags_identity(toolchain, tracing));
+        key.field(compile::design_flags(purpose).join(" "));
         key.field(toolchain.verilator.identity());
         key.field(toolchain.compiler.identity());
         key.field(self.top);
@@ -157,6 +207,7 @@ impl Build<'_> {
         let mut verilator = compilation.toolchain.verilator.command();
         verilator
             .args(VERILATOR_FLAGS)
+            .args(compilation.purpose.verilator_flags())
             .args(compilation.tracing.iter().map(|tracing| tracing.verilator_flag()))
             .args(["-Wno-fatal", "--top-module", self.top, "--prefix", "Vmodel", "--Mdir", ".", "design.v"])
             .current_dir(&work);
@@ -180,16 +231,35 @@ impl Build<'_> {
         let include =
             |names: &[String]| names.iter().map(|name| format!("#include \"{name}.cpp\"\n")).collect();
         let fast = [sources.fast.clone(), vec!["shim".to_owned()]].concat();
-        let (fast, slow): (String, String) = (include(&fast), include(&sources.slow));
+        let (mut fast, mut slow): (String, String) = (include(&fast), include(&sources.slow));
+        if compilation.purpose == Purpose::Trial {
+            // Half of a short compilation is the reading of Verilator's headers.
+            fast.push_str(&std::mem::take(&mut slow));
+        }
         files.write(&work.join("fast.cpp"), &fast)?;
         files.write(&work.join("slow.cpp"), &slow)?;
 
         let runtime = compilation.runtime(&sources.runtime)?;
-        compilation.design(&work, &runtime, &directory.join(LIBRARY), log)?;
+        compilation.design(&work, &runtime, &new_library_in(directory), log)?;
         files.write(&directory.join("build.log"), log.text())?;
         fs::remove_dir_all(&work).map_err(files.unusable("remove", &work))?;
         Ok(())
     }
+}
+
+/// A path in `directory` for a library, with a name that no other build takes.
+fn new_library_in(directory: &Path) -> PathBuf {
+    let random = RandomState::new().build_hasher().finish();
+    directory.join(format!("model-{random:016x}.{LIBRARY_SUFFIX}"))
+}
+
+/// The library of a finished entry.
+fn library_in(directory: &Path) -> std::io::Result<PathBuf> {
+    fs::read_dir(directory)?
+        .flatten()
+        .map(|file| file.path())
+        .find(|path| path.extension().is_some_and(|suffix| suffix == LIBRARY_SUFFIX))
+        .ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 /// File operations whose errors name the cache directory.

@@ -57,7 +57,7 @@ impl Environment {
     }
 
     /// The first file called `program` in the directories of `PATH`; a `program` with a slash is a path itself.
-    pub(super) fn find_program(&self, program: &str) -> Option<PathBuf> {
+    pub fn find_program(&self, program: &str) -> Option<PathBuf> {
         if program.contains('/') {
             return Path::new(program).is_file().then(|| PathBuf::from(program));
         }

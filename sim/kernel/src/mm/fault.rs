@@ -9,7 +9,8 @@ use super::{AddressSpace, Gather};
 use crate::system::System;
 use crate::vma::{permits, widened};
 use crate::{
-    AdMode, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, Vma, Vpn,
+    AdMode, AnonState, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal,
+    VmFlags, Vma, Vpn,
 };
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Mmu, Privilege, Protection, VirtAddr};
 
@@ -31,12 +32,6 @@ impl From<OutOfMemory> for FaultStop {
     }
 }
 
-/// The area of an access, and whether its rights had to grow for it.
-struct Permitted {
-    vma: Vma,
-    widened: bool,
-}
-
 impl AddressSpace {
     /// Resolves a page fault of `access`, after which it is worth retrying.
     pub(crate) fn fault(
@@ -47,14 +42,11 @@ impl AddressSpace {
     ) -> Result<(), FaultStop> {
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
-        let permitted = self.area_for(system, access.va, access.kind).map_err(segv)?;
-        let found_nothing = match self.table.lookup(mmu, page) {
-            None => {
-                self.fault_in(system, mmu, &permitted.vma, page, access.kind)?;
-                false
-            }
-            Some(mapped) => !self.fault_on(system, mmu, &permitted, mapped, access.kind)?,
-        };
+        let mut vma = self.area_for(system, access.va, access.kind).map_err(segv)?;
+        if self.guards.contains(page) {
+            return Err(segv(SegvCode::MapErr));
+        }
+        let found_nothing = !self.resolve(system, mmu, &mut vma, page, access.kind)?;
         let this = (self.id, access.va, access.kind);
         let before = std::mem::replace(&mut system.last_spurious, found_nothing.then_some(this));
         if found_nothing && before == Some(this) {
@@ -70,12 +62,7 @@ impl AddressSpace {
     }
 
     /// Questions 1 and 2.
-    fn area_for(
-        &mut self,
-        system: &mut System,
-        va: VirtAddr,
-        kind: AccessKind,
-    ) -> Result<Permitted, SegvCode> {
+    fn area_for(&mut self, system: &mut System, va: VirtAddr, kind: AccessKind) -> Result<Vma, SegvCode> {
         let page = Vpn::of(va);
         if !system.is_user(va) {
             return Err(SegvCode::MapErr);
@@ -83,7 +70,7 @@ impl AddressSpace {
         let found = self.vmas.find(page).copied().or_else(|| self.grow_stack(system, page));
         let protection = match found {
             Some(vma) if permits(system.spec, vma.attributes.protection, kind) => {
-                return Ok(Permitted { vma, widened: false });
+                return Ok(vma);
             }
             Some(vma) if vma.attributes.inferred => widened(vma.attributes.protection, kind),
             Some(_) => return Err(SegvCode::AccErr),
@@ -97,8 +84,7 @@ impl AddressSpace {
         };
         self.vmas.update(PageRange::single(page), |attributes| attributes.protection = protection);
         system.stats.inferred += 1;
-        let vma = *self.vmas.find(page).expect("it was just made or found");
-        Ok(Permitted { vma, widened: true })
+        Ok(*self.vmas.find(page).expect("it was just made or found"))
     }
 
     /// Whether an access to `va`, which no area holds, shows that the page was mapped before recording began.
@@ -108,53 +94,81 @@ impl AddressSpace {
 
     /// Extends the stack above `page` down to it, where there is one and its limits allow it.
     fn grow_stack(&mut self, system: &mut System, page: Vpn) -> Option<Vma> {
-        let stack = *self.vmas.above(page).filter(|vma| vma.attributes.grows_down)?;
+        let stack = *self.vmas.above(page).filter(|vma| vma.has(VmFlags::GROWSDOWN))?;
         let pages = PageRange::new(page, stack.pages.end());
         let guarded = self.vmas.below(page).is_some_and(|below| {
-            let Protection { read, write, execute } = below.attributes.protection;
-            let accessible = read || write || execute;
-            accessible
-                && !below.attributes.grows_down
+            below.is_accessible()
+                && !below.has(VmFlags::GROWSDOWN)
                 && page.pages_above(below.pages.end()) < STACK_GUARD_PAGES
         });
         let too_low = page.addr() < system.config.mmap_min_addr;
         if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
             return None;
         }
+        // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
+        let count = &mut system.anon_vmas_created;
+        let stack = self.vmas.prepare_anon(stack.pages.start(), || super::fresh_anon(count));
         self.vmas.remove(stack.pages);
-        let grown = Vma { pages, page_offset: stack.offset_of(page), ..stack };
-        self.vmas.insert(grown);
+        self.vmas.insert_copy(Vma { pages, page_offset: stack.offset_of(page), ..stack });
         self.unmapped.remove(pages);
         system.stats.stack_growth += 1;
         self.vmas.find(page).copied()
     }
 
-    /// Demand paging: an entry for `page` of `vma`, which has none.
-    pub(super) fn fault_in(
+    /// Question 3, for a page whose area permits the access. Says whether anything had to change.
+    pub(super) fn resolve(
         &mut self,
         system: &mut System,
         mmu: &mut dyn Mmu,
-        vma: &Vma,
+        vma: &mut Vma,
         page: Vpn,
         kind: AccessKind,
-    ) -> Result<(), OutOfMemory> {
+    ) -> Result<bool, FaultStop> {
+        match self.table.lookup(mmu, page) {
+            None => self.fault_in(system, mmu, vma, page, kind).map(|()| true),
+            Some(mapped) => Ok(self.fault_on(system, mmu, vma, mapped, kind)?),
+        }
+    }
+
+    /// Demand paging: an entry for `page` of `vma`, which has none.
+    fn fault_in(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        vma: &mut Vma,
+        page: Vpn,
+        kind: AccessKind,
+    ) -> Result<(), FaultStop> {
+        let offset = vma.offset_of(page);
+        let backing = vma.attributes.backing;
+        if kind == AccessKind::Store && vma.is_private() {
+            // `vmf_anon_prepare` comes before anything that can fail.
+            self.prepare_anon(system, vma, page);
+        }
+        if backing.file().is_some_and(|file| system.objects.is_beyond_end(file, offset)) {
+            return Err(FaultStop::Signal(Signal::Bus { address: page.addr() }));
+        }
         let slot = self.slot(system, mmu, page)?;
-        let frame = match (vma.attributes.backing, system.zero_frame) {
-            (Backing::Shared { object, .. }, _) => {
-                let frame = system.shared.frame(&mut system.memory, object, vma.offset_of(page))?;
+        let frame = match (backing, kind, system.zero_frame) {
+            (Backing::Shared(file), _, _)
+            | (Backing::PrivateFile(file), AccessKind::Load | AccessKind::Fetch, _) => {
+                let frame = system.objects.frame(&mut system.memory, file, offset)?;
                 system.memory.get(frame);
                 frame
             }
-            (Backing::Anonymous, Some(zero)) if kind != AccessKind::Store && system.config.zero_page => {
+            (Backing::Anonymous, AccessKind::Load | AccessKind::Fetch, Some(zero))
+                if system.config.zero_page =>
+            {
                 system.stats.zero_page += 1;
                 zero
             }
-            // What a file holds is not modelled: each page of a private mapping is a frame of its own at once.
-            (Backing::PrivateFile { .. }, _) => system.memory.allocate(FrameUse::Anonymous)?,
-            (Backing::Anonymous, _) => {
-                let frame = system.memory.allocate(FrameUse::Anonymous)?;
+            (Backing::PrivateFile(_), AccessKind::Store, _) => {
+                system.stats.file_copies += 1;
+                self.own_frame(system, vma, page)?
+            }
+            (Backing::Anonymous, _, _) => {
                 system.stats.zero_fill += 1;
-                frame
+                self.own_frame(system, vma, page)?
             }
         };
         let rights = self.rights_now(system, vma, frame);
@@ -163,25 +177,50 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// A new frame that belongs to this process alone, for `page` of `vma`.
+    fn own_frame(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) -> Result<Pfn, OutOfMemory> {
+        let frame = system.memory.allocate(FrameUse::Anonymous)?;
+        system.memory.set_anon(frame, AnonState { exclusive: true, lazily_freed: false });
+        self.prepare_anon(system, vma, page);
+        Ok(frame)
+    }
+
+    fn prepare_anon(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) {
+        if vma.anon.is_none() {
+            let count = &mut system.anon_vmas_created;
+            *vma = self.vmas.prepare_anon(page, || super::fresh_anon(count));
+        }
+    }
+
     /// Question 3 for an entry that is there. Says whether anything had to change.
     fn fault_on(
         &mut self,
         system: &mut System,
         mmu: &mut dyn Mmu,
-        permitted: &Permitted,
+        vma: &mut Vma,
         before: Mapped,
         kind: AccessKind,
     ) -> Result<bool, OutOfMemory> {
-        let vma = &permitted.vma;
-        let writes_protected =
-            kind == AccessKind::Store && !before.pte.rights.write && vma.attributes.backing.is_private();
         let mut after = before.pte;
-        if writes_protected && let Some(frame) = self.frame_for_write(system, before.pte.frame)? {
-            *self.count_of(system, frame) += 1;
-            self.drop_frame(system, before.pte.frame);
-            after = Pte { frame, accessed: false, dirty: false, ..after };
-        } else if writes_protected && !permitted.widened {
-            system.stats.cow_reuse += 1;
+        if kind == AccessKind::Store && !before.pte.rights.write && vma.is_private() {
+            let frame = before.pte.frame;
+            if self.may_reuse(system, frame) {
+                let state = system.memory.anon(frame);
+                if !state.exclusive {
+                    system.memory.set_anon(frame, AnonState { exclusive: true, ..state });
+                    system.stats.cow_reuse += 1;
+                }
+            } else {
+                match system.memory.usage(frame) {
+                    Some(FrameUse::ZeroPage) => system.stats.zero_fill += 1,
+                    Some(FrameUse::File) => system.stats.file_copies += 1,
+                    _ => system.stats.cow += 1,
+                }
+                let own = self.own_frame(system, vma, before.page)?;
+                self.count_frame(system, own);
+                self.drop_frame(system, frame);
+                after = Pte { frame: own, accessed: false, dirty: false, ..after };
+            }
         }
         after.rights = self.table.layout().granted(self.rights_now(system, vma, after.frame));
         after = with_ad(system, after, kind);
@@ -197,19 +236,11 @@ impl AddressSpace {
         Ok(true)
     }
 
-    /// A frame of its own for a page that is written and now in `frame`; `None` where it has it to itself.
-    fn frame_for_write(&self, system: &mut System, frame: Pfn) -> Result<Option<Pfn>, OutOfMemory> {
-        if system.is_zero_page(frame) {
-            let own = system.memory.allocate(FrameUse::Anonymous)?;
-            system.stats.zero_fill += 1;
-            return Ok(Some(own));
-        }
-        if system.memory.references(frame) == 1 {
-            return Ok(None);
-        }
-        let copy = system.memory.allocate(FrameUse::Anonymous)?;
-        system.stats.cow += 1;
-        Ok(Some(copy))
+    /// Whether the process may write the frame itself: its own beyond question, or held by nobody else any more.
+    /// Linux's `wp_can_reuse_anon_folio`.
+    fn may_reuse(&self, system: &System, frame: Pfn) -> bool {
+        let memory = &system.memory;
+        memory.is_anonymous(frame) && (memory.anon(frame).exclusive || memory.references(frame) == 1)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{AddressSpace, Gather, MmId};
 use crate::system::System;
-use crate::{OutOfMemory, Pte};
+use crate::{OutOfMemory, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{Mmu, Protection};
 
 impl AddressSpace {
-    /// The child's address space. Private pages are write-protected on both sides and copied at the first write
-    /// (copy on write); shared ones are not copied at all, the child faults them in again. The child's entries are
-    /// not accessed yet, so A and D keep telling what each process did.
+    /// The child's address space: Linux's `dup_mmap`. Entries are copied only of areas that have had anonymous pages;
+    /// all others the child faults in again. Private pages are write-protected on both sides and belong to neither
+    /// alone until one writes. The child's entries are not accessed yet, so A and D keep telling what each process did.
     pub(crate) fn fork(
         &mut self,
         id: MmId,
@@ -42,23 +42,55 @@ impl AddressSpace {
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
         for vma in self.vmas.iter().copied().collect::<Vec<_>>() {
-            system.shared.retain(&vma);
-            child.vmas.insert(vma);
-            if !vma.attributes.backing.is_private() {
+            if vma.has(VmFlags::DONTCOPY) {
                 continue;
             }
-            for mapped in self.table.mapped(mmu, vma.pages) {
-                let slot = child.slot(system, mmu, mapped.page)?;
-                let rights = Protection { write: false, ..mapped.pte.rights };
-                if mapped.pte.rights.write {
+            let is_wiped = vma.has(VmFlags::WIPEONFORK);
+            let mut copy = vma;
+            copy.attributes.flags.remove(super::lock::LOCKED_MASK);
+            copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
+            system.objects.retain(&copy);
+            child.vmas.insert_copy(copy);
+            if copy.anon.is_some() || (copy.is_marked && !is_wiped) {
+                for guarded in self.guards.within(vma.pages) {
+                    child.guards.insert(guarded);
+                }
+                self.copy_entries(&vma, vma.pages, child, system, mmu, protected)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_entries(
+        &mut self,
+        vma: &Vma,
+        pages: PageRange,
+        child: &mut AddressSpace,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        protected: &mut Gather,
+    ) -> Result<(), OutOfMemory> {
+        for mapped in self.table.mapped(mmu, pages) {
+            let slot = child.slot(system, mmu, mapped.page)?;
+            let frame = mapped.pte.frame;
+            let mut rights = mapped.pte.rights;
+            if vma.is_private() {
+                if rights.write {
+                    rights = Protection { write: false, ..rights };
                     self.table.set(mmu, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
                     protected.add(&mapped);
                 }
-                if !system.is_zero_page(mapped.pte.frame) {
-                    system.memory.get(mapped.pte.frame);
+                if system.memory.is_anonymous(frame) {
+                    let mut state = system.memory.anon(frame);
+                    state.exclusive = false;
+                    system.memory.set_anon(frame, state);
                 }
-                child.install(system, mmu, slot, Pte { rights, accessed: false, ..mapped.pte });
             }
+            if !system.is_zero_page(frame) {
+                system.memory.get(frame);
+            }
+            let dirty = mapped.pte.dirty && vma.is_private();
+            child.install(system, mmu, slot, Pte { rights, accessed: false, dirty, ..mapped.pte });
         }
         Ok(())
     }

@@ -1,25 +1,27 @@
-//! mmap(2), as it succeeded: the area comes to lie where the recorded kernel put it.
+//! mmap(2), shmat(2), shmdt(2), remap_file_pages(2), as they succeeded: the area comes to lie where the recorded
+//! kernel put it.
 
 use super::AddressSpace;
+use super::populate::OnRefusal;
+use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, PageRange, Vma, VmaAttributes};
-use pagewalk_arch::{AccessKind, FRAME_SHIFT, MapRequest, Mmu};
+use crate::{Backing, PageRange, VmFlags, Vma, VmaAttributes, Vpn};
+use pagewalk_arch::{FRAME_SHIFT, FileKind, MapRequest, Mmu};
 
 impl AddressSpace {
     /// Maps `pages` as `request` says. What lay there is unmapped first (MAP_FIXED): the trace knows better than
-    /// this model what was in the way. MAP_POPULATE faults every page in; where memory runs out the rest stays
-    /// absent, as in Linux.
+    /// this model what was in the way.
     pub(crate) fn map(
         &mut self,
         system: &mut System,
         mmu: &mut dyn Mmu,
         pages: PageRange,
         request: &MapRequest,
-    ) {
-        let file = request.source.map(|source| source.file);
-        let backing = match (request.shared, file) {
-            (true, file) => Backing::Shared { object: system.shared.create(), file },
-            (false, Some(file)) => Backing::PrivateFile { file },
+    ) -> Result<(), CallStop> {
+        let backing = match (request.shared, request.source) {
+            (true, Some(source)) => Backing::Shared(source.file),
+            (true, None) => Backing::Shared(system.objects.create_anonymous(pages.pages())),
+            (false, Some(source)) => Backing::PrivateFile(source.file),
             (false, None) => Backing::Anonymous,
         };
         let page_offset = match backing {
@@ -27,34 +29,63 @@ impl AddressSpace {
             _ => request.source.map_or(0, |source| source.offset >> FRAME_SHIFT),
         };
         let protection = request.protection;
+        let mut flags = self.future_flags;
+        flags.set(VmFlags::LOCKED, request.locked || flags.contains(VmFlags::LOCKED));
+        flags.set(VmFlags::NORESERVE, request.noreserve);
+        // `accountable_mapping`.
+        flags.set(VmFlags::ACCOUNT, protection.write && backing.is_private() && !request.noreserve);
         // Linux refuses MAP_GROWSDOWN for everything else.
-        let grows_down = request.grows_down && backing == Backing::Anonymous;
-        let attributes = VmaAttributes { protection, backing, grows_down, inferred: false };
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset });
-        if request.populate {
-            self.populate(system, mmu, pages);
+        flags.set(VmFlags::GROWSDOWN, request.grows_down && backing == Backing::Anonymous);
+        let attributes = VmaAttributes { protection, backing, flags, name: None, inferred: false };
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        if request.populate || flags.contains(VmFlags::LOCKED) {
+            return self.populate(system, mmu, pages, OnRefusal::NextArea);
         }
+        Ok(())
     }
 
     /// Puts `vma` in place of whatever is there.
     pub(super) fn map_area(&mut self, system: &mut System, mmu: &mut dyn Mmu, vma: Vma) {
+        // Before what lies there goes: that may be the last mapping of the same object.
+        system.objects.retain(&vma);
         self.discard(system, mmu, vma.pages);
         self.unmapped.remove(vma.pages);
-        system.shared.retain(&vma);
         self.vmas.insert(vma);
     }
 
-    /// Linux's `populate_vma_page_range`: writes where a private page may be written, so that no write faults later.
-    fn populate(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
-        for page in pages.iter() {
-            let Some(vma) = self.vmas.find(page).copied() else { continue };
-            let protection = vma.attributes.protection;
-            let writes = protection.write && vma.attributes.backing.is_private();
-            let kind = if writes { AccessKind::Store } else { AccessKind::Load };
-            let accessible = protection.read || protection.write || protection.execute;
-            if !accessible || self.fault_in(system, mmu, &vma, page, kind).is_err() {
-                return;
-            }
+    /// shmdt(2): unmaps what is left of the segment whose mapping began at `at`, wherever calls have cut it.
+    pub(crate) fn detach(&mut self, system: &mut System, mmu: &mut dyn Mmu, at: Vpn) -> Result<(), CallStop> {
+        let is_segment = |vma: &Vma| match vma.attributes.backing {
+            Backing::Shared(file) => system.objects.kind(file) == FileKind::Segment,
+            _ => false,
+        };
+        let in_place = |vma: &Vma| vma.pages.start().0.checked_sub(vma.page_offset) == Some(at.0);
+        let above = self.vmas.overlapping(PageRange::new(at, system.user_end()));
+        let pieces: Vec<Vma> = above.filter(|vma| is_segment(vma) && in_place(vma)).copied().collect();
+        let Some(first) = pieces.first().copied() else { return Err(Errno::Inval.into()) };
+        for piece in pieces.iter().filter(|piece| piece.attributes.backing == first.attributes.backing) {
+            self.unmap(system, mmu, piece.pages);
         }
+        Ok(())
+    }
+
+    /// remap_file_pages(2), which Linux carries out as an mmap(2) of another part of the same file.
+    pub(crate) fn remap_file_pages(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        pages: PageRange,
+        page_offset: u64,
+    ) -> Result<(), CallStop> {
+        let Some(vma) = self.vmas.find(pages.start()).copied() else { return Err(Errno::Inval.into()) };
+        let offset_max = u64::MAX >> FRAME_SHIFT;
+        if pages.is_empty() || vma.is_private() || page_offset > offset_max - pages.pages() {
+            return Err(Errno::Inval.into());
+        }
+        let mut attributes = vma.attributes;
+        // MAP_LOCKED knows no ONFAULT.
+        attributes.flags = attributes.flags.intersection(VmFlags::LOCKED).union(self.future_flags);
+        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        self.populate(system, mmu, pages, OnRefusal::NextArea)
     }
 }

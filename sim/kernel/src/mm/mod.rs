@@ -11,20 +11,34 @@ mod brk;
 mod fault;
 mod fork;
 mod gather;
+mod lock;
 mod map;
+mod populate;
 mod protect;
 mod remap;
 mod unmap;
 
+pub(crate) use advise::{Punch, advice_changes_areas};
 pub(crate) use fault::FaultStop;
 use gather::Gather;
+pub(crate) use lock::lock_flags;
 
 use crate::asid::AsidTag;
+use crate::errno::{CallStop, Errno};
 use crate::pgtable::Slot;
 use crate::system::System;
 use crate::vma::RangeSet;
-use crate::{OutOfMemory, PageRange, PageTable, Pfn, Pte, Vma, VmaMap, VmaPolicy, Vpn};
+use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
 use pagewalk_arch::{FRAME_SHIFT, Mmu, PhysAddr, Protection, VirtAddr};
+
+/// Rights of memory that a call shows to be mapped without saying how.
+const INFERRED_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
+
+/// The number of anonymous memory that is not inherited, `created` being how many there are.
+fn fresh_anon(created: &mut u64) -> crate::AnonVma {
+    *created += 1;
+    crate::AnonVma { id: *created, inherited: false }
+}
 
 /// Number of an address space, counted from 1 in order of creation. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +61,10 @@ pub struct AddressSpace {
     heap: Option<Heap>,
     /// What the trace itself unmapped and did not map again: never inferred.
     unmapped: RangeSet,
+    /// Pages that MADV_GUARD_INSTALL made untouchable; Linux marks their entries.
+    guards: RangeSet,
+    /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
+    future_flags: VmFlags,
     /// Leaf entries that map a frame other than the page of zeroes.
     resident: u64,
     /// Leaf entries that map the page of zeroes.
@@ -58,11 +76,13 @@ impl AddressSpace {
     pub(crate) fn new(id: MmId, system: &mut System) -> Result<Self, OutOfMemory> {
         Ok(Self {
             id,
-            vmas: VmaMap::default(),
+            vmas: VmaMap::new(system.rules.merge),
             table: PageTable::new(system.spec, &mut system.memory)?,
             asid: AsidTag::default(),
             heap: None,
             unmapped: RangeSet::default(),
+            guards: RangeSet::default(),
+            future_flags: VmFlags::default(),
             resident: 0,
             zero_mapped: 0,
         })
@@ -99,16 +119,21 @@ impl AddressSpace {
         })
     }
 
+    /// Every page that a user program can have.
+    fn everything(&self, system: &System) -> PageRange {
+        PageRange::new(Vpn(0), system.user_end())
+    }
+
     fn infers(&self, system: &System) -> bool {
         system.config.vma_policy == VmaPolicy::Infer
     }
 
-    /// The rights that the entry of a page of `vma` in `frame` may grant now. A private page that others map too
-    /// is not writable, whatever its area says: the write must fault first, to be given a copy.
+    /// The rights that the entry of a page of `vma` in `frame` may grant now. A private page is writable only where
+    /// it is this process's own beyond question ([`crate::AnonState::exclusive`]), whatever its area says: otherwise
+    /// the write must fault first. Linux's `can_change_pte_writable`.
     fn rights_now(&self, system: &System, vma: &Vma, frame: Pfn) -> Protection {
         let asked = vma.attributes.protection;
-        let others = system.is_zero_page(frame) || system.memory.references(frame) > 1;
-        if asked.write && vma.attributes.backing.is_private() && others {
+        if asked.write && vma.is_private() && !system.memory.anon(frame).exclusive {
             return Protection { read: true, write: false, ..asked };
         }
         asked
@@ -132,15 +157,23 @@ impl AddressSpace {
 
     /// Enters a leaf where none is. The caller's reference to the frame becomes the entry's.
     fn install(&mut self, system: &mut System, mmu: &mut dyn Mmu, slot: PhysAddr, pte: Pte) {
-        *self.count_of(system, pte.frame) += 1;
+        self.count_frame(system, pte.frame);
         self.table.set(mmu, &mut system.memory, slot, pte);
+    }
+
+    /// An entry maps `frame` from now on, with the caller's reference.
+    fn count_frame(&mut self, system: &mut System, frame: Pfn) {
+        *self.count_of(system, frame) += 1;
+        if !system.is_zero_page(frame) {
+            system.memory.map(frame);
+        }
     }
 
     /// Gives up an entry's reference to `frame`.
     fn drop_frame(&mut self, system: &mut System, frame: Pfn) {
         *self.count_of(system, frame) -= 1;
         if !system.is_zero_page(frame) {
-            system.memory.put(frame);
+            system.memory.unmap(frame);
         }
     }
 
@@ -159,7 +192,7 @@ impl AddressSpace {
 
     /// Under [`VmaPolicy::Infer`], what the trace's own calls show to be mapped is mapped: gaps in `pages` become
     /// anonymous areas of `protection`.
-    fn fill_gaps(&mut self, system: &System, pages: PageRange, protection: Protection) {
+    pub(crate) fn fill_gaps(&mut self, system: &System, pages: PageRange, protection: Protection) {
         if self.infers(system) {
             for gap in self.vmas.gaps(pages) {
                 self.vmas.insert(Vma::anonymous(gap, protection));
@@ -168,12 +201,59 @@ impl AddressSpace {
         }
     }
 
+    /// As [`Self::fill_gaps`], where nothing tells the rights.
+    pub(crate) fn fill_gaps_anonymous(&mut self, system: &System, pages: PageRange) {
+        self.fill_gaps(system, pages, INFERRED_RIGHTS);
+    }
+
+    /// Whether a page of `pages` lies in no area.
+    pub(crate) fn has_hole(&self, pages: PageRange) -> bool {
+        self.vmas.contiguous(pages) != pages
+    }
+
+    /// Gives the anonymous areas of `pages` a name, up to the first that is of another kind.
+    pub(crate) fn name_area(&mut self, pages: PageRange, name: Option<u64>) -> Result<(), CallStop> {
+        let had_hole = self.has_hole(pages);
+        self.vmas.update(pages, |attributes| {
+            if attributes.backing == Backing::Anonymous {
+                attributes.name = name;
+            }
+        });
+        if had_hole { Err(Errno::NoMem.into()) } else { Ok(()) }
+    }
+
+    /// Clears the entries of the pages of a file, wherever this address space maps them. Copies of private mappings
+    /// stay unless `even_copies`.
+    pub(crate) fn zap_file(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        punch: &Punch,
+        even_copies: bool,
+    ) {
+        let of_file = |vma: &&Vma| vma.attributes.backing.file() == Some(punch.file);
+        let mut gather = Gather::default();
+        for vma in self.vmas.iter().filter(of_file).copied().collect::<Vec<_>>() {
+            let first = punch.offsets.start.clamp(vma.page_offset, vma.offset_of(vma.pages.end()));
+            let end = punch.offsets.end.clamp(first, vma.offset_of(vma.pages.end()));
+            let start = vma.pages.start().up(first - vma.page_offset);
+            for mapped in self.table.mapped(mmu, PageRange::new(start, start.up(end - first))) {
+                if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
+                    self.table.clear(mmu, &mut system.memory, mapped.slot);
+                    self.drop_frame(system, mapped.pte.frame);
+                    gather.add(&mapped);
+                }
+            }
+        }
+        self.flush(system, mmu, gather);
+    }
+
     /// Gives everything back. The MMU must not translate through its tables any more.
     pub(crate) fn destroy(mut self, system: &mut System, mmu: &mut dyn Mmu) {
-        let everything = PageRange::new(Vpn(0), system.user_end());
+        let everything = self.everything(system);
         self.zap(system, mmu, everything, &mut Gather::default());
         for vma in self.vmas.remove(everything) {
-            system.shared.release(&mut system.memory, &vma);
+            system.objects.release(&mut system.memory, &vma);
         }
         system.flush_address_space(mmu, self.id, &self.asid);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));

@@ -1,29 +1,57 @@
 //! mprotect(2): the rights of areas change, and with them those of every entry already there.
 
+use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
+use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{PageRange, Pte};
+use crate::{PageRange, Pte, VmFlags, Vma, VmaAttributes};
 use pagewalk_arch::{Mmu, Protection};
 
 impl AddressSpace {
-    /// Gives `pages` the rights `protection`. The call succeeded, so all of them were mapped: under inference, gaps
-    /// become areas, and rights that were inferred are known from now on.
+    /// Gives `pages` the rights `protection`, area by area up to the first hole. Rights that were inferred are known
+    /// from now on.
     pub(crate) fn protect(
         &mut self,
         system: &mut System,
         mmu: &mut dyn Mmu,
         pages: PageRange,
         protection: Protection,
-    ) {
-        self.fill_gaps(system, pages, protection);
-        self.vmas.update(pages, |attributes| {
-            attributes.protection = protection;
-            attributes.inferred = false;
-        });
+    ) -> Result<(), CallStop> {
+        let contiguous = self.vmas.contiguous(pages);
+        let mut from = contiguous.start();
+        while let Some(area) = self.vmas.next_in(PageRange::new(from, contiguous.end())) {
+            from = area.pages.end();
+            self.protect_area(system, mmu, &area, protection)?;
+        }
+        if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
+    }
+
+    /// Linux's `mprotect_fixup`, of an area or a part of one.
+    fn protect_area(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        area: &Vma,
+        protection: Protection,
+    ) -> Result<(), CallStop> {
+        let before = area.attributes;
+        let mut after = VmaAttributes { protection, inferred: false, ..before };
+        let never_accounted = VmFlags::ACCOUNT.union(VmFlags::NORESERVE);
+        if protection.write && area.is_private() && !before.flags.intersects(never_accounted) {
+            after.flags.insert(VmFlags::ACCOUNT);
+        } else if !protection.write
+            && area.attributes.backing == crate::Backing::Anonymous
+            && area.anon.is_none()
+        {
+            after.flags.remove(VmFlags::ACCOUNT);
+        }
+        if before == after {
+            return Ok(());
+        }
+        self.vmas.modify(area.pages, after);
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(mmu, pages) {
-            let vma = *self.vmas.find(mapped.page).expect("a mapped page lies in an area");
-            let rights = self.rights_now(system, &vma, mapped.pte.frame);
+        for mapped in self.table.mapped(mmu, area.pages) {
+            let rights = self.rights_now(system, &Vma { attributes: after, ..*area }, mapped.pte.frame);
             let rights = self.table.layout().granted(rights);
             if rights != mapped.pte.rights {
                 self.table.set(mmu, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
@@ -31,5 +59,14 @@ impl AddressSpace {
             }
         }
         self.flush(system, mmu, gather);
+        let becomes_writable = protection.write && !before.protection.write && area.is_private();
+        if becomes_writable && area.has(VmFlags::LOCKED) {
+            // The copies are made now, so that no write to locked memory waits.
+            match self.populate(system, mmu, area.pages, OnRefusal::NextArea) {
+                Ok(()) | Err(CallStop::Errno(_)) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(())
     }
 }

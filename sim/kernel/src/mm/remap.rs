@@ -1,80 +1,195 @@
-//! mremap(2): an area grows, shrinks or moves, and its frames move with it.
+//! mremap(2): an area grows, shrinks or moves, and its frames move with it. Linux's mm/mremap.c.
 
+use super::lock::LOCKED_MASK;
+use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
+use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, PageRange, Vma, Vpn};
-use pagewalk_arch::{Mmu, Protection};
+use crate::{Backing, PageRange, VmFlags, Vma, Vpn};
+use pagewalk_arch::{Mmu, RemapFlags};
 
-const INFERRED_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
+/// A move of pages.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    /// Old pages, all in one area.
+    from: PageRange,
+    /// First new page.
+    to: Vpn,
+    /// Length of the new area, at least as long as `from`.
+    pages: u64,
+    /// MREMAP_DONTUNMAP.
+    keeps_source: bool,
+}
 
 impl AddressSpace {
-    /// What was `from` is now `to`. The two are the same start, or do not overlap. A shared mapping with an empty
-    /// `from` is mapped a second time, as Linux has it.
-    pub(crate) fn remap(&mut self, system: &mut System, mmu: &mut dyn Mmu, from: PageRange, to: PageRange) {
+    /// What was `from` is now `to`, as a call with `flags` did it. The two are the same start, or do not overlap.
+    pub(crate) fn remap(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        from: PageRange,
+        to: PageRange,
+        flags: RemapFlags,
+    ) -> Result<(), CallStop> {
         if from.is_empty() {
             return self.duplicate(system, mmu, from.start(), to);
         }
-        self.fill_gaps(system, from, INFERRED_RIGHTS);
+        if self.vmas.find(from.start()).is_none() {
+            return Err(Errno::Fault.into());
+        }
         if to.pages() < from.pages() {
             self.unmap(system, mmu, PageRange::new(from.start().up(to.pages()), from.end()));
         }
-        let kept = from.pages().min(to.pages());
-        let source = PageRange::new(from.start(), from.start().up(kept));
-        if from.start() != to.start() {
-            self.relocate(system, mmu, source, to.start());
+        let source = PageRange::new(from.start(), from.start().up(from.pages().min(to.pages())));
+        if from.start() == to.start() {
+            return if to.pages() > from.pages() {
+                self.extend(system, mmu, source, to.end())
+            } else {
+                Ok(())
+            };
         }
-        if to.pages() > kept {
-            self.extend(system, mmu, to.start().up(kept), to.end());
+        let keeps_source = flags.dont_unmap;
+        let areas: Vec<Vma> = self.vmas.overlapping(source).map(|vma| vma.part(&source)).collect();
+        let moves_several = flags.fixed && system.rules.remap_moves_several && from.pages() == to.pages();
+        if !moves_several {
+            if areas.len() != 1 || areas[0].pages != source {
+                return Err(Errno::Fault.into());
+            }
+            return self.relocate(
+                system,
+                mmu,
+                Move { from: source, to: to.start(), pages: to.pages(), keeps_source },
+            );
+        }
+        // Several areas keep their distances; only what they occupy is unmapped where they come to lie.
+        for area in areas {
+            let start = to.start().up(area.pages.start().pages_above(source.start()));
+            let step = Move { from: area.pages, to: start, pages: area.pages.pages(), keeps_source };
+            self.relocate(system, mmu, step)?;
+        }
+        Ok(())
+    }
+
+    /// What a call changes that failed: the target may have been unmapped before the source was looked at. A length
+    /// of 0 can have its source within the target.
+    pub(crate) fn remap_failed(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        from: PageRange,
+        to: PageRange,
+        flags: RemapFlags,
+    ) {
+        let source = self.vmas.find(from.start());
+        let is_whole = source.is_some_and(|vma| vma.pages.covers(&from));
+        let loses_source = from.is_empty()
+            && from.start() == to.start()
+            && !flags.dont_unmap
+            && source.is_some_and(|vma| !vma.is_private());
+        let unmaps = loses_source || (system.rules.remap_unmaps_first && !is_whole && !from.overlaps(&to));
+        if flags.fixed && unmaps {
+            self.unmap(system, mmu, to);
         }
     }
 
-    /// Moves the areas and leaves of `source` to `to`.
-    fn relocate(&mut self, system: &mut System, mmu: &mut dyn Mmu, source: PageRange, to: Vpn) {
-        let target = PageRange::new(to, to.up(source.pages()));
+    /// Moves one area, or a part of one, with its leaves: `move_vma`.
+    fn relocate(&mut self, system: &mut System, mmu: &mut dyn Mmu, step: Move) -> Result<(), CallStop> {
+        let Move { from: source, to, pages, keeps_source } = step;
+        let target = PageRange::new(to, to.up(pages));
         self.discard(system, mmu, target);
+        let old = self.vmas.find(source.start()).expect("an area holds the source").part(&source);
+        let mut new = Vma { pages: target, ..old };
+        if old.attributes.backing == Backing::Anonymous && old.anon.is_none() {
+            // Never used, so nothing ties it to where it was: it may merge where it comes to lie.
+            new.page_offset = to.0;
+        }
         let leaves = self.table.mapped(mmu, source);
-        for mut vma in self.vmas.remove(source) {
-            let start = to.up(vma.pages.start().pages_above(source.start()));
-            let used = leaves.iter().any(|leaf| vma.pages.contains(leaf.page));
-            if vma.attributes.backing == Backing::Anonymous && !used {
-                // Never touched, so nothing ties it to where it was: it may merge where it comes to lie.
-                vma.page_offset = start.0;
-            }
-            vma.pages = PageRange::new(start, start.up(vma.pages.pages()));
-            self.vmas.insert(vma);
+        if keeps_source {
+            // Of the whole area, however little of it moves.
+            self.vmas.clear_flags(source.start(), LOCKED_MASK);
+            self.vmas.forget_anon(source);
+        } else {
+            self.vmas.remove(source);
+            self.unmapped.insert(source);
+        }
+        system.objects.retain(&new);
+        self.vmas.insert(new);
+        if !keeps_source {
+            system.objects.release(&mut system.memory, &old);
         }
         self.unmapped.remove(target);
-        self.unmapped.insert(source);
+        for guarded in self.guards.within(source) {
+            self.guards.remove(guarded);
+            let start = to.up(guarded.start().pages_above(source.start()));
+            self.guards.insert(PageRange::new(start, start.up(guarded.pages())));
+        }
         let mut gather = Gather::default();
+        let mut moved: Result<(), CallStop> = Ok(());
         for leaf in leaves {
             self.table.clear(mmu, &mut system.memory, leaf.slot);
             gather.add(&leaf);
             let page = to.up(leaf.page.pages_above(source.start()));
             match self.slot(system, mmu, page) {
                 Ok(slot) => self.table.set(mmu, &mut system.memory, slot, leaf.pte),
-                // No frame for the new table. The recorded call succeeded, so the area moves all the same; the page
-                // comes back as a new one when it is touched, or the touch runs out of memory itself.
-                Err(_) => self.drop_frame(system, leaf.pte.frame),
+                Err(out_of_memory) => {
+                    self.drop_frame(system, leaf.pte.frame);
+                    moved = Err(out_of_memory.into());
+                }
             }
         }
-        self.release_tables(system, mmu, source, &mut gather);
-        self.flush(system, mmu, gather);
-    }
-
-    /// Continues the area that ends at `start` up to `end`.
-    fn extend(&mut self, system: &mut System, mmu: &mut dyn Mmu, start: Vpn, end: Vpn) {
-        let Some(last) = self.vmas.below(start).filter(|vma| vma.pages.end() == start).copied() else {
-            return;
-        };
-        let page_offset = last.offset_of(start);
-        self.map_area(system, mmu, Vma { pages: PageRange::new(start, end), page_offset, ..last });
-    }
-
-    fn duplicate(&mut self, system: &mut System, mmu: &mut dyn Mmu, from: Vpn, to: PageRange) {
-        let Some(vma) = self.vmas.find(from).copied() else { return };
-        if !vma.attributes.backing.is_private() && !to.is_empty() {
-            let page_offset = vma.offset_of(from);
-            self.map_area(system, mmu, Vma { pages: to, page_offset, ..vma });
+        if !keeps_source {
+            self.release_tables(system, mmu, source, &mut gather);
         }
+        self.flush(system, mmu, gather);
+        moved?;
+        self.populate_tail(system, mmu, &new, PageRange::new(to.up(source.pages()), target.end()))
+    }
+
+    /// Continues the area that ends with `source` up to `end`: `vma_merge_extend`.
+    fn extend(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        source: PageRange,
+        end: Vpn,
+    ) -> Result<(), CallStop> {
+        let last = *self.vmas.find(source.start()).expect("an area holds the source");
+        if last.pages.end() != source.end() {
+            return Err(Errno::Fault.into());
+        }
+        let grown = PageRange::new(source.end(), end);
+        let tail = Vma { pages: grown, page_offset: last.offset_of(source.end()), ..last };
+        self.map_area(system, mmu, tail);
+        self.populate_tail(system, mmu, &tail, grown)
+    }
+
+    fn populate_tail(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        area: &Vma,
+        tail: PageRange,
+    ) -> Result<(), CallStop> {
+        if !area.has(VmFlags::LOCKED) || tail.is_empty() {
+            return Ok(());
+        }
+        self.populate(system, mmu, tail, OnRefusal::NextArea)
+    }
+
+    /// An old length of 0: a shared mapping is mapped a second time.
+    fn duplicate(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        from: Vpn,
+        to: PageRange,
+    ) -> Result<(), CallStop> {
+        let Some(vma) = self.vmas.find(from).copied() else { return Err(Errno::Fault.into()) };
+        if vma.is_private() || to.is_empty() {
+            return Err(Errno::Inval.into());
+        }
+        let area = Vma { pages: to, page_offset: vma.offset_of(from), ..vma };
+        self.map_area(system, mmu, area);
+        self.populate_tail(system, mmu, &area, to)
     }
 }

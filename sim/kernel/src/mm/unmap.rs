@@ -15,13 +15,14 @@ impl AddressSpace {
     /// Unmaps `pages` to make room.
     pub(super) fn discard(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
         let gone = self.vmas.remove(pages);
+        self.guards.remove(pages);
         if gone.is_empty() {
             return;
         }
         let mut gather = Gather::default();
         self.zap(system, mmu, pages, &mut gather);
         for vma in &gone {
-            system.shared.release(&mut system.memory, vma);
+            system.objects.release(&mut system.memory, vma);
         }
         self.release_tables(system, mmu, pages, &mut gather);
         self.flush(system, mmu, gather);

@@ -47,19 +47,33 @@ pub enum FrameUse {
         /// Entries that are not zero.
         entries: u32,
     },
-    /// A page private to whoever maps it.
+    /// A page private to the processes that map it.
     Anonymous,
-    /// A page of a shared mapping, held by the mapping itself and by every PTE.
-    Shared,
+    /// A page of a file, a segment or shared anonymous memory, held by the object itself and by every entry.
+    File,
     /// The page of zeroes that untouched anonymous memory reads from.
     ZeroPage,
 }
 
-/// The metadata of a frame in use: 16 bytes.
+/// What is known of an anonymous page besides who holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnonState {
+    /// Linux's `PageAnonExclusive`: the one process that maps it may write it without asking who else does. Fork takes
+    /// this away; a write that finds no other holder gives it back.
+    pub exclusive: bool,
+    /// MADV_FREE: its contents may be dropped as long as it is not written again.
+    pub lazily_freed: bool,
+}
+
+/// The metadata of a frame in use: 20 bytes.
 #[derive(Clone, Copy, Debug)]
 struct PageFrame {
+    /// Holders of any kind: entries, objects, page tables' own.
     references: u32,
+    /// Leaf entries among them.
+    mappings: u32,
     usage: FrameUse,
+    anon: AnonState,
 }
 
 /// Which memory a zone is, in Linux's names.
@@ -136,7 +150,9 @@ impl PhysicalMemory {
     pub fn allocate_below(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
         let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
         let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
-        let before = self.frames.insert(pfn, PageFrame { references: 1, usage });
+        let before = self
+            .frames
+            .insert(pfn, PageFrame { references: 1, mappings: 0, usage, anon: AnonState::default() });
         assert!(before.is_none(), "{pfn:?} was free and in use at once");
         self.frames_in_use_max = self.frames_in_use_max.max(self.frames.len());
         Ok(pfn)
@@ -166,6 +182,47 @@ impl PhysicalMemory {
         let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
         zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
         true
+    }
+
+    /// A leaf entry maps a frame; the reference that goes with it is the caller's.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn map(&mut self, pfn: Pfn) {
+        self.frame_mut(pfn).mappings += 1;
+    }
+
+    /// A leaf entry is gone, and its reference with it.
+    ///
+    /// # Panics
+    /// Where no entry maps the frame.
+    pub(crate) fn unmap(&mut self, pfn: Pfn) {
+        let frame = self.frame_mut(pfn);
+        frame.mappings = frame.mappings.checked_sub(1).expect("an entry mapped it");
+        self.put(pfn);
+    }
+
+    /// Leaf entries that map a frame, in all address spaces: never more than [`Self::references`].
+    pub fn mappings(&self, pfn: Pfn) -> u32 {
+        self.frames.get(&pfn).map_or(0, |frame| frame.mappings)
+    }
+
+    /// The state of an anonymous page; the default for every other frame.
+    pub fn anon(&self, pfn: Pfn) -> AnonState {
+        self.frames.get(&pfn).map_or(AnonState::default(), |frame| frame.anon)
+    }
+
+    /// Sets the state of an anonymous page.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn set_anon(&mut self, pfn: Pfn, state: AnonState) {
+        self.frame_mut(pfn).anon = state;
+    }
+
+    /// Whether a frame is an anonymous page.
+    pub fn is_anonymous(&self, pfn: Pfn) -> bool {
+        self.usage(pfn) == Some(FrameUse::Anonymous)
     }
 
     /// Holders of a frame; 0 where it is free or does not exist.

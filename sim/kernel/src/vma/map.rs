@@ -1,7 +1,8 @@
-//! The ordered set of a process's areas. Invariants: no area is empty, none overlap, and no two neighbours could be
-//! one. Splits and merges are Linux's `split_vma` and `vma_merge`, but that areas merge whatever their `anon_vma`s.
+//! The ordered set of a process's areas. Invariants: no area is empty and none overlap. Splits and merges are Linux's
+//! `split_vma` and `vma_merge`; whether two areas may be one is judged in [`super::merge`].
 
-use super::{Vma, VmaAttributes};
+use super::merge::{self, Candidate, MergeRules};
+use super::{AnonVma, VmFlags, Vma, VmaAttributes};
 use crate::{PageRange, Vpn};
 use std::collections::BTreeMap;
 
@@ -10,9 +11,15 @@ use std::collections::BTreeMap;
 pub struct VmaMap {
     by_start: BTreeMap<Vpn, Vma>,
     pages: u64,
+    rules: MergeRules,
 }
 
 impl VmaMap {
+    /// No areas, to be merged by `rules`.
+    pub fn new(rules: MergeRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// The area that holds `page`.
     pub fn find(&self, page: Vpn) -> Option<&Vma> {
         self.at_or_below(page).filter(|vma| vma.pages.contains(page))
@@ -41,7 +48,8 @@ impl VmaMap {
     pub fn overlapping(&self, pages: PageRange) -> impl Iterator<Item = &Vma> {
         let first = self.find(pages.start()).map_or(pages.start(), |vma| vma.pages.start());
         let last = pages.end().max(first);
-        self.by_start.range(first..last).map(|(_, vma)| vma).filter(move |vma| vma.pages.overlaps(&pages))
+        let touched = move |vma: &&Vma| !pages.is_empty() && vma.pages.overlaps(&pages);
+        self.by_start.range(first..last).map(|(_, vma)| vma).filter(touched)
     }
 
     /// The parts of `pages` that no area covers, upwards.
@@ -60,6 +68,18 @@ impl VmaMap {
         gaps
     }
 
+    /// The part of `pages`, from its start on, that areas cover without a hole.
+    pub fn contiguous(&self, pages: PageRange) -> PageRange {
+        let mut end = pages.start();
+        for vma in self.overlapping(pages) {
+            if vma.pages.start() > end {
+                break;
+            }
+            end = vma.pages.end().min(pages.end());
+        }
+        PageRange::new(pages.start(), end)
+    }
+
     /// The largest range around `pages` that no area touches, where `pages` itself is a gap: Linux's floor and
     /// ceiling. Page tables that lie in it serve nobody.
     pub fn hole_around(&self, pages: PageRange, end: Vpn) -> PageRange {
@@ -68,7 +88,7 @@ impl VmaMap {
         PageRange::new(floor, ceiling)
     }
 
-    /// Adds an area where none is, merged with neighbours that it continues.
+    /// Adds an area where none is, merged with neighbours that it continues: `vma_merge_new_range`.
     ///
     /// # Panics
     /// Where it is empty or overlaps another.
@@ -76,18 +96,36 @@ impl VmaMap {
         assert!(!vma.pages.is_empty(), "an area without pages");
         assert!(self.overlapping(vma.pages).next().is_none(), "{vma:?} overlaps another area");
         self.pages += vma.pages.pages();
+        self.join(vma, Candidate::New(vma.anon), true);
+    }
+
+    /// Adds an area as it is: fork copies areas without merging them.
+    pub(crate) fn insert_copy(&mut self, vma: Vma) {
+        self.pages += vma.pages.pages();
+        self.by_start.insert(vma.pages.start(), vma);
+    }
+
+    /// Adds `vma` where none is, merged with the area below alone: the heap grows so.
+    pub(crate) fn insert_above(&mut self, vma: Vma) {
+        self.pages += vma.pages.pages();
+        self.join(vma, Candidate::New(vma.anon), false);
+    }
+
+    fn join(&mut self, vma: Vma, candidate: Candidate, looks_up: bool) {
+        let may_join = |neighbour: &Vma| self.rules.may_join(candidate, neighbour);
+        let below = self.at_or_below(vma.pages.start()).copied();
+        let below = below.filter(|below| merge::continues(below, &vma) && may_join(below));
+        let above = self.by_start.get(&vma.pages.end()).copied().filter(|_| looks_up);
+        let above = above.filter(|above| merge::continues(&vma, above) && may_join(above));
+        let (below, above) = self.rules.choose(candidate, below, above);
         let mut merged = vma;
-        if let Some(below) = self.at_or_below(vma.pages.start()).copied()
-            && below.continues_in(&merged)
-        {
-            self.by_start.remove(&below.pages.start());
-            merged = Vma { pages: PageRange::new(below.pages.start(), merged.pages.end()), ..below };
-        }
-        if let Some(above) = self.by_start.get(&vma.pages.end()).copied()
-            && merged.continues_in(&above)
-        {
+        if let Some(above) = above {
             self.by_start.remove(&above.pages.start());
-            merged.pages = PageRange::new(merged.pages.start(), above.pages.end());
+            merged = merge::joined(&merged, &above);
+        }
+        if let Some(below) = below {
+            self.by_start.remove(&below.pages.start());
+            merged = merge::joined(&below, &merged);
         }
         self.by_start.insert(merged.pages.start(), merged);
     }
@@ -107,11 +145,79 @@ impl VmaMap {
         taken
     }
 
-    /// Changes the attributes of everything in `pages`, splitting and merging as that needs.
+    /// Gives the part `pages` of one area new attributes, splitting and merging as that needs: `vma_modify`. What has
+    /// them already is left alone, as in Linux, even if it could merge now.
+    ///
+    /// # Panics
+    /// Where `pages` is empty or not all in one area.
+    pub fn modify(&mut self, pages: PageRange, attributes: VmaAttributes) {
+        let whole = *self.find(pages.start()).expect("an area holds the pages");
+        assert!(!pages.is_empty() && whole.pages.covers(&pages), "{pages:?} is not in one area");
+        if whole.attributes == attributes {
+            return;
+        }
+        self.split_at(pages.start());
+        self.split_at(pages.end());
+        let mut piece = self.by_start.remove(&pages.start()).expect("the area was split there");
+        piece.attributes = attributes;
+        self.join(piece, Candidate::Changed(piece.anon), true);
+    }
+
+    /// Changes the attributes of everything in `pages`, area by area, upwards.
     pub fn update(&mut self, pages: PageRange, mut change: impl FnMut(&mut VmaAttributes)) {
-        for mut piece in self.remove(pages) {
-            change(&mut piece.attributes);
-            self.insert(piece);
+        let mut from = pages.start();
+        while let Some(vma) = self.next_in(PageRange::new(from, pages.end())) {
+            let mut attributes = vma.attributes;
+            change(&mut attributes);
+            self.modify(vma.pages, attributes);
+            from = vma.pages.end();
+        }
+    }
+
+    /// The part in `pages` of the first area that has one.
+    pub fn next_in(&self, pages: PageRange) -> Option<Vma> {
+        self.overlapping(pages).next().map(|vma| vma.part(&pages))
+    }
+
+    /// Gives the area of `page` its first anonymous memory, unless it has some: `__anon_vma_prepare`. A neighbour may
+    /// lend its own; else `fresh` makes one. Gives the area.
+    ///
+    /// # Panics
+    /// Where no area holds the page.
+    pub(crate) fn prepare_anon(&mut self, page: Vpn, fresh: impl FnOnce() -> AnonVma) -> Vma {
+        let vma = *self.find(page).expect("an area holds the page");
+        if vma.anon.is_some() {
+            return vma;
+        }
+        let above = self.by_start.get(&vma.pages.end());
+        let below = self.below(vma.pages.start());
+        let lent = above.and_then(|above| merge::lends(&vma, above, above));
+        let lent = lent.or_else(|| below.and_then(|below| merge::lends(below, &vma, below)));
+        let anon = Some(lent.unwrap_or_else(fresh));
+        self.by_start.entry(vma.pages.start()).and_modify(|vma| vma.anon = anon);
+        Vma { anon, ..vma }
+    }
+
+    /// Takes its history from the area that is exactly `pages`, if there is one: mremap has moved its memory away.
+    pub(crate) fn forget_anon(&mut self, pages: PageRange) {
+        if let Some(vma) = self.by_start.get_mut(&pages.start())
+            && vma.pages == pages
+        {
+            vma.anon = None;
+        }
+    }
+
+    /// Marks the area of `page` as one that has had guards.
+    pub(crate) fn mark(&mut self, page: Vpn) {
+        if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
+            vma.is_marked = true;
+        }
+    }
+
+    /// Takes flags from the whole area of `page`, without a look at its neighbours.
+    pub(crate) fn clear_flags(&mut self, page: Vpn, flags: VmFlags) {
+        if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
+            vma.attributes.flags.remove(flags);
         }
     }
 
@@ -184,11 +290,13 @@ mod tests {
     fn files_merge_only_where_their_offsets_continue() {
         let file = |pages: PageRange, page_offset| Vma {
             attributes: VmaAttributes {
-                backing: super::super::Backing::PrivateFile { file: pagewalk_arch::FileId(3) },
+                backing: super::super::Backing::PrivateFile(pagewalk_arch::FileId(3)),
                 ..Vma::anonymous(pages, protection(1)).attributes
             },
             pages,
             page_offset,
+            anon: None,
+            is_marked: false,
         };
         let mut map = VmaMap::default();
         map.insert(file(range(0, 2), 0));

@@ -1,15 +1,19 @@
 //! Virtual memory areas: what a process may do where. Linux's `vm_area_struct`.
 //!
-//! Owns the areas and their order ([`VmaMap`]): splitting, merging, gaps. Owns no page tables; whoever changes an
-//! area here changes the page tables to match.
+//! Owns the areas and their order ([`VmaMap`]): splitting, merging, gaps; and what ties an area to the anonymous
+//! memory that it has used ([`AnonVma`]). Owns no page tables; whoever changes an area here changes the page tables to
+//! match.
 
 mod map;
+mod merge;
 mod ranges;
 
 pub use map::VmaMap;
+pub use merge::MergeRules;
 pub(crate) use ranges::RangeSet;
 
-use crate::{PageRange, SharedId, Vpn};
+use crate::{PageRange, Vpn};
+use bitflags::bitflags;
 use pagewalk_arch::{AccessKind, FileId, FormatSpec, Isa, Protection};
 
 /// Where the pages of an area come from.
@@ -17,24 +21,57 @@ use pagewalk_arch::{AccessKind, FileId, FormatSpec, Isa, Protection};
 pub enum Backing {
     /// Zeroes, private to the process.
     Anonymous,
-    /// A file, private to the process. A trace names files by descriptor alone.
-    PrivateFile {
-        /// Which.
-        file: FileId,
-    },
-    /// A shared mapping, of a file or anonymous: every process that inherits it sees the same frames.
-    Shared {
-        /// Which.
-        object: SharedId,
-        /// The file; `None` where it is anonymous.
-        file: Option<FileId>,
-    },
+    /// A file, private to the process: its pages are read from the file's frames until they are written.
+    PrivateFile(FileId),
+    /// A shared mapping of a file or of shared anonymous memory: every process that maps it sees the same frames.
+    Shared(FileId),
 }
 
 impl Backing {
     /// Whether a write is seen by this process alone.
     pub const fn is_private(self) -> bool {
-        !matches!(self, Backing::Shared { .. })
+        !matches!(self, Backing::Shared(_))
+    }
+    /// The object whose pages the area shows.
+    pub const fn file(self) -> Option<FileId> {
+        match self {
+            Backing::Anonymous => None,
+            Backing::PrivateFile(file) | Backing::Shared(file) => Some(file),
+        }
+    }
+}
+
+bitflags! {
+    /// What system calls have said of an area besides its rights: Linux's `vm_flags`, as far as they are modelled or
+    /// keep neighbours apart.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct VmFlags: u32 {
+        /// VM_GROWSDOWN: a fault just below extends it.
+        const GROWSDOWN = 1 << 0;
+        /// VM_LOCKED: mlock(2).
+        const LOCKED = 1 << 1;
+        /// VM_LOCKONFAULT: locked, but not faulted in beforehand.
+        const LOCKONFAULT = 1 << 2;
+        /// VM_DONTCOPY: a child does not get it.
+        const DONTCOPY = 1 << 3;
+        /// VM_WIPEONFORK: a child gets it empty.
+        const WIPEONFORK = 1 << 4;
+        /// VM_SEQ_READ.
+        const SEQ_READ = 1 << 5;
+        /// VM_RAND_READ.
+        const RAND_READ = 1 << 6;
+        /// VM_DONTDUMP.
+        const DONTDUMP = 1 << 7;
+        /// VM_HUGEPAGE.
+        const HUGEPAGE = 1 << 8;
+        /// VM_NOHUGEPAGE.
+        const NOHUGEPAGE = 1 << 9;
+        /// VM_MERGEABLE.
+        const MERGEABLE = 1 << 10;
+        /// VM_NORESERVE: MAP_NORESERVE.
+        const NORESERVE = 1 << 11;
+        /// VM_ACCOUNT: counted against the commit limit, since it is or was private and writable.
+        const ACCOUNT = 1 << 12;
     }
 }
 
@@ -45,11 +82,23 @@ pub struct VmaAttributes {
     pub protection: Protection,
     /// Where its pages come from.
     pub backing: Backing,
-    /// MAP_GROWSDOWN: a fault just below extends it.
-    pub grows_down: bool,
+    /// What else was said of it.
+    pub flags: VmFlags,
+    /// Its name, where prctl(2) gave it one: areas of different names do not merge.
+    pub name: Option<u64>,
     /// No system call asked for it: an access proved that it was there before recording began. Its rights are those
     /// that accesses needed so far.
     pub inferred: bool,
+}
+
+/// That an area has had anonymous pages of its own: Linux's `anon_vma`. Areas whose memory has different histories do
+/// not merge, and fork copies the entries of areas that have one only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnonVma {
+    /// Number, counted from 1 in the machine.
+    pub id: u64,
+    /// It came by fork, so that it also refers to the parent's memory: `anon_vma_chain` has more than one link.
+    pub inherited: bool,
 }
 
 /// One area. Never empty once in a [`VmaMap`].
@@ -62,14 +111,24 @@ pub struct Vma {
     /// Page offset in the file or shared object of the first page. Of anonymous memory, the page number at which
     /// it was first mapped, as in Linux: memory that mremap moved after use does not merge where it comes to lie.
     pub page_offset: u64,
+    /// Set from the first anonymous page on.
+    pub anon: Option<AnonVma>,
+    /// Guards were installed in it once, so that fork copies its entries. Keeps no neighbours apart: what merges with
+    /// such an area is marked as well.
+    pub is_marked: bool,
 }
 
 impl Vma {
-    /// Anonymous private memory.
-    pub const fn anonymous(pages: PageRange, protection: Protection) -> Self {
-        let attributes =
-            VmaAttributes { protection, backing: Backing::Anonymous, grows_down: false, inferred: false };
-        Self { pages, attributes, page_offset: pages.start().0 }
+    /// Anonymous private memory that no call has said more of.
+    pub fn anonymous(pages: PageRange, protection: Protection) -> Self {
+        let attributes = VmaAttributes {
+            protection,
+            backing: Backing::Anonymous,
+            flags: VmFlags::default(),
+            name: None,
+            inferred: false,
+        };
+        Self { pages, attributes, page_offset: pages.start().0, anon: None, is_marked: false }
     }
     /// Offset of `page`, which lies in this area or borders on it, in what backs it.
     pub const fn offset_of(&self, page: Vpn) -> u64 {
@@ -80,11 +139,18 @@ impl Vma {
         let pages = self.pages.intersection(pages);
         Vma { pages, page_offset: self.offset_of(pages.start()), ..*self }
     }
-    /// Whether `next`, which begins where this one ends, continues it.
-    fn continues_in(&self, next: &Vma) -> bool {
-        self.pages.end() == next.pages.start()
-            && self.attributes == next.attributes
-            && self.offset_of(next.pages.start()) == next.page_offset
+    /// Whether every flag of `flags` is set.
+    pub const fn has(&self, flags: VmFlags) -> bool {
+        self.attributes.flags.contains(flags)
+    }
+    /// Whether its rights allow anything at all: `vma_is_accessible`.
+    pub const fn is_accessible(&self) -> bool {
+        let Protection { read, write, execute } = self.attributes.protection;
+        read || write || execute
+    }
+    /// Whether writes to its pages go to frames of the process's own: `is_cow_mapping`, of what may be written.
+    pub const fn is_private(&self) -> bool {
+        self.attributes.backing.is_private()
     }
 }
 

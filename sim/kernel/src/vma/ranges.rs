@@ -45,6 +45,15 @@ impl RangeSet {
         }
     }
 
+    /// The parts of the set that lie in `pages`, upwards.
+    pub(crate) fn within(&self, pages: PageRange) -> Vec<PageRange> {
+        let first =
+            self.end_of.range(..=pages.start()).next_back().map_or(pages.start(), |(&start, _)| start);
+        let near = self.end_of.range(first..pages.end().max(first));
+        let parts = near.map(|(&start, &end)| PageRange::new(start, end).intersection(&pages));
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
     /// Whether `page` is in the set.
     pub(crate) fn contains(&self, page: Vpn) -> bool {
         self.end_of.range(..=page).next_back().is_some_and(|(_, &end)| page < end)

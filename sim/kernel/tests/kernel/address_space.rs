@@ -23,7 +23,7 @@ fn maps_reads_as_linux_prints_it() {
     machine.map(0x3f_0000_0000, 0x1000, RX);
     machine.call(1, Syscall::Map(MapRequest { grows_down: true, ..anonymous(0x3f_f000_0000, 0x1000, RW) }));
     let expected = "\
-10000000-10003000 r--p 00004000 00:00 0                                  /proc/self/fd/3
+10000000-10003000 r--p 00004000 00:00 0                                  file:3
 20000000-20021000 rw-p 00000000 00:00 0                                  [heap]
 30000000-30001000 rw-s 00000000 00:00 0                                  /dev/zero (deleted)
 3f00000000-3f00001000 r-xp 00000000 00:00 0 

@@ -53,7 +53,7 @@ fn address_zero_is_nobodys() {
         machine.store(AT);
         assert_eq!(machine.killed(0, AccessKind::Store), map_err(0), "{what}");
         let stats = machine.kernel.stats();
-        assert_eq!((stats.segv, stats.processes, stats.exits), (1, 0, 1));
+        assert_eq!((stats.segv, stats.processes, stats.killed, stats.exits), (1, 0, 1, 0));
         assert_eq!(machine.kernel.running(), None);
         assert_eq!(stats.frames_in_use, 2, "{what}: its memory is returned");
         assert_eq!(machine.access(AT, AccessKind::Load), Err(FaultResolution::NoProcess));

@@ -1,12 +1,12 @@
 //! Traces that no kernel would have written: any numbers in any call, by anybody, at any time. An event is carried out
 //! or refused with an error; nothing panics, the identities hold, nothing leaks.
 
-use crate::machine::{Machine, anonymous};
+use crate::machine::Machine;
 use pagewalk_arch::{
-    AccessKind, CloneKind, Event, FileId, FileSource, MapRequest, MmuConfig, PagingFormat, PhysAddr,
-    Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
+    AccessKind, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, MmuConfig,
+    PagingFormat, PhysAddr, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
 };
-use pagewalk_kernel::{FaultResolution, KernelConfig, VmaPolicy};
+use pagewalk_kernel::{FaultResolution, KernelConfig, LinuxVersion, VmaPolicy};
 use proptest::prelude::*;
 
 /// Addresses and lengths near every border that matters, and anything else.
@@ -29,49 +29,116 @@ fn protection() -> impl Strategy<Value = Protection> {
     any::<(bool, bool, bool)>().prop_map(|(read, write, execute)| Protection { read, write, execute })
 }
 
-fn call() -> impl Strategy<Value = Syscall> {
-    let map =
-        (number(), number(), protection(), any::<(bool, bool, bool)>(), any::<Option<u64>>(), any::<u64>());
-    let map = map.prop_map(|(at, bytes, protection, (shared, populate, grows_down), file, offset)| {
-        // MAP_POPULATE is carried out page by page, here as in Linux.
-        let bytes = if populate { bytes % 0x10_0000 } else { bytes };
-        let request = anonymous(at, bytes, protection);
-        Syscall::Map(MapRequest {
+/// Few files, so that mappings meet.
+fn file() -> impl Strategy<Value = FileId> {
+    (0..3u64).prop_map(FileId)
+}
+
+fn request() -> impl Strategy<Value = MapRequest> {
+    let flags = any::<(bool, bool, bool, bool, bool)>();
+    let source = prop::option::of((file(), any::<u64>()));
+    (number(), number(), protection(), flags, source).prop_map(|(at, bytes, protection, flags, source)| {
+        let (shared, populate, locked, grows_down, noreserve) = flags;
+        MapRequest {
+            at: VirtAddr(at),
+            bytes,
+            protection,
             shared,
+            source: source.map(|(file, offset)| FileSource { file, offset }),
             populate,
+            locked,
             grows_down,
-            source: file.map(|file| FileSource { file: FileId(file), offset }),
-            ..request
-        })
-    });
+            noreserve,
+        }
+    })
+}
+
+/// Calls that name a range.
+fn ranged() -> impl Strategy<Value = Syscall> {
+    (0..9u8, number(), number(), any::<u64>()).prop_map(|(which, at, bytes, n)| {
+        let at = VirtAddr(at);
+        match which {
+            0 => Syscall::Unmap { at, bytes },
+            1 => Syscall::Lock { at, bytes, on_fault: n % 2 == 0 },
+            2 => Syscall::Unlock { at, bytes },
+            3 => Syscall::NameArea { at, bytes, name: Some(n % 3).filter(|&n| n > 0) },
+            4 => Syscall::RemapFilePages { at, bytes, page_offset: n },
+            5 => Syscall::Detach { at },
+            6 => Syscall::Brk { end: at },
+            7 => Syscall::Advise { at, bytes, advice: 100 + (n % 5) as i32 },
+            _ => Syscall::Advise { at, bytes, advice: (n % 28) as i32 - 1 },
+        }
+    })
+}
+
+fn remap() -> impl Strategy<Value = Syscall> {
+    let flags = any::<(bool, bool, bool)>();
+    (number(), number(), number(), number(), flags, any::<bool>()).prop_map(
+        |(from, from_bytes, to, to_bytes, (may_move, fixed, dont_unmap), same)| Syscall::Remap {
+            from: VirtAddr(from),
+            from_bytes,
+            to: VirtAddr(to),
+            to_bytes: if same { from_bytes } else { to_bytes },
+            flags: RemapFlags { may_move, fixed, dont_unmap },
+        },
+    )
+}
+
+fn life() -> impl Strategy<Value = Syscall> {
+    let kinds = [CloneKind::Process, CloneKind::Borrower, CloneKind::Thread];
     prop_oneof![
-        4 => map,
-        2 => (number(), number()).prop_map(|(at, bytes)| Syscall::Unmap { at: VirtAddr(at), bytes }),
+        4 => (0..5u32, prop::sample::select(kinds.to_vec()))
+            .prop_map(|(child, kind)| Syscall::Clone { child, kind }),
+        2 => Just(Syscall::Exit { status: 0 }),
+        1 => Just(Syscall::ExitGroup { status: 0 }),
+        1 => Just(Syscall::Exec { path: "/bin/true".into() }),
+        1 => (0..5u32).prop_map(|child| Syscall::Wait { child }),
+        1 => (-1..70i32).prop_map(|signal| Syscall::HandleSignal { signal }),
+        1 => file().prop_map(|file| Syscall::RemoveSegment { file }),
+        1 => any::<(bool, bool, bool)>()
+            .prop_map(|(current, future, on_fault)| Syscall::LockAll { current, future, on_fault }),
+        1 => Just(Syscall::UnlockAll),
+        1 => Just(Syscall::Unmodelled { name: "userfaultfd" }),
+    ]
+}
+
+fn call() -> impl Strategy<Value = Syscall> {
+    prop_oneof![
+        4 => request().prop_map(Syscall::Map),
         2 => (number(), number(), protection())
             .prop_map(|(at, bytes, protection)| Syscall::Protect { at: VirtAddr(at), bytes, protection }),
-        2 => number().prop_map(|end| Syscall::Brk { end: VirtAddr(end) }),
-        2 => (number(), number(), number(), number()).prop_map(|(from, from_bytes, to, to_bytes)| {
-            Syscall::Remap { from: VirtAddr(from), from_bytes, to: VirtAddr(to), to_bytes, flags: RemapFlags { may_move: true, ..RemapFlags::default() } }
-        }),
-        2 => (number(), number(), -1..30i32)
-            .prop_map(|(at, bytes, advice)| Syscall::Advise { at: VirtAddr(at), bytes, advice }),
-        1 => (0..5u32, prop_oneof![Just(CloneKind::Process), Just(CloneKind::Thread), Just(CloneKind::Borrower)]).prop_map(|(child, kind)| Syscall::Clone { child, kind }),
-        1 => Just(Syscall::Exit { status: 0 }),
+        6 => ranged(),
+        2 => remap(),
+        2 => life(),
     ]
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Call(u32, Syscall),
-    Switch(u32),
+    Event(Event),
     Access(u64, u8),
 }
 
+fn fact() -> impl Strategy<Value = Event> {
+    let kinds = [FileKind::Regular, FileKind::Memory, FileKind::Segment];
+    (file(), prop::sample::select(kinds.to_vec()), prop::option::of(number())).prop_map(
+        |(file, kind, bytes)| Event::File(FileFact { file, kind, bytes, name: "/tmp/file".into(), line: 1 }),
+    )
+}
+
 fn step() -> impl Strategy<Value = Step> {
+    let outcome = prop_oneof![
+        3 => Just(SyscallOutcome::Success),
+        1 => prop::sample::select(vec![12, 13, 14, 22]).prop_map(SyscallOutcome::Failure),
+    ];
     prop_oneof![
-        4 => (0..5u32, call()).prop_map(|(pid, call)| Step::Call(pid, call)),
-        1 => (0..5u32).prop_map(Step::Switch),
-        6 => (number(), 0..3u8).prop_map(|(va, kind)| Step::Access(va, kind)),
+        8 => (0..5u32, call(), outcome)
+            .prop_map(|(pid, call, outcome)| Step::Event(Event::Syscall { pid, call, outcome, line: 1 })),
+        2 => (0..5u32).prop_map(|pid| Step::Event(Event::Switch { pid, line: 1 })),
+        1 => fact().prop_map(Step::Event),
+        1 => (0..5u32, -1..70i32, any::<bool>())
+            .prop_map(|(pid, signal, fatal)| Step::Event(Event::Signal { pid, signal, fatal, line: 1 })),
+        12 => (number(), 0..3u8).prop_map(|(va, kind)| Step::Access(va, kind)),
     ]
 }
 
@@ -82,6 +149,7 @@ proptest! {
     fn no_trace_breaks_the_kernel(
         format in prop::sample::select(PagingFormat::ALL.to_vec()),
         infers in any::<bool>(),
+        linux in prop::sample::select(LinuxVersion::ALL.to_vec()),
         frames in 16u64..200,
         steps in prop::collection::vec(step(), 1..150),
     ) {
@@ -89,17 +157,14 @@ proptest! {
             vma_policy: if infers { VmaPolicy::Infer } else { VmaPolicy::Strict },
             memory_bytes: frames << 12,
             memory_start: Some(PhysAddr(0x10_0000)),
+            linux,
             ..KernelConfig::default()
         };
         let mut machine = Machine::with(config, MmuConfig::of(format));
         for step in steps {
             match step {
-                Step::Call(pid, call) => {
-                    let event = Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 1 };
+                Step::Event(event) => {
                     let _refused = machine.kernel.on_event(&mut machine.mmu, &event);
-                }
-                Step::Switch(pid) => {
-                    let _refused = machine.kernel.on_event(&mut machine.mmu, &Event::Switch { pid, line: 1 });
                 }
                 Step::Access(va, kind) => {
                     let kind = [AccessKind::Load, AccessKind::Store, AccessKind::Fetch][usize::from(kind)];

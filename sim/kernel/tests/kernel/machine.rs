@@ -157,17 +157,21 @@ impl Machine {
                 let holder = holders.entry(leaf.pte.frame.0).or_default();
                 holder.0 += 1;
                 holder.1 += u32::from(private_write);
+                let is_exclusive = memory.anon(leaf.pte.frame).exclusive;
                 assert!(
-                    !private_write || memory.references(leaf.pte.frame) == 1,
-                    "{leaf:?} is shared but writable"
+                    !is_exclusive || memory.references(leaf.pte.frame) == 1,
+                    "{leaf:?} is exclusive but held by others"
                 );
+                assert!(!private_write || is_exclusive, "{leaf:?} is writable but not exclusive");
             }
         }
         for (&frame, &(mapped, writable)) in &holders {
             let pfn = pagewalk_kernel::Pfn(frame);
+            let is_zero_page = memory.usage(pfn) == Some(FrameUse::ZeroPage);
+            assert!(is_zero_page || memory.mappings(pfn) == mapped, "{pfn:?} counts its entries wrongly");
             match memory.usage(pfn).expect("a mapped frame is in use") {
                 FrameUse::Anonymous => assert_eq!(memory.references(pfn), mapped, "{pfn:?}"),
-                FrameUse::Shared => assert_eq!(memory.references(pfn), mapped + 1, "{pfn:?}"),
+                FrameUse::File => assert_eq!(memory.references(pfn), mapped + 1, "{pfn:?}"),
                 FrameUse::ZeroPage => assert_eq!(writable, 0, "the page of zeroes is writable"),
                 FrameUse::PageTable { .. } => panic!("{pfn:?} is a page table and mapped"),
             }

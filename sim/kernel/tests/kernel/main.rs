@@ -1,9 +1,11 @@
 //! The kernel on an MMU that forgets nothing: every fence that is missing shows as a stale translation.
 
 mod address_space;
+mod calls;
 mod engines;
 mod fault;
 mod hostile;
+mod life;
 mod machine;
 mod memory;
 mod mmu;

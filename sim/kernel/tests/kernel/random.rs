@@ -3,7 +3,9 @@
 //! identities hold after each step; nothing leaks.
 
 use crate::machine::{MOVES, Machine, acc_err, anonymous, map_err};
-use pagewalk_arch::{AccessKind, MapRequest, MmuConfig, PagingFormat, Protection, Syscall, VirtAddr};
+use pagewalk_arch::{
+    AccessKind, MapRequest, MmuConfig, PagingFormat, Protection, RemapFlags, Syscall, VirtAddr,
+};
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -157,7 +159,11 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 machine.protect(va(at), (end - start) as u64 * 0x1000, rights(bits));
                 for cell in &mut cells[start..end] {
                     let mapped = matches!(cell, Cell::Known(_) | Cell::Inferred(_));
-                    *cell = if mapped || infers { Cell::Known(bits) } else { *cell };
+                    if !mapped && !infers {
+                        // As in Linux, the call ends at a hole.
+                        break;
+                    }
+                    *cell = Cell::Known(bits);
                 }
             }
             Step::Remap { from, to, pages } => {
@@ -169,12 +175,23 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
                 let bytes = pages * 0x1000;
                 let (source, target) = (start..start + pages as usize, to as usize..(to + pages) as usize);
                 let (from, to) = (VirtAddr(va(from)), VirtAddr(va(to)));
-                machine
-                    .call(pid, Syscall::Remap { from, from_bytes: bytes, to, to_bytes: bytes, flags: MOVES });
+                let flags = RemapFlags { fixed: true, ..MOVES };
+                machine.call(pid, Syscall::Remap { from, from_bytes: bytes, to, to_bytes: bytes, flags });
+                let mapped = |cell: Cell| matches!(cell, Cell::Known(_) | Cell::Inferred(_));
+                if !mapped(cells[source.start]) {
+                    if !infers {
+                        continue;
+                    }
+                    // A call that succeeded had pages there.
+                    for cell in &mut cells[source.clone()] {
+                        *cell = if mapped(*cell) { *cell } else { Cell::Known(3) };
+                    }
+                }
                 for (old, new) in source.zip(target) {
-                    let mapped = matches!(cells[old], Cell::Known(_) | Cell::Inferred(_));
-                    cells[new] = if mapped || !infers { cells[old] } else { Cell::Known(3) };
-                    cells[old] = Cell::Unmapped;
+                    if mapped(cells[old]) {
+                        cells[new] = cells[old];
+                        cells[old] = Cell::Unmapped;
+                    }
                 }
             }
             Step::Advise { at, pages, free } => {

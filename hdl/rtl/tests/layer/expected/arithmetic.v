@@ -47,6 +47,7 @@ module dut (
   wire [15:0] dynamic_middle_full;
   wire [15:0] replaced_first_full;
 
+  assign tautology = 1'b1;
   assign sum = {4'd0, a + {4'd0, b}};
   assign difference = {4'd0, a - {4'd0, b - {3'd0, c}}};
   assign inverted = {4'd0, ~a};
@@ -79,7 +80,6 @@ module dut (
   assign picked_of_sum = |((a + {4'd0, b}) & (16'd1 << by));
   assign picked_at = a[5];
   assign chosen = (flag == (a > {4'd0, b})) || !(flag & (|b));
-  assign tautology = 1'b1;
 
   // Read by nothing.
   wire unused = &{1'b0, clock, right_cut_full[15:7], dynamic_middle_full[15:5],

@@ -1,0 +1,76 @@
+//! Versions of Linux, and in what they differ as far as this model goes: one table.
+//!
+//! Owns which version behaves how. What a behaviour means is explained where it is carried out.
+
+use crate::MergeRules;
+use serde::{Deserialize, Serialize};
+
+/// The version of Linux that the kernel behaves like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LinuxVersion {
+    /// 6.1, Debian 12's.
+    #[serde(rename = "6.1")]
+    V6_1,
+    /// 6.12, Debian 13's.
+    #[serde(rename = "6.12")]
+    V6_12,
+    /// 6.18.
+    #[default]
+    #[serde(rename = "6.18")]
+    V6_18,
+}
+
+/// What versions differ in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VersionRules {
+    /// When areas merge.
+    pub(crate) merge: MergeRules,
+    /// MADV_GUARD_INSTALL and MADV_GUARD_REMOVE exist (6.13; of files 6.15).
+    pub(crate) has_guards: bool,
+    /// mremap with MREMAP_FIXED and an unchanged length moves several areas, with the holes between them (6.17).
+    pub(crate) remap_moves_several: bool,
+    /// mremap with MREMAP_FIXED looks at the source only after it has unmapped the target (before 6.17), so that a
+    /// call that fails has unmapped it.
+    pub(crate) remap_unmaps_first: bool,
+}
+
+impl LinuxVersion {
+    /// Every version of the table, oldest first.
+    pub const ALL: [LinuxVersion; 3] = [LinuxVersion::V6_1, LinuxVersion::V6_12, LinuxVersion::V6_18];
+
+    /// The version's number.
+    pub const fn number(self) -> (u32, u32) {
+        match self {
+            LinuxVersion::V6_1 => (6, 1),
+            LinuxVersion::V6_12 => (6, 12),
+            LinuxVersion::V6_18 => (6, 18),
+        }
+    }
+
+    /// The latest version of the table that is not newer than `major.minor`, else the oldest.
+    pub fn nearest(major: u32, minor: u32) -> Self {
+        let not_newer = Self::ALL.into_iter().rev().find(|version| version.number() <= (major, minor));
+        not_newer.unwrap_or(LinuxVersion::V6_1)
+    }
+
+    pub(crate) const fn rules(self) -> VersionRules {
+        match self {
+            LinuxVersion::V6_1 => VersionRules {
+                merge: MergeRules { used_joins_untouched: false, prefers_lower: false },
+                has_guards: false,
+                remap_moves_several: false,
+                remap_unmaps_first: true,
+            },
+            LinuxVersion::V6_12 => VersionRules {
+                merge: MergeRules { used_joins_untouched: false, prefers_lower: true },
+                ..LinuxVersion::V6_1.rules()
+            },
+            LinuxVersion::V6_18 => VersionRules {
+                merge: MergeRules { used_joins_untouched: true, prefers_lower: true },
+                has_guards: true,
+                remap_moves_several: true,
+                remap_unmaps_first: false,
+            },
+        }
+    }
+}

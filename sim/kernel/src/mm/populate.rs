@@ -1,0 +1,106 @@
+//! Faulting pages in before they are touched: MAP_POPULATE, mlock(2), MADV_POPULATE_READ and _WRITE. Linux's
+//! `__mm_populate` and `faultin_page_range` (mm/gup.c). Each page that had to be faulted in counts as a fault of the
+//! caller, as in Linux.
+
+use super::{AddressSpace, FaultStop};
+use crate::errno::{CallStop, Errno};
+use crate::system::System;
+use crate::{PageRange, Signal, VmFlags, Vma, Vpn};
+use pagewalk_arch::{AccessKind, Mmu};
+
+/// Pages between two looks at whether the user wants the run to end.
+const INTERRUPT_PAGES: u64 = 4096;
+
+/// What to do about an area whose pages cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnRefusal {
+    /// Go on with the next area.
+    NextArea,
+    /// Stop with the error.
+    Stop,
+}
+
+impl AddressSpace {
+    /// Linux's `__mm_populate`: writes where a private page may be written, so that no write faults later. Holes are
+    /// passed over.
+    pub(super) fn populate(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        pages: PageRange,
+        on_refusal: OnRefusal,
+    ) -> Result<(), CallStop> {
+        let mut from = pages.start();
+        while let Some(area) = self.vmas.next_in(PageRange::new(from, pages.end())) {
+            from = area.pages.end();
+            if area.has(VmFlags::LOCKONFAULT) {
+                continue;
+            }
+            let writes = area.attributes.protection.write && area.is_private();
+            let kind = if writes { AccessKind::Store } else { AccessKind::Load };
+            let faulted = if area.is_accessible() {
+                self.fault_area_in(system, mmu, area.pages, kind)
+            } else {
+                Err(Errno::Fault.into())
+            };
+            match (faulted, on_refusal) {
+                (Err(CallStop::Errno(_)), OnRefusal::NextArea) | (Ok(()), _) => {}
+                (Err(stop), _) => return Err(stop),
+            }
+        }
+        Ok(())
+    }
+
+    /// Faults every page of `pages`, which lie in one area, in for an access of `kind`.
+    pub(super) fn fault_area_in(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        pages: PageRange,
+        kind: AccessKind,
+    ) -> Result<(), CallStop> {
+        let mut vma = *self.vmas.find(pages.start()).expect("an area holds the pages");
+        for page in pages.iter() {
+            if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
+                return Err(CallStop::Interrupted);
+            }
+            self.fault_page_in(system, mmu, &mut vma, page, kind)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a page of `pages` is guarded or lies beyond the end of what it shows.
+    pub(super) fn has_untouchable(&self, system: &System, pages: PageRange) -> bool {
+        let is_beyond = |vma: &Vma| {
+            let last = vma.part(&pages).pages.end();
+            let file = vma.attributes.backing.file();
+            file.is_some_and(|file| system.objects.is_beyond_end(file, vma.offset_of(last).wrapping_sub(1)))
+        };
+        self.vmas.overlapping(pages).any(is_beyond) || !self.guards.within(pages).is_empty()
+    }
+
+    fn fault_page_in(
+        &mut self,
+        system: &mut System,
+        mmu: &mut dyn Mmu,
+        vma: &mut Vma,
+        page: Vpn,
+        kind: AccessKind,
+    ) -> Result<(), CallStop> {
+        if self.guards.contains(page) {
+            return Err(Errno::Fault.into());
+        }
+        let granted = |rights: pagewalk_arch::Protection| kind != AccessKind::Store || rights.write;
+        if self.table.lookup(mmu, page).is_some_and(|mapped| granted(mapped.pte.rights)) {
+            return Ok(());
+        }
+        match self.resolve(system, mmu, vma, page, kind) {
+            Ok(_) => {
+                system.stats.page_faults_minor += 1;
+                Ok(())
+            }
+            Err(FaultStop::Signal(Signal::OutOfMemory)) => Err(CallStop::OutOfMemory),
+            Err(_) => Err(Errno::Fault.into()),
+        }
+    }
+}
