@@ -6,7 +6,7 @@ use super::interrupt;
 use super::quantity::grouped;
 use super::{CliError, Verdict};
 use crate::compare::{
-    self, Columns, CompareOptions, Comparison, Field, FileOptions, FirstDifference, Reader, Row,
+    self, Columns, CompareOptions, Comparison, Field, FieldChoice, FileOptions, FirstDifference, Reader, Row,
 };
 use pagewalk_arch::{FormatSpec, PagingFormat, VirtAddr};
 use serde::Serialize;
@@ -39,22 +39,27 @@ fn options(args: &CompareArgs) -> Result<CompareOptions, CliError> {
     if args.format.len() > 2 {
         return Err(CliError::Usage("--format: there are two files, so name at most two formats".into()));
     }
-    let mut fields = Vec::new();
-    for name in &args.fields {
-        if name.trim().eq_ignore_ascii_case("all") {
-            fields.extend(Field::ALL.into_iter().filter(|field| field.is_answer()));
-            continue;
-        }
-        let field = Field::named(name).filter(|field| field.is_answer()).ok_or_else(|| {
+    Ok(CompareOptions { fields: fields(&args.fields)?, frames: args.frames, limit: args.limit })
+}
+
+fn fields(names: &[String]) -> Result<FieldChoice, CliError> {
+    if names.is_empty() {
+        return Ok(FieldChoice::Translation);
+    }
+    if names.iter().any(|name| name.trim().eq_ignore_ascii_case("all")) {
+        return Ok(FieldChoice::All);
+    }
+    let one = |name: &String| {
+        Field::named(name).filter(|field| field.is_answer()).ok_or_else(|| {
             let known = Field::ALL.into_iter().filter(|field| field.is_answer()).map(Field::name);
             let known = known.collect::<Vec<_>>().join(", ");
             CliError::Usage(format!("--fields: `{name}` cannot be compared: choose of {known}, or all"))
-        })?;
-        fields.push(field);
-    }
+        })
+    };
+    let mut fields = names.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     fields.sort_unstable();
     fields.dedup();
-    Ok(CompareOptions { fields, frames: args.frames, limit: args.limit })
+    Ok(FieldChoice::Named(fields))
 }
 
 fn open(args: &CompareArgs) -> Result<[Reader; 2], CliError> {
@@ -106,7 +111,7 @@ struct CompareJson<'a> {
     accesses: Value,
     /// The compared fields.
     fields: Vec<&'static str>,
-    /// Fields of the translation that not both files state.
+    /// Fields that were to be compared and that not both files state.
     not_stated: Vec<&'static str>,
     /// All differences.
     differences: u64,

@@ -1,6 +1,6 @@
 //! Two files of translations, access by access: where they first differ, and in what ways how often.
 //!
-//! Owns reading ([`Reader`]), aligning ([`align`]), numberings of frames ([`FrameMap`]) and the count of differences
+//! Owns reading ([`Reader`]), aligning, numberings of frames ([`FrameMap`]) and the count of differences
 //! ([`Comparison`]). Knows nothing of what made the files, and prints nothing. Memory does not grow with the files, but
 //! for the map of frames.
 
@@ -25,11 +25,23 @@ use std::collections::VecDeque;
 /// Accesses shown before the one that differs.
 const RECENT_COUNT: usize = 16;
 
+/// Which fields must be equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FieldChoice {
+    /// Those of [`Field::TRANSLATION`] that both files state.
+    #[default]
+    Translation,
+    /// All that both files state.
+    All,
+    /// These, and both files must state them.
+    Named(Vec<Field>),
+}
+
 /// What is compared, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompareOptions {
-    /// The fields that must be equal; empty: those of [`Field::TRANSLATION`] that both files state.
-    pub fields: Vec<Field>,
+    /// The fields that must be equal.
+    pub fields: FieldChoice,
     /// Frames may be numbered otherwise, one-to-one.
     pub frames: bool,
     /// End after this many accesses.
@@ -66,7 +78,7 @@ pub struct Comparison {
     pub compared: Vec<(Field, u64)>,
     /// Fields that both files state and that are not compared, with the accesses that differ in each.
     pub informative: Vec<(Field, u64)>,
-    /// Fields of the translation that one file or both do not state.
+    /// Fields that were to be compared and that one file or both do not state.
     pub absent: Vec<Field>,
     /// All cycles of either file, where both state them.
     pub cycles: Option<[u64; 2]>,
@@ -122,19 +134,22 @@ impl Tally {
         let both = |field: Field| readers.iter().all(|reader| reader.has(field));
         // Whether an access faulted is stated by its physical address as well.
         let is_stated = |field: Field| both(field) || (field == Field::Fault && both(Field::Pa));
-        for &field in &options.fields {
-            if let Some(reader) = readers.iter().find(|reader| !reader.has(field))
-                && !is_stated(field)
-            {
-                let name = field.name();
-                let problem = format!(
-                    "states no {name}: name its column with --columns {name}=…, or leave {name} out of --fields"
-                );
-                return Err(CompareError::File { file: reader.name().to_owned(), problem });
-            }
+        let wanted: Vec<Field> = match &options.fields {
+            FieldChoice::Translation => Field::TRANSLATION.to_vec(),
+            FieldChoice::All => Field::ALL.into_iter().filter(|field| field.is_answer()).collect(),
+            FieldChoice::Named(fields) => fields.clone(),
+        };
+        let (compared, absent): (Vec<Field>, Vec<Field>) =
+            wanted.into_iter().partition(|&field| is_stated(field));
+        if let (FieldChoice::Named(_), Some(field)) = (&options.fields, absent.first())
+            && let Some(reader) = readers.iter().find(|reader| !reader.has(*field))
+        {
+            let name = field.name();
+            let problem = format!(
+                "states no {name}: name its column with --columns {name}=…, or leave {name} out of --fields"
+            );
+            return Err(CompareError::File { file: reader.name().to_owned(), problem });
         }
-        let usual = Field::TRANSLATION.into_iter().filter(|&field| is_stated(field));
-        let compared = if options.fields.is_empty() { usual.collect() } else { options.fields.clone() };
         if let Some(reader) = readers.iter().find(|_| compared.is_empty()) {
             let problem =
                 "nothing but addresses is stated by both files: name columns, such as --columns pa=3"
@@ -144,7 +159,6 @@ impl Tally {
         let informative = Field::ALL.into_iter();
         let informative =
             informative.filter(|f| f.is_answer() && both(*f) && !compared.contains(f)).collect();
-        let absent = Field::TRANSLATION.into_iter().filter(|&field| !is_stated(field)).collect();
         Ok(Self {
             result: Comparison { absent, ..Comparison::default() },
             compared,

@@ -30,9 +30,13 @@ fn equal_files_agree_and_cycles_are_information() {
     assert_eq!(result.compared, [(Field::Pa, 0), (Field::Fault, 0)]);
     assert_eq!((result.informative, result.cycles), (vec![(Field::Cycles, 1)], Some([2, 10])));
     assert_eq!(result.absent, [Field::Kind, Field::PageBytes, Field::MemoryType]);
-    let with_cycles = CompareOptions { fields: vec![Field::Cycles], ..CompareOptions::default() };
+    let with_cycles =
+        CompareOptions { fields: FieldChoice::Named(vec![Field::Cycles]), ..CompareOptions::default() };
     let result = compared(&a, &b, &with_cycles);
     assert_eq!(result.first.unwrap().what, "cycles 1 against 9");
+    let all = CompareOptions { fields: FieldChoice::All, ..CompareOptions::default() };
+    let result = compared(&a, &b, &all);
+    assert_eq!(result.compared, [(Field::Pa, 0), (Field::Fault, 0), (Field::Cycles, 1)]);
 }
 
 #[test]
@@ -100,7 +104,8 @@ fn another_numbering_of_frames_is_accepted_on_request() {
 
 #[test]
 fn a_field_that_a_file_lacks_is_refused() {
-    let options = CompareOptions { fields: vec![Field::Served], ..CompareOptions::default() };
+    let options =
+        CompareOptions { fields: FieldChoice::Named(vec![Field::Served]), ..CompareOptions::default() };
     let error = compare([reader("a", &march(0..1)), reader("b", &march(0..1))], &options, &|| true);
     assert!(error.unwrap_err().to_string().starts_with("a: states no served: name its column"));
     let only_va = || [reader("a", "va\n1\n"), reader("b", "va\n1\n")];

@@ -49,7 +49,9 @@ fn man_page_and_completions_know_every_command() {
     assert!(cosim.contains("no\\-rebase"), "{cosim}");
     transcript(&["man", "nothing"], "", 2);
     let (bash, _) = transcript(&["completions", "bash"], "", 0);
-    for command in ["cosim", "run", "record", "emit", "translate", "walk", "trace", "config", "bench"] {
+    for command in
+        ["cosim", "run", "record", "emit", "translate", "walk", "trace", "compare", "config", "bench"]
+    {
         assert!(man.contains(command), "{command}");
         assert!(bash.contains(&format!("pagewalk__{command}")) || bash.contains(command), "{command}");
     }
