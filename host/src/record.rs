@@ -8,7 +8,7 @@
 //! removed. A program that a signal ends, Ctrl-C for one, has a complete recording up to there.
 //!
 //! Children and the programs that they execute are followed: every program of every process writes a log of its
-//! own ([`launcher`]), and [`merge`] makes one trace of them while they grow. Without
+//! own (`launcher`), and `merge` makes one trace of them while they grow. Without
 //! [`RecordOptions::children`] the log runs through a pipe: no disk, and a program that is faster than the reader
 //! waits. Then only the first process is recorded, until it executes another program, and what else there was is
 //! warned of.

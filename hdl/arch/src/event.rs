@@ -364,6 +364,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Where in the trace it stands.
+    pub const fn line(&self) -> u32 {
+        match self {
+            Event::Syscall { line, .. } | Event::Switch { line, .. } | Event::Signal { line, .. } => *line,
+            Event::File(fact) => fact.line,
+        }
+    }
+}
+
 /// Why a reader handed over a block of accesses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Boundary {

@@ -172,6 +172,16 @@ impl Losses {
         self.add(ProcessEnd::new(process, Ending::Killed(death), access.line));
     }
 
+    /// The model has killed processes at `line`: in a call, or along with the one that made an access.
+    pub(crate) fn on_deaths(&mut self, deaths: &[Death], line: u32) {
+        for &death in deaths {
+            let process = self.process(death.pid);
+            if self.end(process).is_none() {
+                self.add(ProcessEnd { accesses: 0, ..ProcessEnd::new(process, Ending::Killed(death), line) });
+            }
+        }
+    }
+
     /// Accesses of the trace for which no process runs.
     pub(crate) fn on_skipped(&mut self, accesses: &[Access]) {
         let (Some(first), Some(process)) = (accesses.first(), self.current.or(self.unnamed)) else { return };
@@ -239,6 +249,16 @@ mod tests {
         losses.on_event(&Event::Switch { pid: 7, line: 1 });
         losses.on_kill(death(7, bound), &at(5));
         losses
+    }
+
+    #[test]
+    fn a_kill_in_a_call_is_the_machines_and_what_follows_is_its_result() {
+        let mut losses = Losses::default();
+        losses.on_event(&Event::Switch { pid: 7, line: 1 });
+        losses.on_deaths(&[death(7, Some(Bound::Memory))], 3);
+        losses.on_skipped(&[at(4), at(5)]);
+        let end = losses.ends()[0];
+        assert_eq!((end.verdict(), end.accesses, end.line, losses.lost()), (Verdict::Limit, 2, 3, 0));
     }
 
     #[test]

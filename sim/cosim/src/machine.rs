@@ -143,6 +143,7 @@ impl<'a> Machine<'a> {
                 Boundary::Event(event) => {
                     self.counts.losses.on_event(&event);
                     self.kernel.on_event(self.mmu, &event)?;
+                    self.counts.losses.on_deaths(&self.kernel.take_deaths(), event.line());
                     if self.mmu.difference().is_some() {
                         return Ok(RunEnd::Difference);
                     }
@@ -219,6 +220,7 @@ impl<'a> Machine<'a> {
             }
             FaultResolution::Killed(death) => {
                 self.counts.losses.on_kill(death, access);
+                self.counts.losses.on_deaths(&self.kernel.take_deaths(), access.line);
                 self.counts.skipped += 1;
                 Ok(false)
             }

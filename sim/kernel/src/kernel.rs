@@ -6,8 +6,8 @@ use crate::objects::Objects;
 use crate::process::Ended;
 use crate::system::System;
 use crate::{
-    BuddyInfo, ConfigError, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps, PageTable,
-    PhysicalMemory, Process, SegvCode, Signal,
+    BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
+    PageTable, PhysicalMemory, Process, SegvCode, Signal,
 };
 use pagewalk_arch::{Access, FRAME_SHIFT, FaultKind, Mmu, MmuConfig, Outcome, PhysAddr, TlbFlush};
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub struct Kernel {
     pub(crate) thread_of: BTreeMap<u32, u32>,
     /// Exited or killed, and not made anew since.
     pub(crate) ended: BTreeMap<u32, Ended>,
+    /// Processes killed since [`Kernel::take_deaths`] was last called.
+    pub(crate) deaths: Vec<Death>,
     /// What the model makes of the last system call.
     pub(crate) verdict: Result<(), Errno>,
     pub(crate) running: Option<u32>,
@@ -68,6 +70,7 @@ impl Kernel {
             processes: BTreeMap::new(),
             thread_of: BTreeMap::new(),
             ended: BTreeMap::new(),
+            deaths: Vec::new(),
             verdict: Ok(()),
             running: None,
             is_unnamed: true,
@@ -155,6 +158,10 @@ impl Kernel {
     }
     fn is_handled(&self, pid: u32, signal: Signal) -> bool {
         self.processes.get(&pid).is_some_and(|process| signal.number().is_some_and(|n| process.handles(n)))
+    }
+    /// The processes that the model has killed since this was last asked, at faults and in calls.
+    pub fn take_deaths(&mut self) -> Vec<Death> {
+        std::mem::take(&mut self.deaths)
     }
     /// How `pid` ended; `None` where it lives or was never heard of.
     pub fn ended(&self, pid: u32) -> Option<Ended> {

@@ -6,7 +6,7 @@
 
 use crate::kernel::Kernel;
 use crate::mm::{AddressSpace, MmId};
-use crate::{Death, OutOfMemory, Signal};
+use crate::{Bound, Death, OutOfMemory, Signal};
 use pagewalk_arch::{CloneKind, Mmu};
 
 /// A process that lives.
@@ -132,6 +132,7 @@ impl Kernel {
         self.system.stats.out_of_memory += 1;
         self.system.stats.killed += 1;
         self.ended.insert(pid, Ended::Killed(Signal::OutOfMemory));
+        self.deaths.push(Death { pid, signal: Signal::OutOfMemory, bound: Some(Bound::Memory) });
     }
 
     /// `parent` made `child`. A child that ran before its parent's call returned was taken for a process of its own
@@ -244,6 +245,7 @@ impl Kernel {
         for victim in victims {
             self.system.stats.killed += 1;
             self.end(mmu, victim, Ended::Killed(signal));
+            self.deaths.push(Death { pid: victim, signal, bound });
         }
         Death { pid, signal, bound }
     }

@@ -20,6 +20,25 @@ pub struct Scope {
     pub has_swap: bool,
     /// Equal pages are merged here, which the model does not do: MERGEABLE is left out.
     pub has_ksm: bool,
+    /// Less may be locked than the agent and the arena have: calls that lock are left out.
+    pub locks_little: bool,
+}
+
+/// Bytes that a process of the agent may come to lock: its image, with a dynamic libc, and the arena.
+const LOCKED_BYTES_MAX: u64 = 8 << 20;
+
+/// Whether `limits` (`/proc/PID/limits`) and the capabilities of `status` (`/proc/PID/status`) allow it to lock that.
+fn may_lock(limits: &str, status: &str) -> bool {
+    const CAP_IPC_LOCK: u64 = 1 << 14;
+    let field = |text: &str, name: &str, at: usize| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.split_whitespace().nth(at)?.to_owned())
+    };
+    let capabilities = field(status, "CapEff:", 0).and_then(|bits| u64::from_str_radix(&bits, 16).ok());
+    let hard = field(limits, "Max locked memory", 1).unwrap_or_default();
+    capabilities.unwrap_or(0) & CAP_IPC_LOCK != 0
+        || hard == "unlimited"
+        || hard.parse::<u64>().is_ok_and(|bytes| bytes >= LOCKED_BYTES_MAX)
 }
 
 impl Scope {
@@ -29,6 +48,7 @@ impl Scope {
         Self {
             has_swap: read("/proc/swaps").lines().count() > 1,
             has_ksm: read("/sys/kernel/mm/ksm/run").trim() == "1",
+            locks_little: !may_lock(&read("/proc/self/limits"), &read("/proc/self/status")),
         }
     }
 
@@ -44,6 +64,9 @@ impl Scope {
         if self.has_ksm {
             found.push(("madvise MERGEABLE", "echo 0 > /sys/kernel/mm/ksm/run: it merges equal pages"));
         }
+        if self.locks_little {
+            found.push(("mlock, mlockall and MAP_LOCKED", "raise the hard limit of locked memory to 8 MiB"));
+        }
         found
     }
 
@@ -52,6 +75,9 @@ impl Scope {
         match action {
             Action::Advise(_, Advice { name: "COLD" | "PAGEOUT", .. }) => self.has_swap,
             Action::Advise(_, Advice { name: "MERGEABLE", .. }) => self.has_ksm,
+            Action::Map { flags: MapFlags { locked: true, .. }, .. }
+            | Action::Lock { .. }
+            | Action::LockAll { .. } => self.locks_little,
             _ => false,
         }
     }
@@ -286,7 +312,7 @@ impl Generator {
         let protection = if self.percent(70) { READ_WRITE } else { self.rights[at] };
         let flags = MapFlags {
             populate: self.percent(8),
-            locked: self.percent(4),
+            locked: self.percent(4) && !self.scope.locks_little,
             noreserve: self.percent(4),
             grows_down: self.percent(3),
         };
@@ -373,6 +399,7 @@ impl Generator {
     fn lock(&mut self) -> Action {
         let span = self.span();
         match self.rng.below(10) {
+            _ if self.scope.locks_little => Action::Unlock(span),
             0..=3 => Action::Lock { span, on_fault: false },
             4..=5 => Action::Lock { span, on_fault: true },
             6..=7 => Action::Unlock(span),
@@ -437,11 +464,22 @@ mod tests {
 
     #[test]
     fn what_the_machine_does_not_allow_is_not_drawn() {
-        let scope = Scope { has_swap: true, has_ksm: true };
+        let scope = Scope { has_swap: true, has_ksm: true, locks_little: true };
         for index in 0..500 {
             assert!(sequence(7, index, scope).steps.iter().all(|step| !scope.excludes(&step.action)));
         }
-        assert_eq!(scope.left_out().len(), 2);
+        assert_eq!(scope.left_out().len(), 3);
         assert_eq!(Scope::default().left_out(), []);
+    }
+    #[test]
+    fn who_may_lock_is_read_from_proc() {
+        let limits =
+            |hard| format!("Max processes 1 1 processes\nMax locked memory         65536  {hard}  bytes\n");
+        let status = |bits| format!("Name:\tx\nCapEff:\t{bits}\n");
+        assert!(may_lock(&limits("8388608"), &status("0")));
+        assert!(may_lock(&limits("unlimited"), &status("0")));
+        assert!(!may_lock(&limits("65536"), &status("0")));
+        assert!(may_lock(&limits("65536"), &status("000001ffffffffff")));
+        assert!(!may_lock("", ""));
     }
 }

@@ -104,17 +104,16 @@ impl AddressSpace {
             new.page_offset = to.0;
         }
         let leaves = self.table.mapped(mmu, source);
+        system.objects.retain(&new);
         if keeps_source {
-            // Of the whole area, however little of it moves.
+            self.vmas.insert_moved(new);
+            // Of the whole area, however little of it moves, and even where the new one has become one with it.
             self.vmas.clear_flags(source.start(), LOCKED_MASK);
             self.vmas.forget_anon(source);
         } else {
             self.vmas.remove(source);
             self.unmapped.insert(source);
-        }
-        system.objects.retain(&new);
-        self.vmas.insert(new);
-        if !keeps_source {
+            self.vmas.insert_moved(new);
             system.objects.release(&mut system.memory, &old);
         }
         self.unmapped.remove(target);

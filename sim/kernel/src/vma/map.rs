@@ -99,6 +99,12 @@ impl VmaMap {
         self.join(vma, Candidate::New(vma.anon), true);
     }
 
+    /// As [`Self::insert`], of an area that mremap moves.
+    pub(crate) fn insert_moved(&mut self, vma: Vma) {
+        self.pages += vma.pages.pages();
+        self.join(vma, Candidate::Moved(vma.anon), true);
+    }
+
     /// Adds an area as it is: fork copies areas without merging them.
     pub(crate) fn insert_copy(&mut self, vma: Vma) {
         self.pages += vma.pages.pages();

@@ -26,8 +26,10 @@ impl Default for MergeRules {
 /// What asks to join a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// Pages that no area held: a new mapping, or one that mremap moves here with its history.
+    /// Pages that no area held: a new mapping, or the continuation of an area.
     New(Option<AnonVma>),
+    /// What mremap moves here, with its history.
+    Moved(Option<AnonVma>),
     /// An area, or the part of one, whose attributes have changed.
     Changed(Option<AnonVma>),
 }
@@ -35,7 +37,7 @@ pub(super) enum Candidate {
 impl Candidate {
     fn anon(self) -> Option<AnonVma> {
         match self {
-            Candidate::New(anon) | Candidate::Changed(anon) => anon,
+            Candidate::New(anon) | Candidate::Moved(anon) | Candidate::Changed(anon) => anon,
         }
     }
 }
@@ -47,10 +49,9 @@ impl MergeRules {
         match (neighbour.anon, candidate.anon()) {
             (None, None) => true,
             (Some(theirs), None) => is_sole(theirs),
-            (None, Some(ours)) if self.used_joins_untouched => {
-                matches!(candidate, Candidate::New(_)) || is_sole(ours)
+            (None, Some(ours)) => {
+                self.used_joins_untouched && (matches!(candidate, Candidate::New(_)) || is_sole(ours))
             }
-            (None, Some(_)) => false,
             (Some(theirs), Some(ours)) => theirs.id == ours.id,
         }
     }
