@@ -41,7 +41,8 @@ pub struct KilledReport {
     pub by: String,
     /// Where in the trace.
     pub line: u32,
-    /// `agreed`: the trace ends it too. `limit`: the modelled machine was too small for it.
+    /// `agreed`: the trace ends it too. `trace`: only the trace ends it; the access is not in it, or the signal was
+    /// sent. `limit`: the modelled machine was too small for it.
     pub verdict: &'static str,
     /// The setting that it died of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +70,7 @@ impl KilledReport {
     pub fn all(losses: &Losses) -> Vec<Self> {
         let killed = losses.ends().iter().filter_map(|end| {
             let verdict = match end.verdict() {
+                Verdict::Agreed if matches!(end.ending, Ending::Signalled(_)) => "trace",
                 Verdict::Agreed => "agreed",
                 Verdict::Limit => "limit",
                 Verdict::Contradicted => return None,
@@ -123,6 +125,7 @@ pub fn rows(report: &super::report::RunReport) -> Vec<(&'static str, String)> {
                 let accesses = counted(killed.skipped, "access", "accesses");
                 format!(": {setting} allows no more; {accesses} not carried out")
             }
+            ("trace", _) => ", as the trace says".into(),
             _ => ", where the trace ends it too".into(),
         };
         rows.push((
