@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::args::{RawSourceArgs, SourceArgs};
-use crate::trace::{self, BUNDLED_NAME, Trace, TraceOptions};
+use crate::trace::{self, BUNDLED_NAME, Rebase, Trace, TraceOptions};
 use pagewalk_arch::PagingFormat;
 
 /// A trace by name.
@@ -48,6 +48,20 @@ impl TraceName {
     /// One line that names file, place and remedy.
     pub fn open(&self, fit: Option<PagingFormat>, limit: Option<u64>) -> Result<Box<dyn Trace>, CliError> {
         let options = TraceOptions { fit, limit };
+        self.open_with(options)
+    }
+
+    /// Opens it, re-based for `format` by a plan: it is read twice. `None` where even so it does not fit.
+    ///
+    /// # Errors
+    /// As [`TraceName::open`].
+    pub fn open_planned(&self, format: PagingFormat) -> Result<Option<Box<dyn Trace>>, CliError> {
+        let plan = trace::plan(&mut *self.open(None, None)?, format)?;
+        let raw = self.open(None, None)?;
+        Ok(plan.map(|plan| Box::new(Rebase::planned(raw, format, plan)) as Box<dyn Trace>))
+    }
+
+    fn open_with(&self, options: TraceOptions) -> Result<Box<dyn Trace>, CliError> {
         let opened = match &self.0 {
             None => trace::bundled(options),
             Some(path) => trace::open(path, options),
