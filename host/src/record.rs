@@ -16,6 +16,7 @@
 mod identify;
 mod launcher;
 mod merge;
+mod processes;
 mod scan;
 mod sink;
 
@@ -32,7 +33,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Bytes of log read at once: what a pipe holds.
@@ -201,10 +202,16 @@ fn run_followed(
         thread::spawn(move || wait(child, &interrupted, &stop))
     };
     let mut scan = Scan::new(root, identifier);
-    let mut merge = Merge::new(launcher.logs());
+    let mut merge = Merge::new(launcher.logs(), root);
+    let mut waiter = Some(waiter);
+    let mut status = None;
     let merged = scan.begin(root, sink).map_err(MergeError::Output).and_then(|()| {
         loop {
-            let ended = waiter.is_finished();
+            if let Some(ended) = waiter.take_if(|waiter| waiter.is_finished()) {
+                status = Some(join(ended));
+                merge.root_ended();
+            }
+            let ended = status.is_some();
             if !merge.round(&mut scan, sink)? {
                 let interrupted = options.interrupted.load(Ordering::Relaxed);
                 if ended && (interrupted || !merge.anyone_lives()) {
@@ -216,12 +223,10 @@ fn run_followed(
     });
     if merged.is_err() || options.interrupted.load(Ordering::Relaxed) {
         stop.store(true, Ordering::Relaxed);
-        merge.pids().filter_map(|pid| rustix::process::Pid::from_raw(pid as i32)).for_each(|pid| {
-            // One that has just ended is all right.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        });
+        merge.kill();
     }
-    let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
+    let status = status.or_else(|| waiter.map(join));
+    let status = status.unwrap_or_else(|| Err(io::Error::other("nobody waited")));
     merged.map_err(|error| match error {
         MergeError::Log(e) => RecordError::Log(e),
         MergeError::Output(e) => output_error(&options.output, e),
@@ -261,7 +266,7 @@ fn run_piped(
         stop.store(true, Ordering::Relaxed);
     }
     drop(log);
-    let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
+    let status = join(waiter);
     copied.map_err(|error| match error {
         MergeError::Log(e) => RecordError::Log(e),
         MergeError::Output(e) => output_error(&options.output, e),
@@ -366,6 +371,11 @@ fn wait(mut child: Child, interrupted: &AtomicBool, stop: &AtomicBool) -> io::Re
         }
         thread::sleep(POLL);
     }
+}
+
+/// What the waiting thread saw.
+fn join(waiter: JoinHandle<io::Result<ExitStatus>>) -> io::Result<ExitStatus> {
+    waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")))
 }
 
 fn output_error(output: &str, error: io::Error) -> RecordError {
