@@ -60,6 +60,27 @@ fn the_exit_code_is_the_programs() {
 }
 
 #[test]
+fn the_signal_that_ended_a_process_is_the_one_that_came() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    for (signal, name) in [(15, "SIGTERM"), (6, "SIGABRT"), (13, "SIGPIPE"), (9, "SIGKILL")] {
+        let script = format!("sh -c 'kill -{signal} $$'; kill -{signal} $$");
+        let summary = record(&RecordOptions::new(["sh", "-c", &script], &path)).expect("recorded");
+        assert_eq!(summary.ending(), format!("ended by signal {signal} ({name})"));
+        let trace =
+            trace::load(&mut trace::open(&path, TraceOptions::default()).expect("a trace")).expect("whole");
+        let fatal = trace.events().iter().filter_map(|(_, event)| match event {
+            Event::Signal { signal, fatal: true, .. } => Some(*signal),
+            _ => None,
+        });
+        assert_eq!(fatal.collect::<Vec<_>>(), [signal, signal]);
+    }
+}
+
+#[test]
 fn children_are_followed_or_warned_of() {
     if !valgrind_is_there() {
         return;

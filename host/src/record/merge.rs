@@ -124,7 +124,10 @@ impl Merge {
                 process.gone = true;
             }
             while self.round(scan, out)? {}
-            let Some((&pid, process)) = self.processes.iter_mut().next() else { return Ok(()) };
+            let Some((&pid, process)) = self.processes.iter_mut().next() else {
+                scan.over();
+                return Ok(());
+            };
             // Either nobody made it, or what it waits for never ends.
             scan.made.insert(pid);
             process.waits_for = None;
@@ -179,8 +182,9 @@ impl Merge {
         let at_end = taken == 0 && waits_for.is_none();
         if at_end && log.closed {
             let rest = std::mem::take(&mut log.pending);
-            // The execve that led to the next program has no end of line; all else was cut off.
-            if newer && !rest.is_empty() && !is_access(&rest) {
+            // The execve that led to the next program has no end of line, seen or not; all else was cut off.
+            let is_exec = newer || memchr::memmem::find(&rest, b" sys_execve").is_some();
+            if is_exec && !rest.is_empty() && !is_access(&rest) {
                 let line = scan.line(&rest);
                 scan.finish(line, &rest, out).map_err(MergeError::Output)?;
             }
