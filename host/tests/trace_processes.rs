@@ -114,6 +114,15 @@ fn signals_end_processes_or_run_handlers() {
         let trace = read(&format!("==7==\nI  00109000,4\n{end}\n"));
         assert_eq!(trace.events()[1].1, Event::Signal { pid: 7, signal: 9, fatal: true, line: 3 });
     }
+    // Of most signals that end a process, this is all that Valgrind says; of others it says both.
+    let text = "==7==\nI  00109000,4\n--7-- delivering signal 6 (SIGABRT):-6 to thread 1\n\
+                --7-- delivering 6 (code -6) to default handler; action: terminate+core\n\
+                ==7== Process terminating with default action of signal 6 (SIGABRT)\n";
+    let trace = read(text);
+    assert_eq!(trace.events()[1].1, Event::Signal { pid: 7, signal: 6, fatal: true, line: 4 });
+    assert_eq!(trace.events().len(), 2);
+    let ignored = "==7==\nI  00109000,4\n--7-- delivering 17 (code 1) to default handler; action: ignore\n";
+    assert_eq!(read(ignored).events().len(), 1);
 }
 
 #[test]

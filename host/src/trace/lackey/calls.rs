@@ -18,6 +18,8 @@ use std::collections::HashMap;
 const UNNAMED_PID: u32 = 1;
 /// The line with which lackey introduces itself when a program begins.
 pub(crate) const PREAMBLE: &str = " Lackey, an example Valgrind tool";
+/// What Valgrind says of a signal that ends the process, with --trace-signals=yes; of some it says nothing else.
+pub(crate) const FATAL: &str = ") to default handler; action: terminate";
 /// Processes that have ended and are remembered.
 const ENDED_MAX: usize = 1 << 16;
 
@@ -109,6 +111,10 @@ impl Calls {
             self.begin_program(pid, line, out);
         } else if let Some(signal) =
             number_after(message, "Process terminating with default action of signal ")
+        {
+            self.killed(pid, signal, line, out);
+        } else if message.contains(FATAL)
+            && let Some(signal) = number_after(message, " delivering ")
         {
             self.killed(pid, signal, line, out);
         } else if message.contains(" being killed with SIGKILL") {
