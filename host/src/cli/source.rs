@@ -4,6 +4,7 @@ use super::CliError;
 use super::args::{RawSourceArgs, SourceArgs};
 use crate::trace::{self, BUNDLED_NAME, Rebase, Trace, TraceOptions};
 use pagewalk_arch::PagingFormat;
+use std::path::Path;
 
 /// A trace by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,11 @@ impl TraceName {
             Some("-") => "standard input",
             Some(path) => path,
         }
+    }
+
+    /// Whether it is the file at `path`, which is canonical.
+    pub fn is_file(&self, path: &Path) -> bool {
+        self.0.as_deref().and_then(|name| std::fs::canonicalize(name).ok()).is_some_and(|name| name == path)
     }
 
     /// Whether [`TraceName::open`] gives the same trace again: pipes are gone once they are read.

@@ -55,11 +55,14 @@ fn a_trace_that_goes_on_after_a_kill_is_a_difference() {
 fn a_kill_that_nothing_follows_is_a_result() {
     let text = trace(UNMAPS);
     let (out, err) = transcript(&["run", "-"], &text, 0);
-    let row = "killed        process 7 by SIGSEGV (SEGV_MAPERR) at 0x400000 in line 4, where the trace ends it too\n";
+    let row = "killed        process 7 by SIGSEGV (SEGV_MAPERR) at 0x400000 in line 4; the trace has no more of it\n";
     assert!(out.contains(row) && err.is_empty(), "{out}{err}");
+    let confirmed = format!("{text}==7== Process terminating with default action of signal 11 (SIGSEGV)\n");
+    let (out, _) = transcript(&["run", "-"], &confirmed, 0);
+    assert!(out.contains(" in line 4, where the trace ends it too\n"), "{out}");
     let report = json(&["run", "-", "--json"], &text, 0);
     assert_eq!((report["lost"]["accesses"].as_u64(), report["differences"].as_u64()), (Some(0), Some(0)));
-    assert_eq!(report["killed"][0]["verdict"], "agreed");
+    assert_eq!(report["killed"][0]["verdict"], "last");
 }
 
 #[test]
