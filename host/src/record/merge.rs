@@ -169,9 +169,10 @@ impl Merge {
         let taken =
             (&mut log.file).take(TURN_BYTES as u64).read_to_end(&mut log.pending).map_err(MergeError::Log)?;
         log.read += taken as u64;
-        if !log.started && (taken > 0 || log.closed) {
+        // An empty log of a later program: it could not be followed, and its execve stays without an end.
+        let first = process.passed == 0;
+        if !log.started && (taken > 0 || log.closed && first) {
             log.started = true;
-            let first = process.passed == 0;
             if first { scan.switch(pid, out) } else { scan.executed(pid, out) }
                 .map_err(MergeError::Output)?;
         }
