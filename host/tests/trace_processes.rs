@@ -321,6 +321,36 @@ fn a_child_that_speaks_before_its_making_was_printed() {
 }
 
 #[test]
+fn a_number_is_used_again_after_its_process_was_waited_for() {
+    let fork = "SYSCALL[10,1](57) sys_fork ( )\n";
+    let remark = "==10==\n   fork: process 10 created child 11\n --> [pre-success] Success(0xb) \n";
+    let child = "==11==\n S 10000000,1\nSYSCALL[11,1](231) exit_group( 0 ) --> [pre-success] Success(0x0) \n";
+    let wait = "SYSCALL[10,1](61) sys_wait4 ( 4294967295, 0x0, 0, 0x0 )[sync] --> Success(0xb) \n";
+    let text = format!("==10==\n S 10000000,1\n{fork}{child}{remark}{wait}{fork}{child}{remark}{wait}");
+    let made = (10, Syscall::Clone { child: 11, kind: CloneKind::Process });
+    let made_at: Vec<usize> =
+        calls(&text).iter().enumerate().filter(|(_, call)| **call == made).map(|(at, _)| at).collect();
+    // Each making, then that child's end, then the wait for it.
+    assert_eq!(made_at, [0, 3]);
+    assert_eq!(calls(&text).len(), 6);
+    // Before anybody waited, another thread of the process that has ended speaks.
+    let late = "==11==\nSYSCALL[11,2](202) ... [async] --> Success(0x0) \n";
+    let text = format!("==10==\n S 10000000,1\n{fork}{child}{remark}{fork}{late}");
+    assert_eq!(calls(&text).iter().filter(|call| **call == made).count(), 1);
+}
+
+#[test]
+fn of_two_forks_the_remark_says_which_makes_a_child() {
+    let text = "==10==\n S 10000000,1\nSYSCALL[10,1](57) sys_fork ( )   fork: process 10 created child 11\n \
+                --> [pre-success] Success(0xb) \n==11==\n S 10000000,1\nSYSCALL[11,1](57) sys_fork ( )\n==10==\n\
+                SYSCALL[10,1](57) sys_fork ( )\n==13==\n S 10000000,1\n==12==\n S 10000000,1\n==11==\n   \
+                fork: process 11 created child 13\n --> [pre-success] Success(0xd) \n==10==\n   \
+                fork: process 10 created child 12\n --> [pre-success] Success(0xc) \n";
+    let made = |pid, child| (pid, Syscall::Clone { child, kind: CloneKind::Process });
+    assert_eq!(calls(text), [made(10, 11), made(11, 13), made(10, 12)]);
+}
+
+#[test]
 fn accesses_that_others_cut() {
     let text = "==5==\nI  04SYSCALL[6,1](39) sys_getpid ( )[sync] --> Success(0x6) \n01ab70,3\n L 1ffeI  00109000,4\nffe7e0,8\n";
     let accesses: Vec<_> = read(text).accesses().iter().map(|access| (access.va.0, access.bytes)).collect();

@@ -263,6 +263,32 @@ fn numbers_of_another_pid_namespace_are_nobody_elses() {
     assert!(text.contains("\n==1==\n") && !text.contains("killed by"));
 }
 
+#[test]
+fn a_program_that_could_not_be_followed_is_named() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = "#include <unistd.h>\n#include <sys/wait.h>\n\
+        int main() { int s; if (!fork()) { if (chroot(\"/usr\")) _exit(77); chdir(\"/\"); \
+        execl(\"/bin/true\", \"true\", (char *)0); } wait(&s); return WIFEXITED(s) ? WEXITSTATUS(s) : 0; }\n";
+    let Some(program) = compiled(directory.path(), source) else { return };
+    let path = directory.path().join("t").display().to_string();
+    let summary = record(&RecordOptions::new([program], &path)).expect("recorded");
+    if summary.exit_code() == 77 {
+        pagewalk_skipped::check("recording of a program that changes its root", "run as root");
+        return;
+    }
+    let text = std::fs::read_to_string(&path).expect("text");
+    assert!(!text.contains("killed by") && summary.killed == 0);
+    assert_eq!(summary.losses.len(), 1, "{:?}", summary.losses);
+    assert!(
+        summary.losses[0].contains(" executed /bin/true, of which nothing is recorded"),
+        "{:?}",
+        summary.losses
+    );
+}
+
 /// The facts of traces/README.md, as the commands there print them.
 #[test]
 fn the_bundled_trace_is_what_its_description_says() {

@@ -27,8 +27,11 @@ const PUNCH_BYTES: u64 = 4 << 20;
 /// How often is looked whether processes without new lines still live.
 const LIFE_CHECK: Duration = Duration::from_millis(20);
 
-/// Looks in a row that may find an empty command line.
-const BLANKS_MAX: u32 = 5;
+/// Looks in a row that may find nobody under a number: an execve(2) of one thread replaces the others.
+const MISSES_MAX: u32 = 1;
+/// The same where somebody has the number who is not proven ours: two seconds, for in the middle of an execve there is
+/// no command line, however long that takes on a busy machine.
+const STRANGERS_MAX: u32 = 100;
 
 /// Why merging ended early.
 #[derive(Debug)]
@@ -169,9 +172,10 @@ impl Merge {
         let taken =
             (&mut log.file).take(TURN_BYTES as u64).read_to_end(&mut log.pending).map_err(MergeError::Log)?;
         log.read += taken as u64;
-        if !log.started && (taken > 0 || log.closed) {
+        // An empty log of a later program: it could not be followed, and its execve stays without an end.
+        let first = process.passed == 0;
+        if !log.started && (taken > 0 || log.closed && first) {
             log.started = true;
-            let first = process.passed == 0;
             if first { scan.switch(pid, out) } else { scan.executed(pid, out) }
                 .map_err(MergeError::Output)?;
         }
@@ -253,8 +257,7 @@ impl Merge {
                     all.iter().any(|&(_, inner)| inner == pid)
                 };
             process.missed = if lives { 0 } else { process.missed + 1 };
-            // In the middle of an execve the command line is empty for a moment.
-            if process.missed > if sight == Sight::Blank { BLANKS_MAX } else { 0 } {
+            if process.missed > if sight == Sight::Stranger { STRANGERS_MAX } else { MISSES_MAX } {
                 dead.push(pid);
             }
         }

@@ -24,9 +24,9 @@ pub(super) struct Processes {
 pub(super) enum Sight {
     /// A process of ours has it.
     Ours,
-    /// A process has it whose command line is empty: it is just executing a program, or is a kernel thread.
-    Blank,
-    /// Nobody of ours has it.
+    /// A process has it that is not proven ours: a stranger, or one that is just executing a program.
+    Stranger,
+    /// Nobody has it.
     Nobody,
 }
 
@@ -41,11 +41,10 @@ impl Processes {
     pub fn sight(&self, pid: u32) -> Sight {
         let Some(thread) = running_thread(pid) else { return Sight::Nobody };
         match fs::read(format!("/proc/{pid}/task/{thread}/cmdline")) {
-            Ok(line) if line.is_empty() => Sight::Blank,
             Ok(line) if line.split(|&byte| byte == 0).any(|argument| argument.starts_with(&self.mark)) => {
                 Sight::Ours
             }
-            _ => Sight::Nobody,
+            _ => Sight::Stranger,
         }
     }
 
@@ -126,7 +125,7 @@ mod tests {
         let mut ours = sleeper(&format!("--log-file={name}/%p.1"));
         let mut other = sleeper(&format!("--log-file={name}x/%p.1"));
         assert!(seen(&processes, ours.id(), Sight::Ours));
-        assert!(seen(&processes, other.id(), Sight::Nobody));
+        assert!(seen(&processes, other.id(), Sight::Stranger));
         assert_eq!(processes.running(), [(ours.id(), ours.id())]);
         processes.kill();
         assert!(!ours.wait().expect("a status").success());
