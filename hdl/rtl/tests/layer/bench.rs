@@ -2,6 +2,7 @@
 
 use pagewalk_rtl::emit::{self, Port, PortDirection};
 use pagewalk_rtl::prelude::*;
+use pagewalk_skipped as skipped;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -222,9 +223,11 @@ fn lint(folder: &PathBuf) {
         let arguments = ["--lint-only", "-Wall", "-Wno-DECLFILENAME", "--top-module", "dut", "dut.v"];
         run(Command::new("verilator").args(arguments).current_dir(folder));
     } else {
-        println!("verilator is not installed: no lint");
+        skipped::check("Verilator lints the layer's texts", "install Verilator on PATH");
     }
-    if is_installed("yosys") {
+    if !is_installed("yosys") {
+        skipped::check("Yosys takes the layer's texts", "install Yosys on PATH");
+    } else {
         let script = "read_verilog dut.v; hierarchy -top dut; proc; opt_clean; check -assert; select -assert-none t:$dlatch";
         run(Command::new("yosys").args(["-q", "-p", script]).current_dir(folder));
     }
@@ -233,7 +236,7 @@ fn lint(folder: &PathBuf) {
 /// The outputs of each cycle, without leading zeros; none if there is no simulator.
 fn run_verilog(folder: &PathBuf, ports: &[Port]) -> Option<Vec<Vec<String>>> {
     if !is_installed("iverilog") {
-        println!("iverilog is not installed: nothing compared");
+        skipped::check("Icarus Verilog agrees with the layer's simulation", "install Icarus Verilog");
         return None;
     }
     std::fs::write(folder.join("bench.v"), bench(ports)).expect("the target folder can be written");
