@@ -16,6 +16,7 @@
 mod identify;
 mod launcher;
 mod merge;
+mod processes;
 mod scan;
 mod sink;
 
@@ -29,10 +30,11 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Bytes of log read at once: what a pipe holds.
@@ -111,6 +113,17 @@ impl RecordSummary {
     pub fn exit_code(&self) -> i32 {
         exit_code(self.status)
     }
+
+    /// How the program ended, in words: "ended with code 3", "ended by signal 15 (SIGTERM)".
+    pub fn ending(&self) -> String {
+        match self.status.signal() {
+            // Without the remark on a core file.
+            Some(signal) => {
+                format!("ended by {}", ExitStatus::from_raw(signal)).replace("signal: ", "signal ")
+            }
+            None => format!("ended with code {}", self.exit_code()),
+        }
+    }
 }
 
 /// Why nothing was recorded.
@@ -136,6 +149,12 @@ pub enum RecordError {
     /// The log cannot be read.
     #[error("Valgrind's log cannot be read ({0}); check the space in the temporary directory")]
     Log(io::Error),
+    /// There is no place for the logs.
+    #[error(
+        "the temporary directory {path} cannot be used ({1}); name one that exists and can be written with TMPDIR=DIRECTORY",
+        path = .0.display()
+    )]
+    Directory(PathBuf, io::Error),
     /// Not one access came.
     #[error(
         "`{command}` ended with code {code} before its first instruction was recorded; Valgrind needs a program that exists, is not \
@@ -201,10 +220,18 @@ fn run_followed(
         thread::spawn(move || wait(child, &interrupted, &stop))
     };
     let mut scan = Scan::new(root, identifier);
-    let mut merge = Merge::new(launcher.logs());
+    let mut merge = Merge::new(launcher.logs(), root);
+    let mut waiter = Some(waiter);
+    let mut status = None;
     let merged = scan.begin(root, sink).map_err(MergeError::Output).and_then(|()| {
         loop {
-            let ended = waiter.is_finished();
+            if let Some(ended) = waiter.take_if(|waiter| waiter.is_finished()) {
+                let joined = join(ended);
+                scan.root.1 = joined.as_ref().ok().copied();
+                status = Some(joined);
+                merge.root_ended();
+            }
+            let ended = status.is_some();
             if !merge.round(&mut scan, sink)? {
                 let interrupted = options.interrupted.load(Ordering::Relaxed);
                 if ended && (interrupted || !merge.anyone_lives()) {
@@ -216,12 +243,10 @@ fn run_followed(
     });
     if merged.is_err() || options.interrupted.load(Ordering::Relaxed) {
         stop.store(true, Ordering::Relaxed);
-        merge.pids().filter_map(|pid| rustix::process::Pid::from_raw(pid as i32)).for_each(|pid| {
-            // One that has just ended is all right.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        });
+        merge.kill();
     }
-    let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
+    let status = status.or_else(|| waiter.map(join));
+    let status = status.unwrap_or_else(|| Err(io::Error::other("nobody waited")));
     merged.map_err(|error| match error {
         MergeError::Log(e) => RecordError::Log(e),
         MergeError::Output(e) => output_error(&options.output, e),
@@ -261,13 +286,19 @@ fn run_piped(
         stop.store(true, Ordering::Relaxed);
     }
     drop(log);
-    let status = waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")));
+    let status = join(waiter);
+    scan.root.1 = status.as_ref().ok().copied();
+    let executed = scan.pending_exec(root);
+    let copied = copied.and_then(|()| match executed {
+        Some(_) => Ok(()),
+        None => scan.gone(root, sink).map_err(MergeError::Output),
+    });
     copied.map_err(|error| match error {
         MergeError::Log(e) => RecordError::Log(e),
         MergeError::Output(e) => output_error(&options.output, e),
     })?;
     let mut losses = losses(&scan.counts);
-    if let Some(program) = scan.pending_exec(root) {
+    if let Some(program) = executed {
         losses.push(format!(
             "the program became another one, {program}, which is not recorded; record without --no-children to follow it"
         ));
@@ -309,9 +340,6 @@ fn copy(log: &mut impl Read, root: u32, scan: &mut Scan, sink: &mut Sink) -> Res
                 let line = scan.line(&pending);
                 scan.finish(line, &pending, sink).map_err(MergeError::Output)?;
             }
-            if scan.pending_exec(root).is_none() {
-                scan.gone(root, sink).map_err(MergeError::Output)?;
-            }
             return Ok(());
         }
     }
@@ -324,6 +352,7 @@ fn losses(counts: &Counts) -> Vec<String> {
         .iter()
         .map(|(pid, why)| format!("Valgrind gave up on process {pid}, and its recording ends there: {why}"))
         .collect();
+    losses.extend(counts.lost.iter().cloned());
     if counts.unknown > 0 {
         losses.push(format!(
             "{} lines of Valgrind's log are no trace and were left out; the first: {}",
@@ -366,6 +395,11 @@ fn wait(mut child: Child, interrupted: &AtomicBool, stop: &AtomicBool) -> io::Re
         }
         thread::sleep(POLL);
     }
+}
+
+/// What the waiting thread saw.
+fn join(waiter: JoinHandle<io::Result<ExitStatus>>) -> io::Result<ExitStatus> {
+    waiter.join().unwrap_or_else(|_| Err(io::Error::other("the waiting thread failed")))
 }
 
 fn output_error(output: &str, error: io::Error) -> RecordError {

@@ -114,6 +114,15 @@ fn signals_end_processes_or_run_handlers() {
         let trace = read(&format!("==7==\nI  00109000,4\n{end}\n"));
         assert_eq!(trace.events()[1].1, Event::Signal { pid: 7, signal: 9, fatal: true, line: 3 });
     }
+    // Of most signals that end a process, this is all that Valgrind says; of others it says both.
+    let text = "==7==\nI  00109000,4\n--7-- delivering signal 6 (SIGABRT):-6 to thread 1\n\
+                --7-- delivering 6 (code -6) to default handler; action: terminate+core\n\
+                ==7== Process terminating with default action of signal 6 (SIGABRT)\n";
+    let trace = read(text);
+    assert_eq!(trace.events()[1].1, Event::Signal { pid: 7, signal: 6, fatal: true, line: 4 });
+    assert_eq!(trace.events().len(), 2);
+    let ignored = "==7==\nI  00109000,4\n--7-- delivering 17 (code 1) to default handler; action: ignore\n";
+    assert_eq!(read(ignored).events().len(), 1);
 }
 
 #[test]
@@ -309,6 +318,36 @@ fn a_child_that_speaks_before_its_making_was_printed() {
                 --> [pre-success] Success(0xb) \n S 10000000,1\n";
     let clone = Syscall::Clone { child: 11, kind: CloneKind::Process };
     assert_eq!(calls(text), [(10, clone), (11, Syscall::ExitGroup { status: 0 })]);
+}
+
+#[test]
+fn a_number_is_used_again_after_its_process_was_waited_for() {
+    let fork = "SYSCALL[10,1](57) sys_fork ( )\n";
+    let remark = "==10==\n   fork: process 10 created child 11\n --> [pre-success] Success(0xb) \n";
+    let child = "==11==\n S 10000000,1\nSYSCALL[11,1](231) exit_group( 0 ) --> [pre-success] Success(0x0) \n";
+    let wait = "SYSCALL[10,1](61) sys_wait4 ( 4294967295, 0x0, 0, 0x0 )[sync] --> Success(0xb) \n";
+    let text = format!("==10==\n S 10000000,1\n{fork}{child}{remark}{wait}{fork}{child}{remark}{wait}");
+    let made = (10, Syscall::Clone { child: 11, kind: CloneKind::Process });
+    let made_at: Vec<usize> =
+        calls(&text).iter().enumerate().filter(|(_, call)| **call == made).map(|(at, _)| at).collect();
+    // Each making, then that child's end, then the wait for it.
+    assert_eq!(made_at, [0, 3]);
+    assert_eq!(calls(&text).len(), 6);
+    // Before anybody waited, another thread of the process that has ended speaks.
+    let late = "==11==\nSYSCALL[11,2](202) ... [async] --> Success(0x0) \n";
+    let text = format!("==10==\n S 10000000,1\n{fork}{child}{remark}{fork}{late}");
+    assert_eq!(calls(&text).iter().filter(|call| **call == made).count(), 1);
+}
+
+#[test]
+fn of_two_forks_the_remark_says_which_makes_a_child() {
+    let text = "==10==\n S 10000000,1\nSYSCALL[10,1](57) sys_fork ( )   fork: process 10 created child 11\n \
+                --> [pre-success] Success(0xb) \n==11==\n S 10000000,1\nSYSCALL[11,1](57) sys_fork ( )\n==10==\n\
+                SYSCALL[10,1](57) sys_fork ( )\n==13==\n S 10000000,1\n==12==\n S 10000000,1\n==11==\n   \
+                fork: process 11 created child 13\n --> [pre-success] Success(0xd) \n==10==\n   \
+                fork: process 10 created child 12\n --> [pre-success] Success(0xc) \n";
+    let made = |pid, child| (pid, Syscall::Clone { child, kind: CloneKind::Process });
+    assert_eq!(calls(text), [made(10, 11), made(11, 13), made(10, 12)]);
 }
 
 #[test]

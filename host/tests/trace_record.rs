@@ -5,6 +5,7 @@ use pagewalk::record::{RecordError, RecordOptions, record};
 use pagewalk::trace::{self, Rebase, Relocation, TraceOptions};
 use pagewalk_arch::{Event, PagingFormat, Syscall, TraceSource};
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn valgrind_is_there() -> bool {
@@ -56,6 +57,27 @@ fn the_exit_code_is_the_programs() {
     };
     assert_eq!(code("exit 7"), 7);
     assert_eq!(code("kill -TERM $$"), 128 + 15);
+}
+
+#[test]
+fn the_signal_that_ended_a_process_is_the_one_that_came() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    for (signal, name) in [(15, "SIGTERM"), (6, "SIGABRT"), (13, "SIGPIPE"), (9, "SIGKILL")] {
+        let script = format!("sh -c 'kill -{signal} $$'; kill -{signal} $$");
+        let summary = record(&RecordOptions::new(["sh", "-c", &script], &path)).expect("recorded");
+        assert_eq!(summary.ending(), format!("ended by signal {signal} ({name})"));
+        let trace =
+            trace::load(&mut trace::open(&path, TraceOptions::default()).expect("a trace")).expect("whole");
+        let fatal = trace.events().iter().filter_map(|(_, event)| match event {
+            Event::Signal { signal, fatal: true, .. } => Some(*signal),
+            _ => None,
+        });
+        assert_eq!(fatal.collect::<Vec<_>>(), [signal, signal]);
+    }
 }
 
 #[test]
@@ -186,6 +208,85 @@ fn an_interrupt_ends_a_recording_and_keeps_it() {
     waiting.join().expect("no panic");
     assert_eq!(summary.exit_code(), 128 + 9, "sleep had to be killed");
     assert!(info(&path).accesses > 10_000);
+}
+
+/// Compiles `source` into `directory`; `None` where there is no compiler.
+fn compiled(directory: &Path, source: &str) -> Option<String> {
+    let (code, program) = (directory.join("program.c"), directory.join("program"));
+    std::fs::write(&code, source).expect("written");
+    let Ok(status) = Command::new("cc").args(["-w", "-pthread", "-o"]).arg(&program).arg(&code).status()
+    else {
+        pagewalk_skipped::check(
+            "recording of compiled programs",
+            "install a C compiler, such as apt-get install gcc",
+        );
+        return None;
+    };
+    assert!(status.success());
+    Some(program.display().to_string())
+}
+
+#[test]
+fn threads_outlive_their_leader() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = "#include <pthread.h>\n#include <unistd.h>\nstatic volatile char b[65536];\n\
+        static void *f(void *a) { usleep(700000); for (int i = 0; i < 100000; i++) b[i & 65535] = 1; return 0; }\n\
+        int main() { pthread_t t; if (fork()) { wait(0); return 0; } pthread_create(&t, 0, f, 0); pthread_exit(0); }\n";
+    let Some(program) = compiled(directory.path(), source) else { return };
+    let path = directory.path().join("t").display().to_string();
+    let summary = record(&RecordOptions::new([program], &path)).expect("recorded");
+    assert_eq!((summary.exit_code(), summary.processes, summary.killed), (0, 2, 0));
+    let text = std::fs::read_to_string(&path).expect("text");
+    assert!(text.lines().filter(|line| line.starts_with(" S ")).count() > 100_000);
+    assert!(!text.contains("killed by"));
+}
+
+#[test]
+fn numbers_of_another_pid_namespace_are_nobody_elses() {
+    let unshare = ["unshare", "-pf", "/bin/true"];
+    let can = Command::new(unshare[0]).args(&unshare[1..]).stderr(Stdio::null()).status();
+    if !valgrind_is_there() {
+        return;
+    }
+    if !can.is_ok_and(|status| status.success()) {
+        pagewalk_skipped::check("recording in a pid namespace", "run as root, with unshare of util-linux");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("t").display().to_string();
+    let summary = record(&RecordOptions::new(unshare, &path)).expect("recorded");
+    assert_eq!((summary.exit_code(), summary.execs), (0, 1));
+    let text = std::fs::read_to_string(&path).expect("text");
+    assert!(text.contains("\n==1==\n") && !text.contains("killed by"));
+}
+
+#[test]
+fn a_program_that_could_not_be_followed_is_named() {
+    if !valgrind_is_there() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let source = "#include <unistd.h>\n#include <sys/wait.h>\n\
+        int main() { int s; if (!fork()) { if (chroot(\"/usr\")) _exit(77); chdir(\"/\"); \
+        execl(\"/bin/true\", \"true\", (char *)0); } wait(&s); return WIFEXITED(s) ? WEXITSTATUS(s) : 0; }\n";
+    let Some(program) = compiled(directory.path(), source) else { return };
+    let path = directory.path().join("t").display().to_string();
+    let summary = record(&RecordOptions::new([program], &path)).expect("recorded");
+    if summary.exit_code() == 77 {
+        pagewalk_skipped::check("recording of a program that changes its root", "run as root");
+        return;
+    }
+    let text = std::fs::read_to_string(&path).expect("text");
+    assert!(!text.contains("killed by") && summary.killed == 0);
+    assert_eq!(summary.losses.len(), 1, "{:?}", summary.losses);
+    assert!(
+        summary.losses[0].contains(" executed /bin/true, of which nothing is recorded"),
+        "{:?}",
+        summary.losses
+    );
 }
 
 /// The facts of traces/README.md, as the commands there print them.

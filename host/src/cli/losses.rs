@@ -41,7 +41,7 @@ pub struct KilledReport {
     pub by: String,
     /// Where in the trace.
     pub line: u32,
-    /// `agreed`: the trace ends it too. `trace`: only the trace ends it; the access is not in it, or the signal was
+    /// `agreed`: the trace tells of its death too. `last`: the trace has no more of it, nor of its death. `trace`: only the trace ends it; the access is not in it, or the signal was
     /// sent. `limit`: the modelled machine was too small for it.
     pub verdict: &'static str,
     /// The setting that it died of.
@@ -71,7 +71,8 @@ impl KilledReport {
         let killed = losses.ends().iter().filter_map(|end| {
             let verdict = match end.verdict() {
                 Verdict::Agreed if matches!(end.ending, Ending::Signalled(_)) => "trace",
-                Verdict::Agreed => "agreed",
+                Verdict::Agreed if end.is_confirmed() => "agreed",
+                Verdict::Agreed => "last",
                 Verdict::Limit => "limit",
                 Verdict::Contradicted => return None,
             };
@@ -126,7 +127,8 @@ pub fn rows(report: &super::report::RunReport) -> Vec<(&'static str, String)> {
                 format!(": {setting} allows no more; {accesses} not carried out")
             }
             ("trace", _) => ", as the trace says".into(),
-            _ => ", where the trace ends it too".into(),
+            ("agreed", _) => ", where the trace ends it too".into(),
+            _ => "; the trace has no more of it".into(),
         };
         rows.push((
             "killed",

@@ -33,14 +33,14 @@ pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError>
         format!("{} {}", grouped(count), if count == 1 { one } else { many })
     };
     console.note(&format!(
-        "recorded {} accesses and {} system calls of {} and {} ({}, {}) into {place}; {program} ended with code {}",
+        "recorded {} accesses and {} system calls of {} and {} ({}, {}) into {place}; {program} {}",
         grouped(summary.accesses),
         grouped(summary.syscalls),
         counted(summary.processes, "process", "processes"),
         counted(summary.programs, "program", "programs"),
         counted(summary.forks, "fork", "forks"),
         counted(summary.execs, "exec", "execs"),
-        summary.exit_code()
+        summary.ending()
     ));
     for loss in &summary.losses {
         console.note(&format!("warning: {loss}"));

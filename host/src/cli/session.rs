@@ -84,6 +84,8 @@ pub struct Outcome {
     pub waves: Option<PathBuf>,
     /// What the trace has to tell besides its contents.
     pub notes: Vec<String>,
+    /// It ended because its addresses found no room, which a reading beforehand would have given them.
+    pub wants_plan: bool,
 }
 
 impl Session {
@@ -99,7 +101,18 @@ impl Session {
     pub fn run(&self, console: &Console) -> Result<Outcome, CliError> {
         // A trace that cannot be read is known before hardware is compiled for it.
         let fit = (!self.no_rebase).then_some(self.settings.mmu.format);
-        let trace = self.trace.open(fit, None)?;
+        let outcome = self.run_trace(self.trace.open(fit, None)?, console)?;
+        if !outcome.wants_plan || !self.trace.is_repeatable() {
+            return Ok(outcome);
+        }
+        // In one pass its regions have grown together; a reading of the whole trace tells how they fit.
+        match self.trace.open_planned(self.settings.mmu.format)? {
+            Some(planned) => self.run_trace(planned, console),
+            None => Ok(outcome),
+        }
+    }
+
+    fn run_trace(&self, trace: Box<dyn Trace>, console: &Console) -> Result<Outcome, CliError> {
         let (config, limit) = (&self.settings.mmu, self.memory_limit()?);
         match &self.engine {
             Engine::Golden => self.run_golden(Golden::new(config, limit)?, trace, console),
@@ -266,6 +279,7 @@ impl Session {
             elapsed,
             waves: None,
             notes,
+            wants_plan: source.inner().inner().wants_plan(),
         })
     }
 }

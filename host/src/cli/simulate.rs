@@ -110,6 +110,13 @@ impl<'a> Plan<'a> {
         }
         let plan = Self { layers, source, results, waves: None, verilog: None, translations_hardware: None };
         plan.single("--translations", results.translations.is_some())?;
+        let same_file =
+            |path: &PathBuf| std::fs::canonicalize(path).ok().is_some_and(|path| trace.is_file(&path));
+        if let Some(path) = results.translations.iter().find(|path| same_file(path)) {
+            let problem =
+                format!("--translations {} would overwrite the trace: name another file", path.display());
+            return Err(CliError::Usage(problem));
+        }
         if plan.layers.formats().len() > 1 && !trace.is_repeatable() {
             let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a file \
                            first";
@@ -188,6 +195,9 @@ impl<'a> Plan<'a> {
                 verdict = Verdict::Failed;
             }
             reports.push(report);
+            if let Some(error) = outcome.error.as_ref().filter(|_| several) {
+                notes.add(&format!("{format}: {error}"), format);
+            }
             error = error.or(outcome.error);
             if interrupt::requested() {
                 break;
@@ -198,8 +208,13 @@ impl<'a> Plan<'a> {
             self.print_json(reports, several, console)?;
         }
         match error {
-            // A difference goes before what came of it.
-            _ if verdict == Verdict::Failed => Ok(verdict),
+            // A difference goes before what came of it, but hides nothing.
+            Some(error) if verdict == Verdict::Failed => {
+                if !several {
+                    console.error(&error);
+                }
+                Ok(verdict)
+            }
             Some(error @ MachineError::Refused { .. }) => {
                 console.error(&error);
                 Ok(Verdict::Failed)

@@ -3,6 +3,7 @@
 //! Each file is read and parsed by a thread of its own. Where addresses differ, the shortest way to rows that agree
 //! again is looked for within a window; without any, the window is given up as a whole.
 
+use super::field::Field;
 use super::reader::{CompareError, Reader};
 use super::row::Row;
 use std::collections::VecDeque;
@@ -57,6 +58,38 @@ pub struct Aligner {
     /// Rows at the front of either file that are to be handed out by themselves.
     alone: [usize; 2],
     has_common: bool,
+    numbers: Numbers,
+}
+
+/// How the numbers of the two files go together, where both state them: files may begin to count elsewhere.
+#[derive(Default)]
+struct Numbers {
+    /// Number in the first file less the number in the second, of the access that both had last.
+    distance: Option<i128>,
+}
+
+impl Numbers {
+    fn between(a: &Row, b: &Row) -> Option<i128> {
+        Some(i128::from(a.get(Field::Number)?) - i128::from(b.get(Field::Number)?))
+    }
+
+    fn learn(&mut self, a: &Row, b: &Row) {
+        self.distance = Self::between(a, b);
+    }
+
+    /// The file that is behind the other.
+    fn lags(&self, a: &Row, b: &Row) -> Option<usize> {
+        let ahead = Self::between(a, b)? - self.distance?;
+        (ahead != 0).then_some(usize::from(ahead > 0))
+    }
+
+    /// Rows of the file `side` before the one that has the number of the other's front, and its address.
+    fn catch_up(&self, side: usize, front: &(Row, Row), rows: &VecDeque<Row>) -> Option<usize> {
+        rows.iter().take(WINDOW_ROWS).position(|row| {
+            let pair = if side == 0 { (row, &front.1) } else { (&front.0, row) };
+            row.va() == front.0.va() && Self::between(pair.0, pair.1) == self.distance
+        })
+    }
 }
 
 impl Aligner {
@@ -79,7 +112,7 @@ impl Aligner {
             });
             Side { rows: VecDeque::with_capacity(2 * BATCH_ROWS), batches, is_over: false }
         });
-        Self { sides, alone: [0; 2], has_common: true }
+        Self { sides, alone: [0; 2], has_common: true, numbers: Numbers::default() }
     }
 
     /// The next step; `None` at the end of both files.
@@ -99,6 +132,17 @@ impl Aligner {
             match (a.rows.front(), b.rows.front()) {
                 (Some(left), Some(right)) if left.va() == right.va() => {
                     let pair = (*left, *right);
+                    if let Some(side) = self.numbers.lags(&pair.0, &pair.1) {
+                        // Of several accesses to one address, the number tells which one is missing.
+                        self.sides[side].fill(WINDOW_ROWS)?;
+                        if let Some(count) = self.numbers.catch_up(side, &pair, &self.sides[side].rows) {
+                            self.has_common = true;
+                            self.alone[side] = count;
+                            continue;
+                        }
+                    }
+                    let [a, b] = &mut self.sides;
+                    self.numbers.learn(&pair.0, &pair.1);
                     a.rows.pop_front();
                     b.rows.pop_front();
                     return Ok(Some(Aligned::Both(pair.0, pair.1)));

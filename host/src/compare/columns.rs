@@ -69,6 +69,10 @@ impl Columns {
         let mut by_place = vec![None; header.len()];
         for (place, name) in header.iter().enumerate() {
             let field = Field::named(name).filter(|field| self.0.iter().all(|a| a.field != *field));
+            if field.is_some_and(|field| by_place.iter().flatten().any(|other: &Column| other.field == field))
+            {
+                return Err(format!("has two columns `{name}`: say which is meant with --columns"));
+            }
             by_place[place] = field.map(|field| Column { field, radix: 10 });
         }
         for Assignment { field, column, radix } in &self.0 {

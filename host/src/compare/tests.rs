@@ -120,3 +120,30 @@ fn a_broken_line_ends_it() {
         compare([reader("a", &march(0..3000)), reader("b", &broken)], &CompareOptions::default(), &|| true);
     assert!(error.unwrap_err().to_string().starts_with("b: line 3002: pa is `oops`"));
 }
+
+#[test]
+fn numbers_tell_which_of_several_accesses_to_one_address_is_missing() {
+    let numbered = |numbers: &[u64]| {
+        numbers.iter().fold("number,va,pa\n".to_owned(), |text, number| {
+            text + &format!("{number},0x1000,{:#x}\n", 0xa0000 + number * 0x1000)
+        })
+    };
+    let a = numbered(&[1, 2, 3, 4, 5]);
+    let result = compared(&a, &numbered(&[1, 3, 4, 5]), &CompareOptions::default());
+    let first = result.first.as_ref().expect("one is missing");
+    assert_eq!((result.differences(), first.number, first.rows[1]), (1, 2, None));
+    let result = compared(&numbered(&[1, 2, 4, 5]), &a, &CompareOptions::default());
+    assert_eq!((result.differences(), result.first.expect("one is missing").number), (1, 3));
+    // Files that begin to count elsewhere have nothing missing.
+    let elsewhere = a.replace("\n1,", "\n11,").replace("\n2,", "\n12,").replace("\n3,", "\n13,");
+    let elsewhere = elsewhere.replace("\n4,", "\n14,").replace("\n5,", "\n15,");
+    assert_eq!(compared(&a, &elsewhere, &CompareOptions::default()).differences(), 0);
+}
+
+#[test]
+fn a_field_has_one_column() {
+    let text = "va,pa,va\n0x1000,0x2000,0x3000\n";
+    let input = Input::from_bytes("twice.csv", text.as_bytes().to_vec()).unwrap();
+    let error = Reader::new(input, &FileOptions::default()).err().expect("two columns").to_string();
+    assert!(error.contains("has two columns `va`: say which is meant with --columns"), "{error}");
+}

@@ -38,7 +38,8 @@ impl Launcher {
     pub fn new(options: &RecordOptions) -> Result<Self, RecordError> {
         let real = tool_directory(options)?;
         let directory = tempfile::Builder::new().prefix("pagewalk-record-").tempdir();
-        let launcher = Self { directory: directory.map_err(RecordError::Log)? };
+        let launcher =
+            Self { directory: directory.map_err(|e| RecordError::Directory(std::env::temp_dir(), e))? };
         launcher.fill(&real).map_err(RecordError::Log)?;
         Ok(launcher)
     }

@@ -11,6 +11,7 @@
 
 use super::CHUNK_BYTES;
 use super::launcher::LogName;
+use super::processes::{Processes, Sight};
 use super::scan::{Line, Scan, is_access};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -25,6 +26,12 @@ const TURN_BYTES: usize = CHUNK_BYTES;
 const PUNCH_BYTES: u64 = 4 << 20;
 /// How often is looked whether processes without new lines still live.
 const LIFE_CHECK: Duration = Duration::from_millis(20);
+
+/// Looks in a row that may find nobody under a number: an execve(2) of one thread replaces the others.
+const MISSES_MAX: u32 = 1;
+/// The same where somebody has the number who is not proven ours: two seconds, for in the middle of an execve there is
+/// no command line, however long that takes on a busy machine.
+const STRANGERS_MAX: u32 = 100;
 
 /// Why merging ended early.
 #[derive(Debug)]
@@ -55,12 +62,19 @@ struct Process {
     /// Programs passed on.
     passed: u64,
     gone: bool,
+    /// It was seen running under its number: when nobody has that any more, it has ended.
+    seen: bool,
+    /// Looks in a row that found nobody.
+    missed: u32,
     waits_for: Option<u32>,
 }
 
 /// The merging.
 pub(super) struct Merge {
     directory: PathBuf,
+    running: Processes,
+    /// The first process, until its parent saw its end.
+    root: Option<u32>,
     processes: BTreeMap<u32, Process>,
     /// Processes that have ended and are passed on.
     finished: HashSet<u32>,
@@ -68,10 +82,24 @@ pub(super) struct Merge {
 }
 
 impl Merge {
-    /// Merges the logs that appear in `directory`.
-    pub fn new(directory: PathBuf) -> Self {
-        let life_checked = Instant::now();
-        Self { directory, processes: BTreeMap::new(), finished: HashSet::new(), life_checked }
+    /// Merges the logs that appear in `directory`; process `root` writes the first.
+    pub fn new(directory: PathBuf, root: u32) -> Self {
+        Self {
+            running: Processes::new(&directory),
+            root: Some(root),
+            directory,
+            processes: BTreeMap::new(),
+            finished: HashSet::new(),
+            life_checked: Instant::now(),
+        }
+    }
+
+    /// The first process has ended.
+    pub fn root_ended(&mut self) {
+        let root = self.root.take();
+        if let Some(process) = root.and_then(|root| self.processes.get_mut(&root)) {
+            process.gone = true;
+        }
     }
 
     /// Gives every log a turn; whether anything new was found.
@@ -99,7 +127,10 @@ impl Merge {
                 process.gone = true;
             }
             while self.round(scan, out)? {}
-            let Some((&pid, process)) = self.processes.iter_mut().next() else { return Ok(()) };
+            let Some((&pid, process)) = self.processes.iter_mut().next() else {
+                scan.over();
+                return Ok(());
+            };
             // Either nobody made it, or what it waits for never ends.
             scan.made.insert(pid);
             process.waits_for = None;
@@ -108,11 +139,11 @@ impl Merge {
 
     /// Whether a process of which lines may come still runs.
     pub fn anyone_lives(&self) -> bool {
-        self.processes.iter().any(|(&pid, process)| !process.gone && lives(pid))
+        self.processes.values().any(|process| !process.gone) || !self.running.running().is_empty()
     }
-    /// The processes that write logs.
-    pub fn pids(&self) -> impl Iterator<Item = u32> {
-        self.processes.iter().filter(|(_, process)| !process.gone).map(|(&pid, _)| pid)
+    /// Ends every process of the recording.
+    pub fn kill(&self) {
+        self.running.kill();
     }
 
     /// Whether `pid` waits for lines of a child. That child has ended.
@@ -141,9 +172,10 @@ impl Merge {
         let taken =
             (&mut log.file).take(TURN_BYTES as u64).read_to_end(&mut log.pending).map_err(MergeError::Log)?;
         log.read += taken as u64;
-        if !log.started && (taken > 0 || log.closed) {
+        // An empty log of a later program: it could not be followed, and its execve stays without an end.
+        let first = process.passed == 0;
+        if !log.started && (taken > 0 || log.closed && first) {
             log.started = true;
-            let first = process.passed == 0;
             if first { scan.switch(pid, out) } else { scan.executed(pid, out) }
                 .map_err(MergeError::Output)?;
         }
@@ -154,8 +186,9 @@ impl Merge {
         let at_end = taken == 0 && waits_for.is_none();
         if at_end && log.closed {
             let rest = std::mem::take(&mut log.pending);
-            // The execve that led to the next program has no end of line; all else was cut off.
-            if newer && !rest.is_empty() && !is_access(&rest) {
+            // The execve that led to the next program has no end of line, seen or not; all else was cut off.
+            let is_exec = newer || memchr::memmem::find(&rest, b" sys_execve").is_some();
+            if is_exec && !rest.is_empty() && !is_access(&rest) {
                 let line = scan.line(&rest);
                 scan.finish(line, &rest, out).map_err(MergeError::Output)?;
             }
@@ -208,9 +241,26 @@ impl Merge {
         Ok(found)
     }
 
+    /// Finds processes that have ended; whether there are any. A number that is not proven ours is nobody's.
     fn look_who_lives(&mut self) -> io::Result<bool> {
-        let dead: Vec<u32> =
-            self.processes.iter().filter(|(pid, p)| !p.gone && !lives(**pid)).map(|(pid, _)| *pid).collect();
+        let mut all = None;
+        let mut dead = Vec::new();
+        for (&pid, process) in self.processes.iter_mut().filter(|(_, process)| !process.gone) {
+            if self.root == Some(pid) {
+                continue;
+            }
+            let sight = self.running.sight(pid);
+            process.seen |= sight == Sight::Ours;
+            let lives = sight == Sight::Ours
+                || !process.seen && {
+                    let all = all.get_or_insert_with(|| self.running.running());
+                    all.iter().any(|&(_, inner)| inner == pid)
+                };
+            process.missed = if lives { 0 } else { process.missed + 1 };
+            if process.missed > if sight == Sight::Stranger { STRANGERS_MAX } else { MISSES_MAX } {
+                dead.push(pid);
+            }
+        }
         if dead.is_empty() {
             return Ok(false);
         }
@@ -235,14 +285,4 @@ impl Log {
             self.punched = self.read;
         }
     }
-}
-
-/// Whether process `pid` runs: it is there and no zombie.
-fn lives(pid: u32) -> bool {
-    // "pid (name) state …"; the name may contain anything, also parentheses.
-    let state = |stat: String| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(state)
-        .is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

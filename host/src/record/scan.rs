@@ -6,11 +6,13 @@
 
 use super::identify::Identifier;
 use crate::trace::lackey::annotation::Annotation;
-use crate::trace::lackey::calls::PREAMBLE;
+use crate::trace::lackey::calls::{FATAL, PREAMBLE};
 use crate::trace::lackey::{Item, Noticed, Reading};
 use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 /// What passed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(super) struct Counts {
     pub unknown_first: String,
     /// What Valgrind could not do, by process.
     pub given_up: Vec<(u32, String)>,
+    /// What else is not in the recording: one line each.
+    pub lost: Vec<String>,
 }
 
 /// The life of a process as its lines tell it.
@@ -64,6 +68,8 @@ pub(super) struct Scan {
     /// Processes whose making was read.
     pub made: HashSet<u32>,
     lives: HashMap<u32, Life>,
+    /// How the first process ended, when that is known.
+    pub root: (u32, Option<ExitStatus>),
     pub counts: Counts,
 }
 
@@ -79,7 +85,15 @@ impl Scan {
         reading.notice();
         let counts = Counts { programs: 1, processes: 1, ..Counts::default() };
         let lives = HashMap::from([(root, Life { threads: 1, over: false })]);
-        Self { reading, identifier, current: None, made: HashSet::from([root]), lives, counts }
+        Self {
+            reading,
+            identifier,
+            current: None,
+            made: HashSet::from([root]),
+            lives,
+            root: (root, None),
+            counts,
+        }
     }
 
     /// Says at the beginning what the log does not: what process `root` inherits.
@@ -107,15 +121,48 @@ impl Scan {
         self.own_line(&format!("=={pid}=={PREAMBLE}"), out)
     }
 
-    /// Process `pid` is gone: says so if its lines do not.
+    /// Process `pid` is gone: says so if its lines do not, and only as far as it is known.
     pub fn gone(&mut self, pid: u32, out: &mut impl Write) -> io::Result<()> {
-        if self.lives.get(&pid).is_some_and(|life| !life.over) {
-            self.switch(pid, out)?;
-            // Valgrind tells of every signal but the one that nobody can catch.
-            self.annotate(&Annotation::Killed { signal: 9 }, out)?;
+        // A later process may get the same number.
+        self.made.remove(&pid);
+        if self.lives.remove(&pid).is_none_or(|life| life.over) {
+            return Ok(());
         }
+        if self.counts.given_up.iter().any(|(given_up, _)| *given_up == pid) {
+            return Ok(());
+        }
+        if let Some(program) = self.pending_exec(pid) {
+            self.counts.lost.push(format!(
+                "process {pid} executed {program}, of which nothing is recorded: Valgrind could not run it or not write \
+                 its log (set-user-ID, chroot, a limit on file sizes)"
+            ));
+            return Ok(());
+        }
+        let signal = match self.root {
+            (root, Some(status)) if root == pid => status.signal(),
+            // Valgrind tells of every signal but the one that nobody can catch.
+            _ => Some(9),
+        };
+        let Some(signal) = signal else {
+            self.counts.lost.push(format!("process {pid} ended, and its log does not tell how"));
+            return Ok(());
+        };
+        self.switch(pid, out)?;
+        self.annotate(&Annotation::Killed { signal }, out)?;
         self.lives.remove(&pid);
         Ok(())
+    }
+
+    /// The recording is over: processes that were made and of which no line came.
+    pub fn over(&mut self) {
+        let mut pids: Vec<u32> = self.lives.drain().map(|(pid, _)| pid).collect();
+        pids.sort_unstable();
+        self.counts.lost.extend(pids.iter().map(|pid| {
+            format!(
+                "nothing of process {pid} is recorded: Valgrind could not write its log, or did so under its number in \
+                 another pid namespace"
+            )
+        }));
     }
 
     fn annotate(&mut self, annotation: &Annotation, out: &mut impl Write) -> io::Result<()> {
@@ -300,7 +347,8 @@ impl Scan {
 
 /// Messages that are part of a trace.
 fn matters(text: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 7] = [
+    const SIGNS: [&[u8]; 8] = [
+        FATAL.as_bytes(),
         b"-- interrupted_syscall: ",
         b"--   completed, but uncommitted",
         b"--   completed and committed",

@@ -40,4 +40,7 @@ impl<T: Trace> Trace for Limit<T> {
     fn notes(&self) -> Vec<String> {
         self.inner.notes()
     }
+    fn wants_plan(&self) -> bool {
+        self.inner.wants_plan()
+    }
 }

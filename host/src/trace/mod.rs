@@ -24,7 +24,7 @@ mod window;
 pub use bundled::{BUNDLED_NAME, bundled, bundled_input};
 pub use info::{Region, TraceInfo, info};
 pub use limit::Limit;
-pub use rebase::Rebase;
+pub use rebase::{Rebase, plan};
 pub use recorded::{Recorded, Replay, load};
 pub use relocation::{Exhausted, Relocation};
 
@@ -41,6 +41,10 @@ pub trait Trace: TraceSource + Send {
     /// read.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// Whether it ended because its addresses found no room, which a reading beforehand would have given them.
+    fn wants_plan(&self) -> bool {
+        false
     }
 }
 
@@ -90,5 +94,8 @@ impl TraceSource for Box<dyn Trace> {
 impl Trace for Box<dyn Trace> {
     fn notes(&self) -> Vec<String> {
         (**self).notes()
+    }
+    fn wants_plan(&self) -> bool {
+        (**self).wants_plan()
     }
 }

@@ -8,11 +8,13 @@
 //! is not touched at all.
 
 use super::Trace;
-use super::relocation::{Exhausted, Relocation};
+use super::relocation::{BLOCK_SHIFT, Exhausted, Relocation};
 use pagewalk_arch::{
     Access, Boundary, Event, PagingFormat, Protection, Syscall, SyscallOutcome, TraceError, TraceSource,
     VirtAddr,
 };
+
+use std::collections::BTreeSet;
 
 /// A trace whose addresses fit `format`.
 pub struct Rebase<T> {
@@ -26,12 +28,19 @@ pub struct Rebase<T> {
     shortened: u64,
     /// An error to report after the block that holds what came before it.
     failed: bool,
+    /// That error was that no room was left.
+    exhausted: bool,
 }
 
 impl<T: TraceSource> Rebase<T> {
     /// Fits `inner` into the user half of `format`.
     pub fn new(inner: T, format: PagingFormat) -> Self {
-        Self { inner, format, fixed_last: 0, relocation: None, shortened: 0, failed: false }
+        Self { inner, format, fixed_last: 0, relocation: None, shortened: 0, failed: false, exhausted: false }
+    }
+
+    /// Fits `inner` into the user half of `format`, placing what it uses by `plan`.
+    pub fn planned(inner: T, format: PagingFormat, plan: Relocation) -> Self {
+        Self { relocation: Some(plan), ..Self::new(inner, format) }
     }
 
     /// One line that says what was moved; `None` while everything is in its place.
@@ -96,7 +105,8 @@ impl<T: TraceSource> Rebase<T> {
         Ok(())
     }
 
-    fn error(&self, line: u32, exhausted: Exhausted) -> TraceError {
+    fn error(&mut self, line: u32, exhausted: Exhausted) -> TraceError {
+        self.exhausted = true;
         TraceError(format!(
             "line {line}: {exhausted} of {}; choose a format with a larger address space, such as sv48 or la48, or \
              end before with --limit",
@@ -136,12 +146,7 @@ impl<T: TraceSource> Rebase<T> {
             }
             return Ok(());
         }
-        // What is only reserved may be larger than the target, and never be used.
-        let whole = match call {
-            Syscall::Map(map) => map.protection != Protection::default(),
-            Syscall::Remap { .. } => true,
-            _ => false,
-        };
+        let whole = is_whole(call);
         call.visit_ranges(|at, bytes| self.map_range(at, bytes.unwrap_or(&mut 0), whole))
     }
 
@@ -177,7 +182,68 @@ impl<T: TraceSource> TraceSource for Rebase<T> {
     }
 }
 
+/// The places of all that `source` uses, which is read to its end, in the user half of `format`. `None` where nothing
+/// needs to move, or all of it is too large.
+///
+/// # Errors
+/// The source's own.
+pub fn plan(source: &mut dyn TraceSource, format: PagingFormat) -> Result<Option<Relocation>, TraceError> {
+    let spec = format.spec();
+    let user_end = spec.user_end();
+    let is_upper = |address: u64| address >= user_end && spec.is_canonical(VirtAddr(address));
+    let mut used: BTreeSet<u64> = BTreeSet::new();
+    let mut mapped: Vec<(u64, u64)> = Vec::new();
+    let mut block = Vec::with_capacity(super::BLOCK_ACCESSES);
+    let mut latest = u64::MAX;
+    loop {
+        let boundary = source.next_block(&mut block)?;
+        for access in &block {
+            let here = access.va.0 >> BLOCK_SHIFT;
+            if here != latest && !is_upper(access.va.0) {
+                used.insert(here);
+            }
+            latest = here;
+        }
+        match boundary {
+            Boundary::Full => {}
+            Boundary::End => break,
+            Boundary::Event(Event::Syscall { mut call, outcome: SyscallOutcome::Success, .. }) => {
+                let whole = is_whole(&call);
+                let visited: Result<(), Exhausted> = call.visit_ranges(|at, bytes| {
+                    let last = at.0.saturating_add(bytes.map_or(0, |bytes| bytes.saturating_sub(1)));
+                    // The break belongs to the byte before it.
+                    let ends = [at.0, last, at.0.saturating_sub(1)];
+                    used.extend(ends.iter().filter(|&&end| !is_upper(end)).map(|end| end >> BLOCK_SHIFT));
+                    if whole && !is_upper(at.0) && last - at.0 < user_end {
+                        mapped.push((at.0, last));
+                    }
+                    Ok(())
+                });
+                debug_assert!(visited.is_ok());
+            }
+            Boundary::Event(_) => {}
+        }
+    }
+    let touched = || used.iter().map(|&block| (block << BLOCK_SHIFT, block << BLOCK_SHIFT));
+    // Mappings that are never used as a whole may be shortened; better that than no place.
+    let whole = Relocation::planned(user_end, touched().chain(mapped));
+    Ok(whole.or_else(|| Relocation::planned(user_end, touched())))
+}
+
+/// Whether the range of `call` is to stay in one piece. What is only reserved may be larger than the target, and never
+/// be used.
+fn is_whole(call: &Syscall) -> bool {
+    match call {
+        Syscall::Map(map) => map.protection != Protection::default(),
+        Syscall::Remap { .. } => true,
+        _ => false,
+    }
+}
+
 impl<T: Trace> Trace for Rebase<T> {
+    fn wants_plan(&self) -> bool {
+        self.exhausted
+    }
     fn notes(&self) -> Vec<String> {
         let mut notes = self.inner.notes();
         notes.extend(self.note());
@@ -271,8 +337,8 @@ mod tests {
         let error = rebase.next_block(&mut block).expect_err("4.7 GiB do not fit");
         assert_eq!(
             error.to_string(),
-            "line 0: address 0x7f0010000000 finds no room: the regions on both sides fill the 0x100000000 bytes of \
-             user addresses of sv32; choose a format with a larger address space, such as sv48 or la48, or end before \
+            "line 0: address 0x7f0010000000 finds no room: the regions on both sides have grown together in the \
+             0x100000000 bytes of user addresses of sv32; choose a format with a larger address space, such as sv48 or la48, or end before \
              with --limit"
         );
         assert!(!block.is_empty());

@@ -19,7 +19,10 @@
 //! interval away from which it grows: an image with its heap grows up, mappings and stack grow down, so the room
 //! belongs between them. A mapping is given its place as a whole ([`Relocation::reserve`]).
 //!
-//! Limits. A program whose regions grow towards each other until no slot is left between two of them cannot
+//! A trace that can be read twice needs no guess: [`Relocation::planned`] knows every region beforehand. Those that
+//! can, keep their place, the others are packed below the end, in order, so that whatever fits in total fits.
+//!
+//! Limits of one pass. A program whose regions grow towards each other until no slot is left between two of them cannot
 //! be mapped: [`Exhausted`]. Programs that keep to image and heap, mappings and stack can fill three quarters of
 //! the target, however that is divided between heap and mappings; what is unmapped keeps its place. Distances
 //! between far regions are not kept: a mapping larger than the target is shortened to the images of its ends.
@@ -38,7 +41,8 @@ const RECENT_SEGMENTS: usize = 4;
 /// There is no room between two regions, or at the end of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "address {address:#x} finds no room: the regions on both sides fill the {user_end:#x} bytes of user addresses"
+    "address {address:#x} finds no room: the regions on both sides have grown together in the {user_end:#x} bytes of \
+     user addresses"
 )]
 pub struct Exhausted {
     /// The address.
@@ -84,6 +88,38 @@ impl Relocation {
         let end_block = 1 << (u64::BITS - BLOCK_SHIFT);
         let end = Segment { first: end_block, last: end_block, slot: slots };
         Self { segments: vec![low, end], recent: VecDeque::with_capacity(RECENT_SEGMENTS), user_end }
+    }
+
+    /// A map of `regions`, each the first and the last address of what is used, in any order, into the addresses
+    /// below `user_end`. `None` where all of them together are larger than that.
+    pub fn planned(user_end: u64, regions: impl IntoIterator<Item = (u64, u64)>) -> Option<Self> {
+        let mut blocks: Vec<(u64, u64)> = regions
+            .into_iter()
+            .map(|(first, last)| (first >> BLOCK_SHIFT, last >> BLOCK_SHIFT))
+            .chain([(0, 0)])
+            .collect();
+        blocks.sort_unstable();
+        blocks.dedup_by(|next, run| {
+            let touches = next.0 <= run.1 + 1;
+            run.1 = if touches { run.1.max(next.1) } else { run.1 };
+            touches
+        });
+        let slots = user_end >> BLOCK_SHIFT;
+        // One slot is left free between regions that were apart.
+        let mut needed: u64 = blocks.iter().map(|(first, last)| last - first + 2).sum();
+        if needed - 1 > slots {
+            return None;
+        }
+        let mut map = Self::new(user_end, 0);
+        let end = map.segments.pop()?;
+        map.segments.clear();
+        for (first, last) in blocks {
+            let slot = first.min(slots + 1 - needed);
+            needed -= last - first + 2;
+            map.segments.push(Segment { first, last, slot });
+        }
+        map.segments.push(end);
+        Some(map)
     }
 
     /// Where `address` lies, deciding it if it was not decided yet.
@@ -228,6 +264,39 @@ mod tests {
     use proptest::prelude::*;
 
     const GIB: u64 = 1 << 30;
+
+    proptest! {
+        #[test]
+        fn a_plan_places_whatever_fits_in_order(
+            regions in prop::collection::vec((0u64..1 << 25, 0u64..90), 1..12),
+        ) {
+            let bytes = |block: u64| block << BLOCK_SHIFT;
+            let regions: Vec<_> = regions.iter().map(|&(at, more)| (bytes(at), bytes(at + more))).collect();
+            // Eleven regions of up to 90 blocks and the gaps between them always fit 1,024 slots.
+            let mut map = Relocation::planned(4 * GIB, regions.iter().copied()).expect("it fits");
+            let mut addresses: Vec<u64> = regions.iter().flat_map(|&(first, last)| [first, last]).collect();
+            addresses.sort_unstable();
+            addresses.dedup();
+            let images: Vec<u64> = addresses.iter().map(|&a| map.map(a).expect("planned")).collect();
+            prop_assert!(images.iter().all(|&image| image < 4 * GIB));
+            for (pair, image) in addresses.windows(2).zip(images.windows(2)) {
+                prop_assert!(image[0] < image[1] && image[1] - image[0] <= pair[1] - pair[0]);
+            }
+            for (first, last) in regions {
+                let (a, b) = (map.map(first).expect("planned"), map.map(last).expect("planned"));
+                prop_assert_eq!(b - a, last - first, "a region stays whole");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_that_is_too_large_is_none() {
+        assert!(Relocation::planned(4 * GIB, [(0x7f00_0000_0000, 0x7f00_0000_0000 + 4 * GIB)]).is_none());
+        assert!(
+            Relocation::planned(4 * GIB, [(0x7f00_0000_0000, 0x7f00_0000_0000 + 4 * GIB - (16 << 20))])
+                .is_some()
+        );
+    }
 
     #[test]
     fn what_fits_stays() {

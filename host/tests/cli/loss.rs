@@ -55,11 +55,14 @@ fn a_trace_that_goes_on_after_a_kill_is_a_difference() {
 fn a_kill_that_nothing_follows_is_a_result() {
     let text = trace(UNMAPS);
     let (out, err) = transcript(&["run", "-"], &text, 0);
-    let row = "killed        process 7 by SIGSEGV (SEGV_MAPERR) at 0x400000 in line 4, where the trace ends it too\n";
+    let row = "killed        process 7 by SIGSEGV (SEGV_MAPERR) at 0x400000 in line 4; the trace has no more of it\n";
     assert!(out.contains(row) && err.is_empty(), "{out}{err}");
+    let confirmed = format!("{text}==7== Process terminating with default action of signal 11 (SIGSEGV)\n");
+    let (out, _) = transcript(&["run", "-"], &confirmed, 0);
+    assert!(out.contains(" in line 4, where the trace ends it too\n"), "{out}");
     let report = json(&["run", "-", "--json"], &text, 0);
     assert_eq!((report["lost"]["accesses"].as_u64(), report["differences"].as_u64()), (Some(0), Some(0)));
-    assert_eq!(report["killed"][0]["verdict"], "agreed");
+    assert_eq!(report["killed"][0]["verdict"], "last");
 }
 
 #[test]
@@ -112,4 +115,41 @@ fn no_accesses_give_no_ratio() {
     assert!(out.contains("speed         - accesses/s"), "{out}");
     let report = json(&["run", "-", "--limit", "0", "--json"], "I  00400000,4\n", 0);
     assert!(report["accesses_per_s"].is_null(), "{report}");
+}
+
+#[test]
+fn a_call_that_fills_more_than_there_is_ends_with_out_of_memory() {
+    let text = trace(
+        "I  00400000,4\n\
+         SYSCALL[7,1](9) sys_mmap ( 0x0, 1099511627776, 3, 32802, 4294967295, 0 )[sync] --> Success(0x10000000) \n\
+         I  00400004,4\n",
+    );
+    let (out, err) = transcript(&["run", "-", "--format", "sv48", "--memory", "16MiB"], &text, 0);
+    let row = "killed        process 7 by SIGKILL (out of memory) in line 3: kernel.memory_bytes allows no more; 1 access \
+               not carried out\n";
+    assert!(out.contains(row) && !err.contains("DIFFERENCE"), "{out}{err}");
+}
+
+#[test]
+fn regions_that_one_pass_finds_no_room_for_are_placed_by_a_second() {
+    // Each lower than the one before.
+    let text = trace(&[0x31u64, 0x21, 0x11, 0x01].iter().fold(String::new(), |mut text, high| {
+        let at = high << 32;
+        let _ = write!(
+            text,
+            "SYSCALL[7,1](9) sys_mmap ( 0x0, 1048576, 3, 34, 4294967295, 0 )[sync] --> Success({at:#x}) \n S {at:x},8\n S \
+             {:x},8\n",
+            at + (1 << 20) - 8
+        );
+        text
+    }));
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("down.lackey");
+    std::fs::write(&path, &text).expect("written");
+    let report = json(&["run", "--format", "sv32", "--json", &path.display().to_string()], "", 0);
+    assert_eq!((report["accesses"].as_u64(), report["lost"]["accesses"].as_u64()), (Some(8), Some(0)));
+    assert_eq!(report["page_faults"]["minor"], 8);
+    // A pipe is gone once it is read.
+    let (_, err) = transcript(&["run", "--format", "sv32", "-"], &text, 2);
+    assert!(err.contains("have grown together"), "{err}");
 }

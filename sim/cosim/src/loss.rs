@@ -61,6 +61,11 @@ impl ProcessEnd {
         }
     }
 
+    /// Whether the trace tells of the death as well, rather than of nothing more.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
     fn goes_on(&mut self, line: u32) {
         if !self.confirmed {
             self.went_on_at_line.get_or_insert(line);

@@ -18,7 +18,7 @@ pub enum MachineError {
     Trace(#[from] TraceError),
     /// The trace asks of the kernel what it cannot do.
     #[error("trace {0}")]
-    Event(#[from] EventError),
+    Event(EventError),
     /// The MMU refuses what the page tables grant.
     #[error(
         "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",
@@ -30,6 +30,13 @@ pub enum MachineError {
         /// The access.
         access: Access,
     },
+}
+
+// Its text is part of this one's, so that it is not named as the source as well.
+impl From<EventError> for MachineError {
+    fn from(error: EventError) -> Self {
+        MachineError::Event(error)
+    }
 }
 
 /// How a run ended.

@@ -79,7 +79,8 @@ impl Kernel {
                     self.name_first_process(*pid);
                 }
                 let group = self.group_of(*pid);
-                if self.ended.contains_key(&group) {
+                if let Some(&how) = self.ended.get(&group) {
+                    self.bereave(how, call, *outcome);
                     return Ok(());
                 }
                 match outcome {

@@ -4,20 +4,53 @@
 
 use crate::MergeRules;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// The version of Linux that the kernel behaves like.
+/// The version of Linux that the kernel behaves like. Written as its number, with or without quotes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Number", into = "String")]
 pub enum LinuxVersion {
     /// 6.1, Debian 12's.
-    #[serde(rename = "6.1")]
     V6_1,
     /// 6.12, Debian 13's.
-    #[serde(rename = "6.12")]
     V6_12,
     /// 6.18.
     #[default]
-    #[serde(rename = "6.18")]
     V6_18,
+}
+
+/// A version's number as settings have it: `6.12` is a number to most languages.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Bare(f64),
+    Quoted(String),
+}
+
+impl TryFrom<Number> for LinuxVersion {
+    type Error = String;
+
+    fn try_from(number: Number) -> Result<Self, String> {
+        let text = match number {
+            Number::Bare(number) => number.to_string(),
+            Number::Quoted(text) => text,
+        };
+        let known = Self::ALL.into_iter().find(|version| version.to_string() == text);
+        known.ok_or_else(|| format!("Linux {text} is not known; choose 6.1, 6.12 or 6.18"))
+    }
+}
+
+impl fmt::Display for LinuxVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, minor) = self.number();
+        write!(f, "{major}.{minor}")
+    }
+}
+
+impl From<LinuxVersion> for String {
+    fn from(version: LinuxVersion) -> Self {
+        version.to_string()
+    }
 }
 
 /// What versions differ in.
@@ -72,5 +105,24 @@ impl LinuxVersion {
                 remap_unmaps_first: false,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_may_write_it_as_a_number() {
+        for version in LinuxVersion::ALL {
+            let (major, minor) = version.number();
+            assert_eq!(LinuxVersion::try_from(Number::Quoted(version.to_string())), Ok(version));
+            let bare = format!("{major}.{minor}").parse().map(Number::Bare).expect("a number");
+            assert_eq!(LinuxVersion::try_from(bare), Ok(version));
+        }
+        assert!(LinuxVersion::try_from(Number::Bare(6.5)).unwrap_err().contains("choose 6.1, 6.12 or 6.18"));
+        assert_eq!(LinuxVersion::nearest(6, 20), LinuxVersion::V6_18);
+        assert_eq!(LinuxVersion::nearest(6, 5), LinuxVersion::V6_1);
+        assert_eq!(LinuxVersion::nearest(5, 15), LinuxVersion::V6_1);
     }
 }

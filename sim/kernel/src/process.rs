@@ -7,7 +7,7 @@
 use crate::kernel::Kernel;
 use crate::mm::{AddressSpace, MmId};
 use crate::{Bound, Death, OutOfMemory, Signal};
-use pagewalk_arch::{CloneKind, Mmu};
+use pagewalk_arch::{CloneKind, Mmu, Syscall, SyscallOutcome};
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +133,17 @@ impl Kernel {
         self.system.stats.killed += 1;
         self.ended.insert(pid, Ended::Killed(Signal::OutOfMemory));
         self.deaths.push(Death { pid, signal: Signal::OutOfMemory, bound: Some(Bound::Memory) });
+    }
+
+    /// A process that ended as `how` goes on in the trace. Whom it makes then cannot begin either.
+    pub(crate) fn bereave(&mut self, how: Ended, call: &Syscall, outcome: SyscallOutcome) {
+        let &Syscall::Clone { child, kind: CloneKind::Process | CloneKind::Borrower } = call else { return };
+        let Ended::Killed(signal) = how else { return };
+        if outcome == SyscallOutcome::Success && !self.processes.contains_key(&child) {
+            let bound = (signal == Signal::OutOfMemory).then_some(Bound::Memory);
+            self.ended.insert(child, how);
+            self.deaths.push(Death { pid: child, signal, bound });
+        }
     }
 
     /// `parent` made `child`. A child that ran before its parent's call returned was taken for a process of its own

@@ -18,6 +18,8 @@ use std::collections::HashMap;
 const UNNAMED_PID: u32 = 1;
 /// The line with which lackey introduces itself when a program begins.
 pub(crate) const PREAMBLE: &str = " Lackey, an example Valgrind tool";
+/// What Valgrind says of a signal that ends the process, with --trace-signals=yes; of some it says nothing else.
+pub(crate) const FATAL: &str = ") to default handler; action: terminate";
 /// Processes that have ended and are remembered.
 const ENDED_MAX: usize = 1 << 16;
 
@@ -28,6 +30,8 @@ struct Process {
     active: bool,
     /// It has ended. A later process may have the same number.
     ended: bool,
+    /// Somebody waited for it: its number is free.
+    reaped: bool,
 }
 
 /// State over lines.
@@ -73,6 +77,24 @@ impl Calls {
     pub fn pending_exec(&self, pid: u32) -> Option<String> {
         self.pieces.pending_exec(pid)
     }
+    /// The process that is named by `line` where it is not known which of several forks makes it.
+    pub fn unsure_child(&self, line: &[u8]) -> Option<u32> {
+        if !self.pieces.several_forks() {
+            return None;
+        }
+        let pid = match Header::parse(line) {
+            Some(header) => header.pid,
+            None => {
+                let rest = line.strip_prefix(b"==").or_else(|| line.strip_prefix(b"--"))?;
+                number(&rest[..rest.iter().take_while(|byte| byte.is_ascii_digit()).count()])?
+            }
+        };
+        self.processes.get(&pid).is_none_or(|process| process.ended).then_some(pid)
+    }
+    /// The fork that `maker` waits in makes `child`, says a remark that comes later.
+    pub fn expect_child(&mut self, maker: u32, child: u32) {
+        self.pieces.expect_child(maker, child);
+    }
     /// Whether it is known whose accesses come.
     pub fn knows_process(&self) -> bool {
         self.current.is_some()
@@ -109,6 +131,10 @@ impl Calls {
             self.begin_program(pid, line, out);
         } else if let Some(signal) =
             number_after(message, "Process terminating with default action of signal ")
+        {
+            self.killed(pid, signal, line, out);
+        } else if message.contains(FATAL)
+            && let Some(signal) = number_after(message, " delivering ")
         {
             self.killed(pid, signal, line, out);
         } else if message.contains(" being killed with SIGKILL") {
@@ -173,7 +199,7 @@ impl Calls {
         if self.processes.len() > ENDED_MAX {
             self.processes.retain(|_, process| !process.ended);
         }
-        *self.processes.entry(pid).or_default() = Process { active: false, ended: true };
+        *self.processes.entry(pid).or_default() = Process { active: false, ended: true, reaped: false };
         if self.current == Some(pid) {
             self.accessed = false;
         }
@@ -233,9 +259,14 @@ impl Calls {
         });
         match last {
             Some(Syscall::ExitGroup { .. }) => self.end(finished.pid),
+            Some(Syscall::Wait { child }) => {
+                if let Some(process) = self.processes.get_mut(&child) {
+                    process.reaped = process.ended;
+                }
+            }
             Some(Syscall::Clone { child, kind: CloneKind::Process | CloneKind::Borrower }) => {
                 self.meanings.fork(finished.pid, child);
-                self.processes.insert(child, Process { active: true, ended: false });
+                self.processes.insert(child, Process { active: true, ..Process::default() });
                 self.seen += 1;
             }
             _ => {}
@@ -249,9 +280,13 @@ impl Calls {
             self.alias = Some(pid);
         }
         let pid = if self.alias == Some(pid) { UNNAMED_PID } else { pid };
-        if !self.processes.contains_key(&pid) {
-            match self.pieces.take_fork(pid) {
+        let known = self.processes.get(&pid).copied();
+        if known.is_none_or(|process| process.ended) {
+            // Other threads of one that has ended may still say something: a new process needs a maker.
+            let named_only = known.is_some_and(|process| !process.reaped);
+            match self.pieces.take_fork(pid, named_only) {
                 Some(fork) => self.finish(Some(fork), line, out),
+                None if known.is_some() => {}
                 None => {
                     self.processes.insert(pid, Process::default());
                     self.seen += 1;

@@ -152,6 +152,9 @@ impl Lackey {
                 }
             }
         };
+        if let Some(child) = self.reading.calls.unsure_child(&self.window.head()[..length]) {
+            self.look_ahead(child);
+        }
         let line = self.window.head()[..length].strip_suffix(b"\r").unwrap_or(&self.window.head()[..length]);
         let number = self.next_line();
         let place = self.place();
@@ -162,6 +165,24 @@ impl Lackey {
         self.window.consume(length + 1);
         self.lines += 1;
         Ok(true)
+    }
+
+    /// Several forks may be making `child`, whose first line comes: the remark that names its maker, where it is near.
+    fn look_ahead(&mut self, child: u32) {
+        while let Fill::More = self.window.fill() {}
+        let remark = format!(" created child {child}");
+        let text = self.window.head();
+        let maker = memchr::memmem::find_iter(text, &remark).find_map(|at| {
+            if text.get(at + remark.len()).is_some_and(u8::is_ascii_digit) {
+                return None;
+            }
+            let digits = text[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let before = text[..at - digits].ends_with(b": process ");
+            pieces::number(&text[at - digits..at]).filter(|_| before)
+        });
+        if let Some(maker) = maker {
+            self.reading.calls.expect_child(maker, child);
+        }
     }
 
     /// The text is over: whether that is right.

@@ -25,6 +25,23 @@ struct OpenCall {
     told: bool,
 }
 
+impl OpenCall {
+    /// Whether this may be making process `child`, which has not been seen yet.
+    fn may_fork(&self, child: u32) -> bool {
+        let makes = |call: &Call| match call.meaning {
+            Meaning::Fork => call.child.is_none_or(|named| named == child),
+            // A clone that does not share the address space.
+            Meaning::Clone => call.arguments[0] & 0x100 == 0,
+            _ => false,
+        };
+        !self.told && self.call.as_ref().is_some_and(makes)
+    }
+    /// Whether Valgrind said that this makes process `child`.
+    fn names(&self, child: u32) -> bool {
+        self.call.as_ref().is_some_and(|call| call.child == Some(child))
+    }
+}
+
 /// A call and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finished {
@@ -165,17 +182,15 @@ impl Pieces {
         self.open.retain(|open| open.pid != pid);
     }
 
-    /// A process nobody has created speaks: the call that must be making it, answered ahead of its line.
-    pub fn take_fork(&mut self, child: u32) -> Option<Finished> {
-        let index = self.latest(None, |open| {
-            let makes = |call: &Call| match call.meaning {
-                Meaning::Fork => call.child.is_none_or(|named| named == child),
-                // A clone that does not share the address space.
-                Meaning::Clone => call.arguments[0] & 0x100 == 0,
-                _ => false,
-            };
-            open.pid != child && !open.told && open.call.as_ref().is_some_and(makes)
-        })?;
+    /// A process nobody has created speaks: the call that must be making it, answered ahead of its line; with
+    /// `named_only`, only one whose remark names it.
+    pub fn take_fork(&mut self, child: u32, named_only: bool) -> Option<Finished> {
+        let makes = |open: &OpenCall, named: bool| {
+            open.pid != child && open.may_fork(child) && (!named || open.names(child))
+        };
+        let named = self.open.iter().rposition(|open| makes(open, true));
+        let any = || self.open.iter().rposition(|open| makes(open, false)).filter(|_| !named_only);
+        let index = named.or_else(any)?;
         let open = &mut self.open[index];
         open.told = true;
         let mut call = open.call.clone()?;
@@ -183,6 +198,20 @@ impl Pieces {
         call.child = Some(child);
         open.call = Some(call.clone());
         Some(Finished { pid: open.pid, call, result: Return::Success(u64::from(child)) })
+    }
+
+    /// Whether more than one call waits that may be making a process of any number.
+    pub fn several_forks(&self) -> bool {
+        self.open.iter().filter(|open| open.may_fork(0)).nth(1).is_some()
+    }
+
+    /// The fork that `maker` waits in makes `child`.
+    pub fn expect_child(&mut self, maker: u32, child: u32) {
+        let open = self.open.iter_mut().rev().find(|open| open.pid == maker && open.may_fork(child));
+        if let Some(call) = open.and_then(|open| open.call.as_mut()) {
+            call.meaning = Meaning::Fork;
+            call.child = Some(child);
+        }
     }
 
     /// The latest open call for which `wanted` holds, one of `current` before all others.

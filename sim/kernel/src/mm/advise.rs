@@ -241,7 +241,7 @@ impl AddressSpace {
         let mut gather = Gather::default();
         for mapped in self.table.mapped(mmu, area.pages) {
             let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 {
+            if system.memory.mappings(frame) != 1 || system.memory.stays_locked(frame) {
                 continue;
             }
             if system.memory.is_anonymous(frame) {

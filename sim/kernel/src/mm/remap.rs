@@ -107,7 +107,16 @@ impl AddressSpace {
         system.objects.retain(&new);
         if keeps_source {
             self.vmas.insert_moved(new);
-            // Of the whole area, however little of it moves, and even where the new one has become one with it.
+            // Of the whole area, however little of it moves, and even where the new one has become one with it. Its
+            // pages are not asked: those that stay are locked for good.
+            if old.has(VmFlags::LOCKED) {
+                let whole = self.vmas.find(source.start()).map_or(source, |vma| vma.pages);
+                for stays in self.table.mapped(mmu, whole).iter().filter(|leaf| !source.contains(leaf.page)) {
+                    if !system.is_zero_page(stays.pte.frame) {
+                        system.memory.keep_locked(stays.pte.frame);
+                    }
+                }
+            }
             self.vmas.clear_flags(source.start(), LOCKED_MASK);
             self.vmas.forget_anon(source);
         } else {

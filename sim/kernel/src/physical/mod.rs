@@ -74,6 +74,8 @@ struct PageFrame {
     mappings: u32,
     usage: FrameUse,
     anon: AnonState,
+    /// Linux's `PG_mlocked`, where it has outlived the lock.
+    stays_locked: bool,
 }
 
 /// Which memory a zone is, in Linux's names.
@@ -150,9 +152,10 @@ impl PhysicalMemory {
     pub fn allocate_below(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
         let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
         let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
-        let before = self
-            .frames
-            .insert(pfn, PageFrame { references: 1, mappings: 0, usage, anon: AnonState::default() });
+        let before = self.frames.insert(
+            pfn,
+            PageFrame { references: 1, mappings: 0, usage, anon: AnonState::default(), stays_locked: false },
+        );
         assert!(before.is_none(), "{pfn:?} was free and in use at once");
         self.frames_in_use_max = self.frames_in_use_max.max(self.frames.len());
         Ok(pfn)
@@ -218,6 +221,19 @@ impl PhysicalMemory {
     /// Where the frame is not in use.
     pub(crate) fn set_anon(&mut self, pfn: Pfn, state: AnonState) {
         self.frame_mut(pfn).anon = state;
+    }
+
+    /// The lock of the area that showed this frame is gone, the page's own is not.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn keep_locked(&mut self, pfn: Pfn) {
+        self.frame_mut(pfn).stays_locked = true;
+    }
+
+    /// Whether the page is locked though no area says so.
+    pub(crate) fn stays_locked(&self, pfn: Pfn) -> bool {
+        self.frames.get(&pfn).is_some_and(|frame| frame.stays_locked)
     }
 
     /// Whether a frame is an anonymous page.

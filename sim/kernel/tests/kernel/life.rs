@@ -1,7 +1,7 @@
 //! The life of processes: exec, borrowers, thread groups, waiting, death by signal, handlers.
 
 use crate::machine::{Machine, RW, anonymous, map_err};
-use pagewalk_arch::{AccessKind, CloneKind, Event, PagingFormat, Syscall, VirtAddr};
+use pagewalk_arch::{AccessKind, CloneKind, Event, MapRequest, PagingFormat, Syscall, VirtAddr};
 use pagewalk_kernel::{Ended, FaultResolution, KernelConfig, Signal, VmaPolicy};
 
 const AT: u64 = 0x1000_0000;
@@ -141,5 +141,18 @@ fn many_children_with_threads_fit_one_after_the_other() {
     assert_eq!(machine.kernel.stats().out_of_memory, 0);
     machine.call(1, Syscall::Map(anonymous(AT + 0x10_0000, 0x1000, RW)));
     machine.store(VirtAddr(AT + 0x10_0000).0);
+    machine.shut_down();
+}
+
+#[test]
+fn the_children_of_who_ran_out_of_memory_do_not_begin() {
+    let config =
+        KernelConfig { memory_bytes: 20 << 12, vma_policy: VmaPolicy::Strict, ..KernelConfig::default() };
+    let mut machine = Machine::with(config, pagewalk_arch::MmuConfig::of(PagingFormat::Sv39));
+    machine.call(1, Syscall::Map(MapRequest { populate: true, ..anonymous(AT, 0x10_0000, RW) }));
+    machine.fork(1, 2);
+    let dead: Vec<_> = machine.kernel.take_deaths().iter().map(|death| (death.pid, death.signal)).collect();
+    assert_eq!(dead, [(1, Signal::OutOfMemory), (2, Signal::OutOfMemory)]);
+    assert_eq!(machine.kernel.ended(2), Some(Ended::Killed(Signal::OutOfMemory)));
     machine.shut_down();
 }
