@@ -382,7 +382,7 @@ pub struct CompareArgs {
     #[arg(value_name = "B")]
     pub b: String,
     /// Which column is which field, by name or place: va=2,pa=paddr:hex; fields are number, va, kind, pa, fault,
-    /// page_bytes, memory_type, code, served, cycles
+    /// page_bytes, memory_type, code, served, cycles, retries
     #[arg(long, value_name = "FIELD=COLUMN,…")]
     pub columns: Option<Columns>,
     /// The same for A alone

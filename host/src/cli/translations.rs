@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The columns.
-const HEADER: &str = "number,kind,va,pa,page_bytes,served,cycles,memory_type,fault,code";
+const HEADER: &str = "number,kind,va,pa,page_bytes,served,cycles,memory_type,fault,code,retries";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
@@ -52,7 +52,7 @@ impl TranslationWriter {
         Ok(Self { path: path.to_owned(), out, layout, spec, number: 0, failure: None, failed: flag })
     }
 
-    fn record(&mut self, access: &Access, outcome: &Outcome) -> io::Result<()> {
+    fn record(&mut self, access: &Access, outcome: &Outcome, retries: u32) -> io::Result<()> {
         let kind = kind_name(access.kind);
         let served = served_name(outcome.served);
         let (va, pa, page) = (access.va, outcome.pa, self.spec.page_bytes(outcome.page));
@@ -61,13 +61,13 @@ impl TranslationWriter {
         match self.layout {
             Layout::Csv => writeln!(
                 self.out,
-                "{number},{kind},{va},{pa},{page},{served},{cycles},{memory_type},{fault},{code}"
+                "{number},{kind},{va},{pa},{page},{served},{cycles},{memory_type},{fault},{code},{retries}"
             ),
             Layout::JsonLines => writeln!(
                 self.out,
                 "{{\"number\":{number},\"kind\":\"{kind}\",\"va\":\"{va}\",\"pa\":\"{pa}\",\"page_bytes\":{page},\
                  \"served\":\"{served}\",\"cycles\":{cycles},\"memory_type\":{memory_type},\"fault\":\"{fault}\",\
-                 \"code\":{code}}}"
+                 \"code\":{code},\"retries\":{retries}}}"
             ),
         }
     }
@@ -87,11 +87,12 @@ impl TranslationWriter {
 
 impl Tap for TranslationWriter {
     /// Appends accesses. A failure is kept for [`TranslationWriter::finish`].
-    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]) {
-        for (access, outcome) in accesses.iter().zip(outcomes) {
+    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome], retries: u32) {
+        for (at, (access, outcome)) in accesses.iter().zip(outcomes).enumerate() {
+            let retries = if at == 0 { retries } else { 0 };
             self.number += 1;
             if self.failure.is_none()
-                && let Err(error) = self.record(access, outcome)
+                && let Err(error) = self.record(access, outcome, retries)
             {
                 self.failure = Some(error);
                 self.failed.store(true, Ordering::Relaxed);

@@ -27,10 +27,12 @@ pub enum Field {
     Served,
     /// Clock cycles from request to answer.
     Cycles,
+    /// How often the access was presented again after a fault that the kernel resolved.
+    Retries,
 }
 
 /// Number of fields.
-pub const FIELD_COUNT: usize = 10;
+pub const FIELD_COUNT: usize = 11;
 
 /// How the cell of a field is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl Field {
         Self::Code,
         Self::Served,
         Self::Cycles,
+        Self::Retries,
     ];
     /// What two designs of one architecture must agree on: the translation.
     pub const TRANSLATION: [Self; 5] = [Self::Kind, Self::Pa, Self::Fault, Self::PageBytes, Self::MemoryType];
@@ -124,6 +127,7 @@ impl Field {
             Self::Code => "code",
             Self::Served => "served",
             Self::Cycles => "cycles",
+            Self::Retries => "retries",
         }
     }
 

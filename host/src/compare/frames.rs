@@ -3,6 +3,8 @@
 //! A frame that was freed and is used again may have another partner: allocators differ in what else they hold. So the
 //! numbering is one-to-one at every time, not for ever. It is broken where a page that has kept both its frames
 //! finds one of them with another partner: then two frames of one file were one frame of the other at the same time.
+//! Where a page may have been mapped anew, into the same frames by chance, [`FrameMap::forget`] says so: files tell by
+//! accesses that were presented again after a fault.
 
 use pagewalk_arch::FRAME_SHIFT;
 use std::collections::HashMap;
@@ -40,6 +42,13 @@ impl FrameMap {
     /// Frames that were used again, with another partner than before.
     pub fn renumbered(&self) -> u64 {
         self.renumbered
+    }
+
+    /// The page of `va` was mapped anew.
+    pub fn forget(&mut self, va: u64) {
+        let page = va >> FRAME_SHIFT;
+        self.pages.remove(&page);
+        self.checked[page as usize % CHECKED_COUNT] = None;
     }
 
     /// Whether physical addresses `a` and `b` of `va` are the same place under the numbering. `page_bytes` of offset
@@ -108,6 +117,17 @@ mod tests {
         assert_eq!(agree(&[(1, 10, 20), (2, 11, 20), (1, 10, 20)]), [true, true, false]);
         // The same frame for two pages, of which one has its own in the other file.
         assert_eq!(agree(&[(1, 10, 20), (2, 10, 21), (1, 10, 20), (2, 10, 21)]), [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_page_that_was_mapped_anew_may_have_its_old_frames() {
+        let mut map = FrameMap::default();
+        let at = |frame: u64| frame << FRAME_SHIFT;
+        assert!(map.agrees(at(1), at(10), at(20), 4096));
+        assert!(map.agrees(at(2), at(10), at(21), 4096));
+        map.forget(at(1));
+        assert!(map.agrees(at(1), at(10), at(20), 4096));
+        assert!(!map.agrees(at(2), at(10), at(21), 4096), "page 2 was not");
     }
 
     #[test]

@@ -249,6 +249,9 @@ impl Tally {
     fn same_place(&mut self, a: &Row, b: &Row) -> bool {
         let (Some(pa), Some(pb)) = (a.get(Field::Pa), b.get(Field::Pa)) else { return false };
         let Some(frames) = &mut self.frames else { return pa == pb };
+        if [a, b].iter().any(|row| row.get(Field::Retries).is_some_and(|retries| retries > 0)) {
+            frames.forget(a.va());
+        }
         let sizes = [a, b].map(|row| row.get(Field::PageBytes).filter(|bytes| bytes.is_power_of_two()));
         let page_bytes = sizes.into_iter().flatten().min().filter(|_| !sizes.contains(&None));
         frames.agrees(a.va(), pa, pb, page_bytes.unwrap_or(FRAME_BYTES))

@@ -9,8 +9,9 @@ use pagewalk_arch::{
 
 /// Takes the answers of one engine.
 pub trait Tap {
-    /// The next accesses with their answers, in the order of the trace.
-    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]);
+    /// The next accesses with their answers, in the order of the trace. The first was presented again `retries` times
+    /// after a fault; the others were answered at once.
+    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome], retries: u32);
 }
 
 /// An engine with a tap, or without: then it costs nothing.
@@ -20,12 +21,14 @@ pub struct Tapped<M, T> {
     outcomes: Vec<Outcome>,
     /// The access that faulted last. It is answered once another comes in its place.
     faulted: Option<(Access, Outcome)>,
+    /// How often the next access has been presented again.
+    retries: u32,
 }
 
 impl<M: Mmu, T: Tap> Tapped<M, T> {
     /// Hands the answers of `inner` to `tap`.
     pub fn new(inner: M, tap: Option<T>) -> Self {
-        Self { inner, tap, outcomes: Vec::new(), faulted: None }
+        Self { inner, tap, outcomes: Vec::new(), faulted: None, retries: 0 }
     }
 
     /// The engine and its tap, which has everything then.
@@ -36,10 +39,11 @@ impl<M: Mmu, T: Tap> Tapped<M, T> {
 
     /// Answers the access that faulted, unless `next` is that access again.
     fn settle(&mut self, next: Option<&Access>) {
-        if let (Some((access, outcome)), Some(tap)) = (self.faulted.take(), &mut self.tap)
-            && next != Some(&access)
-        {
-            tap.answered(&[access], &[outcome]);
+        let (Some((access, outcome)), Some(tap)) = (self.faulted.take(), &mut self.tap) else { return };
+        if next == Some(&access) {
+            self.retries += 1;
+        } else {
+            tap.answered(&[access], &[outcome], std::mem::take(&mut self.retries));
         }
     }
 }
@@ -64,8 +68,11 @@ impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
         let progress = self.inner.run(batch, Some(&mut self.outcomes));
         let answered = progress.consumed - usize::from(progress.fault.is_some());
         self.faulted = progress.fault.map(|fault| (batch.accesses[answered], fault));
-        if let Some(tap) = &mut self.tap {
-            tap.answered(&batch.accesses[..answered], &self.outcomes[..answered]);
+        if let Some(tap) = &mut self.tap
+            && answered > 0
+        {
+            let retries = std::mem::take(&mut self.retries);
+            tap.answered(&batch.accesses[..answered], &self.outcomes[..answered], retries);
         }
         if let Some(outcomes) = outcomes {
             outcomes.extend_from_slice(&self.outcomes);
@@ -103,13 +110,13 @@ mod tests {
     use pagewalk_golden::Golden;
 
     #[derive(Default)]
-    struct Seen(Vec<(u32, bool)>);
+    struct Seen(Vec<(u32, bool, u32)>);
 
     impl Tap for Seen {
-        fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome]) {
-            self.0.extend(
-                accesses.iter().zip(outcomes).map(|(access, outcome)| (access.line, outcome.is_ok())),
-            );
+        fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome], retries: u32) {
+            for (at, (access, outcome)) in accesses.iter().zip(outcomes).enumerate() {
+                self.0.push((access.line, outcome.is_ok(), if at == 0 { retries } else { 0 }));
+            }
         }
     }
 
@@ -131,6 +138,6 @@ mod tests {
         mmu.write_pte(PhysAddr(0x8000_1000), 0);
         assert!(present(&mut mmu, 2) && present(&mut mmu, 3));
         let (_, seen) = mmu.into_parts();
-        assert_eq!(seen.unwrap().0, [(1, true), (2, false), (3, false)]);
+        assert_eq!(seen.unwrap().0, [(1, true, 2), (2, false, 0), (3, false, 0)]);
     }
 }
