@@ -10,7 +10,7 @@ mod parse;
 
 use pagewalk_arch::{
     Access, Batch, Context, FaultKind, Mmu, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, PteWrite,
-    Served, TlbFlush,
+    Served, TlbFlush, Uniprocessor,
 };
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -136,29 +136,29 @@ pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
 }
 
 impl Case {
-    /// Runs the case on `mmu`, which must be fresh. Gives the first mismatch, with its line.
+    /// Runs the case on `machine`, which must be fresh. Gives the first mismatch, with its line.
     ///
     /// # Errors
     /// What differs from the expectation, in words.
-    pub fn check(&self, mmu: &mut dyn Mmu, ability: Ability) -> Result<(), String> {
+    pub fn check<M: Mmu>(&self, machine: &mut Uniprocessor<M>, ability: Ability) -> Result<(), String> {
         if self.needs_tlb && ability == Ability::ArchitectureOnly {
             return Ok(());
         }
         for (line, step) in &self.steps {
-            perform(step, mmu, ability).map_err(|problem| format!("line {line}: {problem}"))?;
+            perform(step, machine, ability).map_err(|problem| format!("line {line}: {problem}"))?;
         }
         Ok(())
     }
 }
 
-fn perform(step: &Step, mmu: &mut dyn Mmu, ability: Ability) -> Result<(), String> {
+fn perform<M: Mmu>(step: &Step, machine: &mut Uniprocessor<M>, ability: Ability) -> Result<(), String> {
     match step {
-        Step::Store(addr, value) => mmu.write_pte(*addr, *value),
-        Step::Poison(frame, poisoned) => mmu.set_poisoned(*frame, *poisoned),
-        Step::Context(context) => mmu.set_context(context),
-        Step::Fence(flush) => mmu.fence(flush),
+        Step::Store(addr, value) => machine.write_pte(*addr, *value),
+        Step::Poison(frame, poisoned) => machine.memory.set_poisoned(*frame, *poisoned),
+        Step::Context(context) => machine.set_context(context),
+        Step::Fence(flush) => machine.fence(flush),
         Step::Holds(addr, expected) => {
-            let found = mmu.read_pte(*addr);
+            let found = machine.read_pte(*addr);
             if found != *expected {
                 return Err(format!("{addr} holds {found:#x}, expected {expected:#x}"));
             }
@@ -166,9 +166,9 @@ fn perform(step: &Step, mmu: &mut dyn Mmu, ability: Ability) -> Result<(), Strin
         Step::Access(access, expectation) => {
             let mut outcomes = Vec::new();
             let batch = Batch { accesses: &[*access], end: true, on_fault: OnFault::Continue };
-            mmu.run(&batch, Some(&mut outcomes));
+            machine.run(&batch, Some(&mut outcomes));
             let mut writes = Vec::new();
-            mmu.take_pte_writes(&mut writes);
+            machine.mmu.take_pte_writes(&mut writes);
             let [outcome] = outcomes[..] else {
                 return Err(format!("{} answers to one access", outcomes.len()));
             };

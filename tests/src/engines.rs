@@ -32,17 +32,17 @@ pub fn hardware(config: &MmuConfig) -> Hardware {
 
 /// The golden model.
 pub fn golden(config: &MmuConfig) -> Golden {
-    Golden::new(config, MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+    Golden::new(config).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The compiled hardware, running.
 pub fn verilated(config: &MmuConfig) -> Verilated {
-    hardware(config).start(MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+    hardware(config).start().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// rust-hdl's simulation.
 pub fn rust_hdl(config: &MmuConfig) -> RustHdl {
-    RustHdl::simulation(config, MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"))
+    RustHdl::simulation(config).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// All three, each compared with each.

@@ -10,7 +10,7 @@ pub use catalogue::CATALOGUE;
 
 use crate::engines::{MEMORY_LIMIT, golden, tools};
 use crate::stimulus::Stimulus;
-use pagewalk_arch::{IssueOrder, MemoryTiming, MmuConfig, OnFault, PagingFormat, Preset};
+use pagewalk_arch::{IssueOrder, MemoryTiming, MmuConfig, OnFault, PagingFormat, Preset, Uniprocessor};
 use pagewalk_cosim::cache::Cache;
 use pagewalk_cosim::toolchain::Environment;
 use pagewalk_cosim::{CosimError, Hardware, Lockstep};
@@ -175,11 +175,12 @@ pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, CosimEr
     for seed in 0..ROUNDS {
         let on_fault = world(&mut config, seed);
         let hardware = build(&config)?;
-        let engines = (golden(&config), hardware.start(MEMORY_LIMIT)?);
-        let mut mmu = Lockstep::new(engines.0, engines.1, ["golden", "hardware"]);
+        let engines = (golden(&config), hardware.start()?);
+        let lockstep = Lockstep::new(engines.0, engines.1, ["golden", "hardware"]);
+        let mut machine = Uniprocessor::new(lockstep, MEMORY_LIMIT);
         // A difference that is seen only after the last access is still one.
-        let _ = Stimulus::new(&config, seed, on_fault).run(&mut mmu, ROUND_ACCESSES);
-        if let Some(difference) = mmu.report() {
+        let _ = Stimulus::new(&config, seed, on_fault).run(&mut machine, ROUND_ACCESSES);
+        if let Some(difference) = machine.mmu.report() {
             let access = seed * ROUND_ACCESSES + difference.number;
             return Ok(Some(Catch { seed, access, what: difference.what.clone() }));
         }

@@ -9,7 +9,7 @@ use crate::configurations::AccessedDirty;
 use crate::engines::MEMORY_LIMIT;
 use pagewalk_arch::{
     Access, AccessKind, Asid, Batch, Context, FRAME_SHIFT, Isa, Mmu, MmuConfig, Mode, OnFault, PhysAddr,
-    Privilege, SplitMix64, TlbFlush, VirtAddr,
+    Privilege, SplitMix64, TlbFlush, Uniprocessor, VirtAddr,
 };
 use std::collections::HashMap;
 
@@ -421,17 +421,17 @@ impl Stimulus {
 
     /// Does `count` accesses' worth of work on `mmu`. Gives the number of the work item at which an engine reported
     /// a difference, with the item.
-    pub fn run(&mut self, mmu: &mut dyn Mmu, count: u64) -> Result<(), (u64, Work)> {
+    pub fn run<M: Mmu>(&mut self, machine: &mut Uniprocessor<M>, count: u64) -> Result<(), (u64, Work)> {
         let mut done = 0;
         let mut items = 0;
         for work in self.populate() {
-            perform(&work, mmu, self.on_fault);
+            perform(&work, machine, self.on_fault);
         }
         while done < count {
             let work = self.work();
             items += 1;
-            done += perform(&work, mmu, self.on_fault);
-            if mmu.difference().is_some() {
+            done += perform(&work, machine, self.on_fault);
+            if machine.mmu.difference().is_some() {
                 return Err((items, work));
             }
         }
@@ -458,21 +458,21 @@ fn identifiers(config: &MmuConfig, rng: &mut SplitMix64) -> [u16; 4] {
 }
 
 /// Does one piece of work. Gives the accesses carried out.
-pub fn perform(work: &Work, mmu: &mut dyn Mmu, on_fault: OnFault) -> u64 {
+pub fn perform<M: Mmu>(work: &Work, machine: &mut Uniprocessor<M>, on_fault: OnFault) -> u64 {
     match work {
         Work::Accesses(accesses) => {
             let mut rest = accesses.as_slice();
-            while !rest.is_empty() && mmu.difference().is_none() {
-                let progress = mmu.run(&Batch { accesses: rest, end: true, on_fault }, None);
+            while !rest.is_empty() && machine.mmu.difference().is_none() {
+                let progress = machine.run(&Batch { accesses: rest, end: true, on_fault }, None);
                 rest = &rest[progress.consumed..];
             }
             return accesses.len() as u64;
         }
-        Work::Fence(flush) => mmu.fence(flush),
-        Work::Context(context) => mmu.set_context(context),
-        Work::Store(addr, value) => mmu.write_pte(*addr, *value),
-        Work::Poison(frame, poisoned) => mmu.set_poisoned(*frame, *poisoned),
-        Work::Race(addr, value) => mmu.set_race(*addr, *value),
+        Work::Fence(flush) => machine.fence(flush),
+        Work::Context(context) => machine.set_context(context),
+        Work::Store(addr, value) => machine.write_pte(*addr, *value),
+        Work::Poison(frame, poisoned) => machine.memory.set_poisoned(*frame, *poisoned),
+        Work::Race(addr, value) => machine.memory.set_race(*addr, *value),
     }
     0
 }

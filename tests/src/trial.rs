@@ -7,7 +7,7 @@ use crate::configurations::Sample;
 use crate::engines::{MEMORY_LIMIT, golden, rust_hdl, tools};
 use crate::recording::{Recorder, Recording};
 use crate::stimulus::Stimulus;
-use pagewalk_arch::{Mmu, SplitMix64};
+use pagewalk_arch::{Mmu, SplitMix64, Uniprocessor};
 use pagewalk_cosim::cache::Cache;
 use pagewalk_cosim::toolchain::Environment;
 use pagewalk_cosim::{Hardware, Lockstep};
@@ -99,7 +99,7 @@ pub fn attempt_changed(
 /// Runs compiled hardware in one world, its undefined values drawn from the seed. The error is the report.
 pub fn run(sample: &Sample, seed: u64, accesses: u64, hardware: &Hardware) -> Result<(), String> {
     let pins = hardware.pins(initial_values(seed)).map_err(|error| error.to_string())?;
-    let hardware = Driver::new(&sample.config, MEMORY_LIMIT, pins).map_err(|error| error.to_string())?;
+    let hardware = Driver::new(&sample.config, pins).map_err(|error| error.to_string())?;
     let mut mmu = Lockstep::new(golden(&sample.config), hardware, ["golden", "verilator"]);
     compare(sample, seed, accesses, &mut mmu)
 }
@@ -110,7 +110,7 @@ pub fn run(sample: &Sample, seed: u64, accesses: u64, hardware: &Hardware) -> Re
 /// The report of a difference.
 pub fn record(sample: &Sample, seed: u64, accesses: u64, hardware: &Hardware) -> Result<Recording, String> {
     let pins = Recorder::new(hardware.pins(initial_values(seed)).map_err(|error| error.to_string())?);
-    let hardware = Driver::new(&sample.config, MEMORY_LIMIT, pins).map_err(|error| error.to_string())?;
+    let hardware = Driver::new(&sample.config, pins).map_err(|error| error.to_string())?;
     let mut mmu = Lockstep::new(golden(&sample.config), hardware, ["golden", "verilator"]);
     compare(sample, seed, accesses, &mut mmu)?;
     Ok(mmu.into_engines().1.pins_mut().take())
@@ -129,8 +129,9 @@ fn compare<A: Mmu + Send, B: Mmu + Send>(
 ) -> Result<(), String> {
     let stimulus = Stimulus::new(&sample.config, seed, sample.on_fault);
     // A difference that is seen only after the last access is still one.
-    let item = stimulus.with_accessed_dirty(sample.accessed_dirty).run(mmu, accesses);
-    match (mmu.report(), item) {
+    let mut machine = Uniprocessor::new(mmu, MEMORY_LIMIT);
+    let item = stimulus.with_accessed_dirty(sample.accessed_dirty).run(&mut machine, accesses);
+    match (machine.mmu.report(), item) {
         (None, Ok(())) => Ok(()),
         (Some(report), Ok(())) => Err(report.to_string()),
         (Some(report), Err((item, work))) => Err(format!("work item {item}: {work:?}\n{report}")),

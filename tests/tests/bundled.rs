@@ -1,7 +1,7 @@
 //! The bundled trace of a real program, whole, in every format: golden model and compiled Verilog in lockstep.
 
 use pagewalk::trace::{TraceOptions, bundled};
-use pagewalk_arch::{MmuConfig, PagingFormat};
+use pagewalk_arch::{MmuConfig, PagingFormat, Uniprocessor};
 use pagewalk_cosim::{Lockstep, Machine, RunCounts, RunEnd};
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
@@ -15,19 +15,20 @@ fn replay(format: PagingFormat) -> (RunCounts, KernelStats) {
     let mut kernel =
         Kernel::new(KernelConfig::default(), &config).expect("the default kernel fits every format");
     let limit = KernelConfig::default().frames(&config).expect("as before").end << pagewalk_arch::FRAME_SHIFT;
-    let golden = Golden::new(&config, limit).expect("the default configuration is valid");
-    let verilated = hardware(&config).start(limit).expect("the model starts");
-    let mut mmu = Lockstep::new(golden, verilated, ["golden", "verilator"]);
+    let golden = Golden::new(&config).expect("the default configuration is valid");
+    let verilated = hardware(&config).start().expect("the model starts");
+    let lockstep = Lockstep::new(golden, verilated, ["golden", "verilator"]);
+    let mut machine = Uniprocessor::new(lockstep, limit);
     let mut trace = bundled(TraceOptions { fit: Some(format), limit: None }).expect("the trace is built in");
-    let mut machine = Machine::new(&mut kernel, &mut mmu);
-    let end = machine.run(&mut *trace, u64::MAX, &mut ()).unwrap_or_else(|error| panic!("{format}: {error}"));
-    let counts = machine.counts().clone();
-    if let Some(report) = mmu.report() {
+    let mut run = Machine::new(&mut kernel, &mut machine);
+    let end = run.run(&mut *trace, u64::MAX, &mut ()).unwrap_or_else(|error| panic!("{format}: {error}"));
+    let counts = run.counts().clone();
+    if let Some(report) = machine.mmu.report() {
         panic!("{report}");
     }
     assert_eq!(end, RunEnd::Complete, "{format}");
     let stats = kernel.stats();
-    kernel.shutdown(&mut mmu);
+    kernel.shutdown(&mut machine);
     assert_eq!(kernel.memory().frames_in_use(), 0, "{format}: frames leaked");
     (counts, stats)
 }

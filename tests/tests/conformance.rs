@@ -3,7 +3,7 @@
 //!
 //! `PAGEWALK_CASE` runs only the cases whose rule or title contains it.
 
-use pagewalk_arch::{Mmu, MmuConfig};
+use pagewalk_arch::{Mmu, MmuConfig, Uniprocessor};
 use pagewalk_cosim::Hardware;
 use pagewalk_golden::Golden;
 use pagewalk_tests::cases::{Ability, Case, load};
@@ -42,16 +42,17 @@ fn conforms(file: &str) {
             continue;
         }
         let config = &case.config;
-        let bare = Golden::bare(config, MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"));
-        let verilated = builds.of(config).start(MEMORY_LIMIT).unwrap_or_else(|error| panic!("{error}"));
+        let bare = Golden::bare(config).unwrap_or_else(|error| panic!("{error}"));
+        let verilated = builds.of(config).start().unwrap_or_else(|error| panic!("{error}"));
         let engines: [(&str, Box<dyn Mmu>, Ability); 4] = [
             ("golden", Box::new(golden(config)), Ability::Exact),
             ("golden without TLBs", Box::new(bare), Ability::ArchitectureOnly),
             ("rust-hdl", Box::new(rust_hdl(config)), Ability::Exact),
             ("verilator", Box::new(verilated), Ability::Exact),
         ];
-        for (name, mut mmu, ability) in engines {
-            if let Err(problem) = case.check(mmu.as_mut(), ability) {
+        for (name, mmu, ability) in engines {
+            let mut machine = Uniprocessor::new(mmu, MEMORY_LIMIT);
+            if let Err(problem) = case.check(&mut machine, ability) {
                 let Case { rule, title, .. } = &case;
                 failures.push(format!("{rule} ({title}), {}, {name}: {problem}", config.format));
             }

@@ -4,11 +4,11 @@
 
 use pagewalk_arch::{
     Access, AccessKind, Batch, Context, FaultKind, IssueOrder, MemoryTiming, Mmu, MmuConfig, Mode, OnFault,
-    PagingFormat, PhysAddr, Preset, SplitMix64, TlbFlush,
+    PagingFormat, PhysAddr, Preset, SplitMix64, TlbFlush, Uniprocessor,
 };
 use pagewalk_cosim::Lockstep;
 use pagewalk_tests::configurations::number;
-use pagewalk_tests::engines::{ThreeWay, golden, rust_hdl, three_way};
+use pagewalk_tests::engines::{MEMORY_LIMIT, ThreeWay, golden, rust_hdl, three_way};
 use pagewalk_tests::stimulus::Stimulus;
 
 /// Everything about time drawn from `seed`: latencies, stalls, issue order, what faults do.
@@ -34,11 +34,12 @@ fn world(config: &mut MmuConfig, seed: u64) -> OnFault {
 }
 
 /// Runs the stimulus of `seed` and shows everything there is to know about a difference.
-fn agree<A: Mmu + Send, B: Mmu + Send>(mut mmu: Lockstep<A, B>, seed: u64, on_fault: OnFault, accesses: u64) {
+fn agree<A: Mmu + Send, B: Mmu + Send>(mmu: Lockstep<A, B>, seed: u64, on_fault: OnFault, accesses: u64) {
     let config = *mmu.config();
+    let mut machine = Uniprocessor::new(mmu, MEMORY_LIMIT);
     println!("{} seed {seed} {:?} {on_fault:?}", config.format, config.timing);
-    if let Err((item, work)) = Stimulus::new(&config, seed, on_fault).run(&mut mmu, accesses) {
-        let report = mmu.report().expect("a difference has a report");
+    if let Err((item, work)) = Stimulus::new(&config, seed, on_fault).run(&mut machine, accesses) {
+        let report = machine.mmu.report().expect("a difference has a report");
         panic!("{} seed {seed}, work item {item}: {work:?}\n{config:?}\n{report}", config.format);
     }
 }
@@ -97,35 +98,35 @@ formats! { sv32 Sv32 sv39 Sv39 sv48 Sv48 sv57 Sv57 x86_32 X86Legacy x86_pae X86P
 fn a_swap_that_another_agent_beats_is_no_write_and_its_value_counts() {
     let mut config = MmuConfig::of(PagingFormat::Sv39);
     config.timing.memory = MemoryTiming::Fixed { latency: 4 };
-    let mut mmu = three_way(&config);
-    mmu.write_pte(PhysAddr(0x1000), (0x2 << 10) | 1);
-    mmu.write_pte(PhysAddr(0x2000), (0x3 << 10) | 1);
-    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    let mut machine = Uniprocessor::new(three_way(&config), MEMORY_LIMIT);
+    machine.write_pte(PhysAddr(0x1000), (0x2 << 10) | 1);
+    machine.write_pte(PhysAddr(0x2000), (0x3 << 10) | 1);
+    machine.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
     let mode = Mode { adue: true, ..Mode::default() };
-    mmu.set_context(&Context { root: PhysAddr(0x1000), mode, ..Context::default() });
+    machine.set_context(&Context { root: PhysAddr(0x1000), mode, ..Context::default() });
     let store = [Access::user(0x1238, AccessKind::Store)];
-    let answers = |mmu: &mut ThreeWay| {
+    let answers = |machine: &mut Uniprocessor<ThreeWay>| {
         let mut outcomes = Vec::new();
-        mmu.run(&Batch { accesses: &store, end: true, on_fault: OnFault::Continue }, Some(&mut outcomes));
-        assert_eq!(mmu.difference(), None);
+        machine.run(&Batch { accesses: &store, end: true, on_fault: OnFault::Continue }, Some(&mut outcomes));
+        assert_eq!(machine.mmu.difference(), None);
         outcomes[0]
     };
     // Another frame, A and D set already: taken as it is. 17 + 3 + 4 x (1 + 4) + 1 = 41, as if the swap had won.
-    mmu.set_race(PhysAddr(0x3008), (0x90 << 10) | 0xd7);
-    let beaten = answers(&mut mmu);
+    machine.memory.set_race(PhysAddr(0x3008), (0x90 << 10) | 0xd7);
+    let beaten = answers(&mut machine);
     assert_eq!((beaten.pa, beaten.pte_reads, beaten.pte_writes), (PhysAddr(0x90238), 3, 0));
     assert_eq!(beaten.cycle, 41);
     // Another frame, D still clear: the step is taken anew, and the second swap wins.
-    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
-    mmu.fence(&TlbFlush::ALL);
-    mmu.set_race(PhysAddr(0x3008), (0xa0 << 10) | 0x57);
-    let second = answers(&mut mmu);
+    machine.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    machine.fence(&TlbFlush::ALL);
+    machine.memory.set_race(PhysAddr(0x3008), (0xa0 << 10) | 0x57);
+    let second = answers(&mut machine);
     assert_eq!((second.pa, second.pte_reads, second.pte_writes), (PhysAddr(0xa0238), 3, 1));
-    assert_eq!(mmu.read_pte(PhysAddr(0x3008)), (0xa0 << 10) | 0xd7);
+    assert_eq!(machine.read_pte(PhysAddr(0x3008)), (0xa0 << 10) | 0xd7);
     // Gone: a page fault.
-    mmu.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
-    mmu.fence(&TlbFlush::ALL);
-    mmu.set_race(PhysAddr(0x3008), 0);
-    let gone = answers(&mut mmu);
+    machine.write_pte(PhysAddr(0x3008), (0x80 << 10) | 0x17);
+    machine.fence(&TlbFlush::ALL);
+    machine.memory.set_race(PhysAddr(0x3008), 0);
+    let gone = answers(&mut machine);
     assert_eq!((gone.fault, gone.code, gone.pte_writes), (FaultKind::Page, 15, 0));
 }

@@ -6,9 +6,9 @@
 
 use pagewalk_arch::{
     Access, AccessKind, Batch, Context, FaultKind, Mmu, MmuConfig, Mode, OnFault, PageSize, PagingFormat,
-    Privilege, SplitMix64,
+    Privilege, SplitMix64, Uniprocessor,
 };
-use pagewalk_tests::engines::{golden, rust_hdl, verilated};
+use pagewalk_tests::engines::{MEMORY_LIMIT, golden, rust_hdl, verilated};
 use std::collections::BTreeMap;
 use x86_64::structures::idt::PageFaultErrorCode as Code;
 use x86_64::structures::paging::page_table::{PageTableEntry, PageTableFlags as Flags};
@@ -141,7 +141,7 @@ fn agrees(start: impl Fn(&MmuConfig) -> Box<dyn Mmu>, seeds: u64) -> (u64, u64) 
         let mut random = SplitMix64(seed);
         let mode = Mode { nxe: true, wp: seed & 1 != 0, smep: seed & 2 != 0, ..Mode::default() };
         let mut software = Software::random(&mut random, mode);
-        let mut mmu = start(&config);
+        let mut mmu = Uniprocessor::new(start(&config), MEMORY_LIMIT);
         for (&frame, table) in &software.tables {
             for (index, entry) in table.iter().enumerate().filter(|(_, entry)| !entry.is_unused()) {
                 mmu.write_pte(address_of(frame, index), value_of(entry));

@@ -15,6 +15,7 @@ mod format;
 mod memory;
 mod mmu;
 mod outcome;
+mod platform;
 mod timing;
 
 pub use access::{Access, AccessKind, Port, Privilege};
@@ -30,6 +31,7 @@ pub use format::{FormatSpec, Isa, PageSize, PagingFormat, UnknownFormat};
 pub use memory::{BusError, PteMemory, TableMemory};
 pub use mmu::{Batch, Mmu, MmuStats, OnFault, Progress, PteWrite};
 pub use outcome::{FaultKind, Outcome, PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE, Served};
+pub use platform::{CpuId, MachineMemory, Multiprocessor, Platform, Uniprocessor};
 pub use timing::{
     IssueOrder, LatencyDraw, LatencyStream, MemoryTiming, STALL_PERIOD, SplitMix64, StallPattern,
     TimingConfig,

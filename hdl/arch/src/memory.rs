@@ -1,6 +1,9 @@
 //! Page-table memory as the walker sees it. Owns the sparse store; no meaning of what is stored.
+//!
+//! [`TableMemory`] is the one thing that both sides of a lockstep have in common besides names and geometry: an
+//! error in it would show on neither. It is held against a plain map of bytes in this crate's tests.
 
-use crate::{FRAME_BYTES, PhysAddr};
+use crate::{FRAME_BYTES, FormatSpec, PhysAddr};
 use std::collections::HashMap;
 
 /// A memory access that the bus answers with an error.
@@ -34,8 +37,12 @@ type Chunk = [Option<Box<Frame>>; CHUNK_FRAMES as usize];
 
 /// Sparse memory that costs what is touched: reads of what was never written give 0 and allocate nothing.
 /// Addresses at or above `limit` and poisoned frames answer with a [`BusError`].
+///
+/// One belongs to each side of a machine: all CPUs of a side share it, and no engine keeps one. It is handed to them
+/// ([`crate::Mmu::run`]).
 #[derive(Clone)]
 pub struct TableMemory {
+    entry_bytes: u32,
     limit: u64,
     poisoned: Vec<u64>,
     /// A store of somebody else, due right before the next compare-and-swap at its address.
@@ -48,9 +55,10 @@ pub struct TableMemory {
 }
 
 impl TableMemory {
-    /// Empty memory that answers below `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    /// Empty memory for tables of the format of `spec`, that answers below `limit` bytes.
+    pub fn new(spec: &FormatSpec, limit: u64) -> Self {
         Self {
+            entry_bytes: spec.pte_bytes,
             limit,
             poisoned: Vec::new(),
             race: None,
@@ -67,6 +75,18 @@ impl TableMemory {
     /// Frames that were written to.
     pub fn frame_count(&self) -> usize {
         self.frames
+    }
+    /// The entry at `addr` as software loads it, A and D bits included; 0 where nothing answers. The address is cut
+    /// to that of an entry.
+    pub fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.read(self.entry_address(addr), self.entry_bytes).unwrap_or(0)
+    }
+    /// A store of software into page tables. Lost where nothing answers, as on a bus.
+    pub fn write_pte(&mut self, addr: PhysAddr, value: u64) {
+        let _ = self.write(self.entry_address(addr), self.entry_bytes, value);
+    }
+    fn entry_address(&self, addr: PhysAddr) -> PhysAddr {
+        PhysAddr(addr.0 & !(u64::from(self.entry_bytes) - 1))
     }
     /// Makes frame number `frame` answer with a bus error, or heals it.
     pub fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
@@ -130,6 +150,12 @@ impl TableMemory {
     }
 }
 
+impl std::fmt::Debug for TableMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TableMemory({} frames written, below {:#x})", self.frames, self.limit)
+    }
+}
+
 impl PteMemory for TableMemory {
     #[inline]
     fn read(&self, addr: PhysAddr, bytes: u32) -> Result<u64, BusError> {
@@ -172,10 +198,15 @@ impl PteMemory for TableMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PagingFormat;
+
+    fn memory(limit: u64) -> TableMemory {
+        TableMemory::new(PagingFormat::Sv39.spec(), limit)
+    }
 
     #[test]
     fn reads_back_what_was_written_and_costs_what_is_touched() {
-        let mut m = TableMemory::new(1 << 40);
+        let mut m = memory(1 << 40);
         assert_eq!(m.read(PhysAddr(0xff_f000), 8), Ok(0));
         assert_eq!(m.frame_count(), 0);
         m.write(PhysAddr(0x1004), 4, 0xdead_beef).unwrap();
@@ -188,7 +219,7 @@ mod tests {
 
     #[test]
     fn exchange_returns_what_memory_holds_afterwards() {
-        let mut m = TableMemory::new(1 << 30);
+        let mut m = memory(1 << 30);
         assert_eq!(m.compare_exchange(PhysAddr(8), 8, 0, 5), Ok(5));
         assert_eq!(
             m.compare_exchange(PhysAddr(8), 8, 0, 9),
@@ -200,16 +231,102 @@ mod tests {
 
     #[test]
     fn a_race_is_lost_once() {
-        let mut m = TableMemory::new(1 << 30);
+        let mut m = memory(1 << 30);
         m.set_race(PhysAddr(8), 7);
         assert_eq!(m.compare_exchange(PhysAddr(16), 8, 0, 1), Ok(1), "another address");
         assert_eq!(m.compare_exchange(PhysAddr(8), 8, 0, 5), Ok(7));
         assert_eq!(m.compare_exchange(PhysAddr(8), 8, 7, 5), Ok(5));
     }
 
+    /// Both sides of a lockstep use this type, so nothing else would notice an error in it.
+    #[test]
+    fn it_holds_what_a_plain_map_of_bytes_holds() {
+        for format in PagingFormat::ALL {
+            let spec = format.spec();
+            let mut random = crate::SplitMix64(u64::from(spec.pte_bytes) + spec.levels() as u64);
+            // Neighbouring chunks of frames, a far one, and beyond the end.
+            let bases = [0, (CHUNK_FRAMES - 1) << 12, CHUNK_FRAMES << 12, 1 << 33, (1 << 34) - 4096, 1 << 34];
+            let mut memory = TableMemory::new(spec, 1 << 34);
+            let mut plain: HashMap<u64, u8> = HashMap::new();
+            let mut poisoned: Vec<u64> = Vec::new();
+            for step in 0..20_000 {
+                let bytes = if spec.pte_bytes == 4 || random.below(4) == 0 { 4 } else { 8 };
+                let base = bases[random.below(6) as usize];
+                let at = base + u64::from(random.below(2) * 0x1000 + random.below(8) * bytes);
+                let answers = |poisoned: &[u64]| at < 1 << 34 && !poisoned.contains(&(at >> 12));
+                let held = |plain: &HashMap<u64, u8>| {
+                    let byte = |n: u64| u64::from(plain.get(&(at + n)).copied().unwrap_or(0)) << (8 * n);
+                    (0..u64::from(bytes)).map(byte).sum::<u64>()
+                };
+                let store = |plain: &mut HashMap<u64, u8>, value: u64| {
+                    (0..u64::from(bytes)).for_each(|n| {
+                        plain.insert(at + n, (value >> (8 * n)) as u8);
+                    });
+                };
+                let cut = |value: u64| if bytes == 4 { value & 0xffff_ffff } else { value };
+                // Few values, so that half of the swaps succeed.
+                let value = cut([0, 1, 0x0123_4567_89ab_cdef, u64::MAX][random.below(4) as usize]);
+                let (addr, held) = (PhysAddr(at), held(&plain));
+                let there = answers(&poisoned);
+                match random.below(8) {
+                    0 | 1 => {
+                        assert_eq!(memory.write(addr, bytes, value).is_ok(), there, "step {step}");
+                        if there {
+                            store(&mut plain, value);
+                        }
+                    }
+                    2 | 3 => {
+                        let expected = if random.below(2) == 0 { held } else { value };
+                        let raced = random.below(4) == 0;
+                        let before = if raced && there { value ^ 1 } else { held };
+                        if raced {
+                            memory.set_race(addr, value ^ 1);
+                        }
+                        let new = cut(value.rotate_left(8));
+                        let after = if before == expected { new } else { before };
+                        let answer = memory.compare_exchange(addr, bytes, expected, new);
+                        assert_eq!(
+                            answer,
+                            if there { Ok(after) } else { Err(BusError(addr)) },
+                            "step {step}"
+                        );
+                        if there {
+                            store(&mut plain, after);
+                        }
+                    }
+                    4 if random.below(8) == 0 => {
+                        let heals = poisoned.contains(&(at >> 12));
+                        memory.set_poisoned(at >> 12, !heals);
+                        poisoned.retain(|&frame| frame != at >> 12);
+                        if !heals {
+                            poisoned.push(at >> 12);
+                        }
+                    }
+                    5 if bytes == spec.pte_bytes => {
+                        memory.write_pte(PhysAddr(at + 1), value);
+                        if there {
+                            store(&mut plain, value);
+                        }
+                    }
+                    6 if bytes == spec.pte_bytes => {
+                        assert_eq!(
+                            memory.read_pte(PhysAddr(at + 3)),
+                            if there { held } else { 0 },
+                            "step {step}"
+                        );
+                    }
+                    _ => {
+                        let expected = if there { Ok(held) } else { Err(BusError(addr)) };
+                        assert_eq!(memory.read(addr, bytes), expected, "step {step}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn errors_beyond_the_limit_and_in_poisoned_frames() {
-        let mut m = TableMemory::new(0x2000);
+        let mut m = memory(0x2000);
         assert_eq!(m.read(PhysAddr(0x2000), 8), Err(BusError(PhysAddr(0x2000))));
         m.set_poisoned(1, true);
         assert!(m.read(PhysAddr(0x1008), 8).is_err());

@@ -1,6 +1,6 @@
 //! The one interface of every engine: golden model, Verilated hardware, rust-hdl simulation, lockstep of two.
 
-use crate::{Access, Context, MmuConfig, Outcome, PhysAddr, TlbFlush};
+use crate::{Access, Context, MmuConfig, Outcome, PhysAddr, TableMemory, TlbFlush};
 use serde::Serialize;
 
 /// What a batch does when an access faults.
@@ -78,36 +78,36 @@ pub struct MmuStats {
     pub cycles: u64,
 }
 
-/// An MMU with its own copy of page-table memory.
+/// An MMU. It keeps no page-table memory: that of its side is handed to it whenever it may look at it, so that
+/// several MMUs can share one.
 ///
 /// Between two calls the engine is at rest: nothing is outstanding. Engines panic only on a broken invariant of
 /// their own; a difference between two engines is carried by [`Mmu::difference`].
+///
+/// `memory` holds [`Mmu::sides`] memories, in the order of the sides.
 pub trait Mmu {
     /// The configuration it was built from.
     fn config(&self) -> &MmuConfig;
 
+    /// Memories that it works on: one, or those of both parts of a lockstep.
+    fn sides(&self) -> usize {
+        1
+    }
+
     /// Sets root, identifier and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
     /// PAE: loads the four PDPTEs from memory now.
-    fn set_context(&mut self, context: &Context);
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context);
 
     /// Carries out a fence to its end.
-    fn fence(&mut self, flush: &TlbFlush);
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush);
 
     /// Carries out accesses. With `outcomes`, pushes one outcome per consumed access.
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress;
-
-    /// A PTE as the MMU's memory holds it, A and D bits included; 0 where nothing answers.
-    fn read_pte(&self, addr: PhysAddr) -> u64;
-
-    /// A store of software into page tables. Ignored where nothing answers.
-    fn write_pte(&mut self, addr: PhysAddr, value: u64);
-
-    /// Makes a frame answer with bus errors, or heals it.
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool);
-
-    /// Lets another agent store `value` at `addr` right before the walker's next compare-and-swap there, which then
-    /// fails unless the value is the expected one. One such store at a time; it is no write of the walker.
-    fn set_race(&mut self, addr: PhysAddr, value: u64);
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress;
 
     /// The walker's writes since the last call, in order, appended to `log`.
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>);
@@ -121,3 +121,43 @@ pub trait Mmu {
         None
     }
 }
+
+/// What points to an MMU is one.
+macro_rules! mmu_behind {
+    ($pointer:ty) => {
+        impl<M: Mmu + ?Sized> Mmu for $pointer {
+            fn config(&self) -> &MmuConfig {
+                (**self).config()
+            }
+            fn sides(&self) -> usize {
+                (**self).sides()
+            }
+            fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+                (**self).set_context(memory, context);
+            }
+            fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
+                (**self).fence(memory, flush);
+            }
+            fn run(
+                &mut self,
+                memory: &mut [TableMemory],
+                batch: &Batch<'_>,
+                outcomes: Option<&mut Vec<Outcome>>,
+            ) -> Progress {
+                (**self).run(memory, batch, outcomes)
+            }
+            fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+                (**self).take_pte_writes(log);
+            }
+            fn stats(&self) -> MmuStats {
+                (**self).stats()
+            }
+            fn difference(&self) -> Option<&str> {
+                (**self).difference()
+            }
+        }
+    };
+}
+
+mmu_behind!(Box<M>);
+mmu_behind!(&mut M);

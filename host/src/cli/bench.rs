@@ -10,7 +10,7 @@ use crate::trace::input::Input;
 use crate::trace::{self, BLOCK_ACCESSES, TraceOptions};
 use pagewalk_arch::{
     Access, AccessKind, Batch, Boundary, Context, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
-    PhysAddr, Preset, SplitMix64, TraceSource,
+    PhysAddr, Preset, SplitMix64, TraceSource, Uniprocessor,
 };
 use pagewalk_cosim::{BATCH_ACCESSES, Hardware, Lockstep, Machine, Verilated};
 use pagewalk_golden::Golden;
@@ -134,24 +134,24 @@ fn hit_stream(count: usize, stray_one_in: u32) -> Vec<Access> {
 }
 
 /// Maps the pages of the hit stream one to one into higher frames, everything permitted, A and D set.
-fn map(mmu: &mut dyn Mmu) {
+fn map<M: Mmu>(machine: &mut Uniprocessor<M>) {
     let pointer = |table: u64| table >> 2 | 1;
     let (middle, leaves) = (ROOT + 0x1000, ROOT + 0x2000);
-    mmu.write_pte(PhysAddr(ROOT), pointer(middle));
-    mmu.write_pte(PhysAddr(middle), pointer(leaves));
+    machine.write_pte(PhysAddr(ROOT), pointer(middle));
+    machine.write_pte(PhysAddr(middle), pointer(leaves));
     for page in 0..PAGES {
-        mmu.write_pte(PhysAddr(leaves + 8 * page), (0x9_0000 + page) << 10 | 0xdf);
+        machine.write_pte(PhysAddr(leaves + 8 * page), (0x9_0000 + page) << 10 | 0xdf);
     }
-    mmu.set_context(&Context { root: PhysAddr(ROOT), ..Context::default() });
+    machine.set_context(&Context { root: PhysAddr(ROOT), ..Context::default() });
 }
 
-fn run(mmu: &mut dyn Mmu, trace: &[Access]) -> Result<(), CliError> {
+fn run<M: Mmu>(machine: &mut Uniprocessor<M>, trace: &[Access]) -> Result<(), CliError> {
     let mut rest = trace;
     while !rest.is_empty() {
         let accesses = &rest[..BATCH_ACCESSES.min(rest.len())];
         let end = accesses.len() == rest.len();
-        let progress = mmu.run(&Batch { accesses, end, on_fault: OnFault::Stop }, None);
-        if let Some(difference) = mmu.difference() {
+        let progress = machine.run(&Batch { accesses, end, on_fault: OnFault::Stop }, None);
+        if let Some(difference) = machine.mmu.difference() {
             return Err(CliError::Usage(format!("the engines differ, which `cosim` explains: {difference}")));
         }
         rest = &rest[progress.consumed.max(1)..];
@@ -170,27 +170,24 @@ fn lockstep(
     let notice = |text: &str| console.note(text);
     let hardware = Hardware::build(config, false, &tools.toolchain, &tools.cache, &notice)?;
     let memory_limit = 1 << 32;
-    let mut both = Lockstep::new(
-        Golden::new(config, memory_limit)?,
-        hardware.start(memory_limit)?,
-        ["golden", "verilator"],
-    );
-    let mut alone = hardware.start(memory_limit)?;
+    let both = Lockstep::new(Golden::new(config)?, hardware.start()?, ["golden", "verilator"]);
+    let mut both = Uniprocessor::new(both, memory_limit);
+    let mut alone = Uniprocessor::new(hardware.start()?, memory_limit);
     map(&mut both);
     map(&mut alone);
     let (stream, hits) = (hit_stream(count, STRAY_ONE_IN), hit_stream(count, 0));
     run(&mut both, &stream)?;
     run(&mut alone, &hits)?;
-    let before = both.stats();
+    let before = both.mmu.stats();
     let mut times = [Vec::new(), Vec::new()];
     let mut cycles = 0;
     for _ in 0..rounds {
-        let start = both.stats().cycles;
+        let start = both.mmu.stats().cycles;
         times[0].push(seconds(|| run(&mut both, &stream))?);
-        cycles = both.stats().cycles - start;
-        times[1].push(seconds(|| clock(&mut alone, &hits, cycles))?);
+        cycles = both.mmu.stats().cycles - start;
+        times[1].push(seconds(|| clock(&mut alone.mmu, &hits, cycles))?);
     }
-    let after = both.stats();
+    let after = both.mmu.stats();
     let hit = (after.l1i_hits + after.l1d_hits) - (before.l1i_hits + before.l1d_hits);
     let percent = 100.0 * hit as f64 / (count * rounds) as f64;
     // Cycles on both sides make the ratio; accesses are what a user waits for.
@@ -235,7 +232,7 @@ fn golden(name: &'static str, config: &MmuConfig, rounds: usize) -> Result<Measu
     let mut times = [Vec::new(), Vec::new()];
     let mut hit_percent = 0.0;
     for _ in 0..rounds {
-        let mut golden = Golden::new(config, limit)?;
+        let mut golden = Uniprocessor::new(Golden::new(config)?, limit);
         let mut kernel = Kernel::new(kernel_config, config)?;
         let mut source = recorded.replay();
         times[0].push(seconds(|| {
@@ -246,7 +243,7 @@ fn golden(name: &'static str, config: &MmuConfig, rounds: usize) -> Result<Measu
             black_box(look_up(black_box(recorded.accesses())));
             Ok(())
         })?);
-        let stats = golden.stats();
+        let stats = golden.mmu.stats();
         let (hits, misses) = (stats.l1i_hits + stats.l1d_hits, stats.l1i_misses + stats.l1d_misses);
         hit_percent = 100.0 * hits as f64 / (hits + misses) as f64;
     }

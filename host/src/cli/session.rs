@@ -14,7 +14,7 @@ use super::too_wide::{NarrowCore, RefusedCalls};
 use super::translations::TranslationWriter;
 use super::watch::Watch;
 use crate::trace::Trace;
-use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats};
+use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats, Platform, Uniprocessor};
 use pagewalk_cosim::build::TraceFormat;
 use pagewalk_cosim::{Hardware, Lockstep, Machine, MachineError, RunCounts, RunEnd, Tapped, Verilated};
 use pagewalk_golden::Golden;
@@ -113,19 +113,19 @@ impl Session {
     }
 
     fn run_trace(&self, trace: Box<dyn Trace>, console: &Console) -> Result<Outcome, CliError> {
-        let (config, limit) = (&self.settings.mmu, self.memory_limit()?);
+        let config = &self.settings.mmu;
         match &self.engine {
-            Engine::Golden => self.run_golden(Golden::new(config, limit)?, trace, console),
-            Engine::Bare => self.run_golden(Golden::bare(config, limit)?, trace, console),
+            Engine::Golden => self.run_golden(Golden::new(config)?, trace, console),
+            Engine::Bare => self.run_golden(Golden::bare(config)?, trace, console),
             Engine::RustHdl => {
-                let hardware = RustHdl::simulation(config, limit)?;
-                let golden = Golden::new(config, limit)?;
+                let hardware = RustHdl::simulation(config)?;
+                let golden = Golden::new(config)?;
                 let (outcome, _) = self.run_lockstep(golden, (hardware, "rust-hdl"), trace, console)?;
                 Ok(outcome)
             }
             Engine::Verilator(tools) => {
-                let (hardware, waves) = self.start_verilated(tools, limit, console)?;
-                let golden = Golden::new(config, limit)?;
+                let (hardware, waves) = self.start_verilated(tools, console)?;
+                let golden = Golden::new(config)?;
                 let (mut outcome, mut hardware) =
                     self.run_lockstep(golden, (hardware, "verilator"), trace, console)?;
                 hardware.pins_mut().finish_waves()?;
@@ -139,7 +139,6 @@ impl Session {
     fn start_verilated(
         &self,
         tools: &Tools,
-        limit: u64,
         console: &Console,
     ) -> Result<(Verilated, Option<PathBuf>), CliError> {
         let notice = |text: &str| console.note(text);
@@ -154,7 +153,7 @@ impl Session {
                 Hardware::of_verilog(config, &design, &text, traced, &tools.toolchain, &tools.cache, &notice)?
             }
         };
-        let mut engine = hardware.start(limit)?;
+        let mut engine = hardware.start()?;
         let Some((path, skipped_cycles)) = &self.waves else { return Ok((engine, None)) };
         let path = waveform_path(path, hardware.trace_format(), console);
         engine.pins_mut().write_waves(&path, *skipped_cycles)?;
@@ -226,18 +225,20 @@ impl Session {
         kernel.interrupt_on(interrupt::flag());
         let refused_from = self.no_rebase.then(|| config.spec().user_end());
         let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
-        let mut narrow;
-        let mmu: &mut dyn Mmu = if self.no_rebase {
-            narrow = NarrowCore(mmu);
+        let limit = self.memory_limit()?;
+        let (mut narrow, mut whole);
+        let platform: &mut dyn Platform = if self.no_rebase {
+            narrow = Uniprocessor::new(NarrowCore(mmu), limit);
             &mut narrow
         } else {
-            mmu
+            whole = Uniprocessor::new(mmu, limit);
+            &mut whole
         };
         let total = pagewalk_arch::TraceSource::position(&source).map(|(_, total)| total);
         let mut watch = Watch::new(console.progress(config.format.name(), total), failed);
 
         let started = Instant::now();
-        let mut machine = Machine::new(&mut kernel, mmu);
+        let mut machine = Machine::new(&mut kernel, platform);
         let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), &mut watch);
         let mut counts = machine.counts().clone();
         let elapsed = started.elapsed();
@@ -254,9 +255,9 @@ impl Session {
         {
             counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
-            let _ = kernel.on_event(mmu, exit);
+            let _ = kernel.on_event(platform, exit);
         }
-        if mmu.difference().is_some() {
+        if platform.difference().is_some() {
             end = RunEnd::Difference;
         }
         let ended = kernel.stats();

@@ -6,7 +6,7 @@
 
 use pagewalk_arch::{
     Access, Batch, Boundary, Context, Event, FaultKind, FormatSpec, Isa, Mmu, MmuConfig, MmuStats, OnFault,
-    Outcome, PhysAddr, Progress, PteWrite, Served, Syscall, SyscallOutcome, TlbFlush, TraceError,
+    Outcome, Progress, PteWrite, Served, Syscall, SyscallOutcome, TableMemory, TlbFlush, TraceError,
     TraceSource,
 };
 
@@ -14,7 +14,7 @@ use pagewalk_arch::{
 const ENOMEM: i32 = 12;
 
 /// An MMU behind a core whose registers are as wide as the format says.
-pub struct NarrowCore<'a>(pub &'a mut dyn Mmu);
+pub struct NarrowCore<M>(pub M);
 
 fn fits(spec: &FormatSpec, access: &Access) -> bool {
     spec.va_register_bits >= 64 || access.va.0 >> spec.va_register_bits == 0
@@ -28,21 +28,29 @@ fn refused(spec: &FormatSpec, access: &Access) -> Outcome {
     Outcome { va: access.va, fault, code, served: Served::Walk, ..Outcome::default() }
 }
 
-impl Mmu for NarrowCore<'_> {
+impl<M: Mmu> Mmu for NarrowCore<M> {
     fn config(&self) -> &MmuConfig {
         self.0.config()
     }
-    fn set_context(&mut self, context: &Context) {
-        self.0.set_context(context);
+    fn sides(&self) -> usize {
+        self.0.sides()
     }
-    fn fence(&mut self, flush: &TlbFlush) {
-        self.0.fence(flush);
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        self.0.set_context(memory, context);
+    }
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
+        self.0.fence(memory, flush);
     }
 
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
         let spec = self.0.config().spec();
         match batch.accesses.iter().position(|access| !fits(spec, access)) {
-            None => self.0.run(batch, outcomes),
+            None => self.0.run(memory, batch, outcomes),
             Some(0) => {
                 let outcome = refused(spec, &batch.accesses[0]);
                 if let Some(outcomes) = outcomes {
@@ -53,23 +61,11 @@ impl Mmu for NarrowCore<'_> {
             // The core stops to take its fault: nothing follows in the same cycle.
             Some(at) => {
                 let before = Batch { accesses: &batch.accesses[..at], end: true, on_fault: batch.on_fault };
-                self.0.run(&before, outcomes)
+                self.0.run(memory, &before, outcomes)
             }
         }
     }
 
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.0.read_pte(addr)
-    }
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.0.write_pte(addr, value);
-    }
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.0.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.0.set_race(addr, value);
-    }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         self.0.take_pte_writes(log);
     }
@@ -130,7 +126,7 @@ impl<T: TraceSource> TraceSource for RefusedCalls<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pagewalk_arch::{AccessKind, PagingFormat};
+    use pagewalk_arch::{AccessKind, PagingFormat, Uniprocessor};
     use pagewalk_golden::Golden;
 
     #[test]
@@ -138,8 +134,8 @@ mod tests {
         for (format, fault) in
             [(PagingFormat::Sv32, FaultKind::Page), (PagingFormat::X86Pae, FaultKind::GeneralProtection)]
         {
-            let mut golden = Golden::new(&MmuConfig::of(format), 1 << 30).unwrap();
-            let mut core = NarrowCore(&mut golden);
+            let golden = Golden::new(&MmuConfig::of(format)).unwrap();
+            let mut core = Uniprocessor::new(NarrowCore(golden), 1 << 30);
             let accesses = [0x1000, 1 << 32, 0x2000].map(|va| Access::user(va, AccessKind::Load));
             let mut outcomes = Vec::new();
             let mut rest = &accesses[..];

@@ -9,7 +9,7 @@ use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
 use pagewalk_arch::{
     Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
-    TraceSource,
+    TraceSource, Uniprocessor,
 };
 use pagewalk_cosim::Machine;
 use pagewalk_golden::Golden;
@@ -69,8 +69,8 @@ fn of_job(job: &Job, args: &WalkArgs) -> Result<String, CliError> {
     let config = translate::config(job, &args.machine)?;
     // Fresh queries all see the image as it is given; of cumulative ones each sees what those before it left.
     let limit = translate::memory_limit(job, &config);
-    let mut golden =
-        if job.cumulative { Golden::new(&config, limit)? } else { Golden::bare(&config, limit)? };
+    let golden = if job.cumulative { Golden::new(&config)? } else { Golden::bare(&config)? };
+    let mut golden = Uniprocessor::new(golden, limit);
     translate::load_image(&mut golden, job);
     let count = job.queries.len();
     if let Some(number) = args.query
@@ -89,7 +89,7 @@ fn of_job(job: &Job, args: &WalkArgs) -> Result<String, CliError> {
             let batch = Batch { accesses: &[*access], end: true, on_fault: OnFault::Continue };
             golden.run(&batch, Some(&mut outcomes));
             if let Some(outcome) = outcomes.first() {
-                text.push_str(&answered(outcome, golden.config().spec()));
+                text.push_str(&answered(outcome, golden.mmu.config().spec()));
             }
         }
         if args.query.is_none_or(|chosen| chosen == number) {
@@ -109,7 +109,8 @@ fn answered(outcome: &Outcome, spec: &FormatSpec) -> String {
 }
 
 /// The walk as things stand.
-fn explain(golden: &Golden, access: &Access) -> String {
+fn explain(machine: &Uniprocessor<Golden>, access: &Access) -> String {
+    let golden = &machine.mmu;
     let spec = golden.config().spec();
     let context = golden.context();
     let who = match access.privilege {
@@ -123,7 +124,7 @@ fn explain(golden: &Golden, access: &Access) -> String {
         let _ = write!(out, " [{level}] {:#x}", spec.index(access.va, level));
     }
     let _ = writeln!(out, ", offset {:#x}", access.va.page_offset());
-    let explanation = golden.explain(access);
+    let explanation = golden.explain(&machine.memory.sides()[0], access);
     for step in &explanation.steps {
         let flags = step.answer.map_or_else(|_| String::new(), |pte| flags(spec, step.level, pte));
         let _ = writeln!(out, "  {step}{flags}");
@@ -186,7 +187,7 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
     let layers = Layers::read(&args.machine)?;
     let settings = layers.settings(layers.one_format()?)?;
     let (config, limit) = (settings.mmu, settings.kernel.frames(&settings.mmu)?.end << FRAME_SHIFT);
-    let mut golden = Golden::new(&config, limit)?;
+    let mut golden = Uniprocessor::new(Golden::new(&config)?, limit);
     let mut kernel = Kernel::new(settings.kernel, &config)?;
     let trace = TraceName::named(args.trace.clone());
     let inner = trace.open(Some(config.format), None)?;

@@ -1,6 +1,6 @@
 //! What a person needs to see when two engines differ. Owns the report; [`crate::Lockstep`] finds the difference.
 
-use pagewalk_arch::{Access, Context, FormatSpec, Isa, Mmu, MmuConfig, Outcome, PhysAddr, VirtAddr};
+use pagewalk_arch::{Access, Context, FormatSpec, Isa, MmuConfig, Outcome, PhysAddr, TableMemory, VirtAddr};
 use std::fmt;
 
 /// Accesses shown before the one that differs.
@@ -50,6 +50,8 @@ pub(crate) struct Finding {
     pub access: Option<Access>,
     pub outcomes: [Option<Outcome>; 2],
     pub recent: Vec<(u64, Access, Outcome)>,
+    /// The cycle in which it was found.
+    pub now: u64,
 }
 
 impl Difference {
@@ -58,7 +60,7 @@ impl Difference {
         engines: [&'static str; 2],
         context: Context,
         config: &MmuConfig,
-        memories: [&dyn Mmu; 2],
+        memories: [&TableMemory; 2],
     ) -> Self {
         let format = config.spec();
         let tables = match finding.access {
@@ -72,7 +74,7 @@ impl Difference {
             number: finding.number,
             access: finding.access,
             outcomes: finding.outcomes,
-            cycle: cycle.unwrap_or_else(|| memories[1].stats().cycles),
+            cycle: cycle.unwrap_or(finding.now),
             context,
             tables,
             recent: finding.recent,
@@ -108,7 +110,7 @@ fn entries_of(
     va: VirtAddr,
     context: &Context,
     format: &FormatSpec,
-    memories: [&dyn Mmu; 2],
+    memories: [&TableMemory; 2],
 ) -> Vec<TableEntry> {
     let mut base = context.root;
     let mut entries = Vec::new();

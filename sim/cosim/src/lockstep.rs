@@ -5,7 +5,7 @@
 
 use crate::difference::{Difference, Finding, RECENT_COUNT, differing_fields};
 use pagewalk_arch::{
-    Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, PhysAddr, Progress, PteWrite, TlbFlush,
+    Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, Progress, PteWrite, TableMemory, TlbFlush,
 };
 use std::collections::VecDeque;
 
@@ -35,7 +35,7 @@ pub struct Lockstep<A, B> {
 impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
     /// A lockstep of two engines in the same state, under the names that a report calls them by.
     pub fn new(a: A, b: B, names: [&'static str; 2]) -> Self {
-        let mut lockstep = Self {
+        Self {
             a,
             b,
             names,
@@ -48,9 +48,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
             recent: VecDeque::new(),
             difference: None,
             headline: None,
-        };
-        lockstep.check_engines();
-        lockstep
+        }
     }
 
     /// The difference, whole.
@@ -68,28 +66,38 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
         (self.a, self.b)
     }
 
-    fn differ(&mut self, finding: Finding) {
+    fn differ(&mut self, memory: &[TableMemory], finding: Finding) {
         if self.difference.is_some() {
             return;
         }
-        let memories: [&dyn Mmu; 2] = [&self.a, &self.b];
+        let memories = [&memory[0], &memory[self.a.sides()]];
         let difference = Difference::new(finding, self.names, self.context, self.a.config(), memories);
         self.headline = Some(difference.what.clone());
         self.difference = Some(Box::new(difference));
     }
 
-    fn differ_beside_accesses(&mut self, what: String) {
+    fn differ_beside_accesses(&mut self, memory: &[TableMemory], what: String) {
         let recent = self.recent.iter().copied().collect();
         let number = self.completed;
-        self.differ(Finding { what, number, access: None, outcomes: [None, None], recent });
+        self.differ(
+            memory,
+            Finding {
+                what,
+                number,
+                access: None,
+                outcomes: [None, None],
+                recent,
+                now: self.b.stats().cycles,
+            },
+        );
     }
 
     /// What must hold between any two calls: no engine in trouble, walker writes and counters equal.
-    fn check_engines(&mut self) {
+    fn check_engines(&mut self, memory: &[TableMemory]) {
         let troubles = [self.a.difference(), self.b.difference()].map(|t| t.map(str::to_owned));
         for (name, trouble) in self.names.into_iter().zip(troubles) {
             if let Some(trouble) = trouble {
-                self.differ_beside_accesses(format!("{name}: {trouble}"));
+                self.differ_beside_accesses(memory, format!("{name}: {trouble}"));
             }
         }
         self.a.take_pte_writes(&mut self.writes[0]);
@@ -102,17 +110,17 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
                 None => "none".to_owned(),
             };
             let what = format!("walker writes: {} against {}", show(a.get(at)), show(b.get(at)));
-            self.differ_beside_accesses(what);
+            self.differ_beside_accesses(memory, what);
         }
         self.agreed_writes.append(&mut self.writes[0]);
         self.writes[1].clear();
         let (a, b) = (self.a.stats(), self.b.stats());
         if a != b {
-            self.differ_beside_accesses(format!("counters: {}", differing_counters(&a, &b)));
+            self.differ_beside_accesses(memory, format!("counters: {}", differing_counters(&a, &b)));
         }
     }
 
-    fn compare(&mut self, batch: &Batch<'_>, progress: [Progress; 2]) {
+    fn compare(&mut self, memory: &[TableMemory], batch: &Batch<'_>, progress: [Progress; 2]) {
         let [a, b] = &self.outcomes;
         let at =
             a.iter().zip(b).position(|(a, b)| a != b).or((a.len() != b.len()).then(|| a.len().min(b.len())));
@@ -134,10 +142,14 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
                 access: batch.accesses.get(at).copied(),
                 outcomes,
                 recent: recent.into_iter().skip(skip).collect(),
+                now: self.b.stats().cycles,
             };
-            self.differ(finding);
+            self.differ(memory, finding);
         } else if progress[0] != progress[1] {
-            self.differ_beside_accesses(format!("progress: {:?} against {:?}", progress[0], progress[1]));
+            self.differ_beside_accesses(
+                memory,
+                format!("progress: {:?} against {:?}", progress[0], progress[1]),
+            );
         }
     }
 
@@ -184,21 +196,32 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         self.a.config()
     }
 
-    fn set_context(&mut self, context: &Context) {
-        self.context = *context;
-        self.a.set_context(context);
-        self.b.set_context(context);
+    fn sides(&self) -> usize {
+        self.a.sides() + self.b.sides()
     }
 
-    fn fence(&mut self, flush: &TlbFlush) {
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        self.context = *context;
+        let (of_a, of_b) = memory.split_at(self.a.sides());
+        self.a.set_context(of_a, context);
+        self.b.set_context(of_b, context);
+    }
+
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
         if self.difference.is_none() {
-            self.a.fence(flush);
-            self.b.fence(flush);
-            self.check_engines();
+            let (of_a, of_b) = memory.split_at_mut(self.a.sides());
+            self.a.fence(of_a, flush);
+            self.b.fence(of_b, flush);
+            self.check_engines(memory);
         }
     }
 
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
         if self.difference.is_some() {
             return Progress::default();
         }
@@ -213,13 +236,14 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         out_a.clear();
         out_b.clear();
         let (a, b) = (&mut self.a, &mut self.b);
+        let (of_a, of_b) = memory.split_at_mut(a.sides());
         let progress = if batch.accesses.len() < PARALLEL_MIN {
-            (a.run(batch, Some(out_a)), b.run(batch, Some(out_b)))
+            (a.run(of_a, batch, Some(out_a)), b.run(of_b, batch, Some(out_b)))
         } else {
-            rayon::join(|| a.run(batch, Some(out_a)), || b.run(batch, Some(out_b)))
+            rayon::join(|| a.run(of_a, batch, Some(out_a)), || b.run(of_b, batch, Some(out_b)))
         };
-        self.compare(batch, progress.into());
-        self.check_engines();
+        self.compare(memory, batch, progress.into());
+        self.check_engines(memory);
         if self.difference.is_some() {
             return Progress::default();
         }
@@ -228,24 +252,6 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
             outcomes.extend_from_slice(&self.outcomes[0]);
         }
         progress.0
-    }
-
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.a.read_pte(addr)
-    }
-
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.a.write_pte(addr, value);
-        self.b.write_pte(addr, value);
-    }
-
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.a.set_poisoned(frame, poisoned);
-        self.b.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.a.set_race(addr, value);
-        self.b.set_race(addr, value);
     }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {

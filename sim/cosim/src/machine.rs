@@ -4,7 +4,9 @@
 //! again. Does not own what any of them does, nor reading the trace.
 
 use crate::loss::{Ending, Losses};
-use pagewalk_arch::{Access, AccessKind, Batch, Boundary, Mmu, OnFault, Outcome, TraceError, TraceSource};
+use pagewalk_arch::{
+    Access, AccessKind, Batch, Boundary, CpuId, OnFault, Outcome, Platform, TraceError, TraceSource,
+};
 use pagewalk_kernel::{Death, EventError, FaultResolution, Kernel};
 
 /// Accesses per batch: enough to make the hand-over between two threads cheap, few enough to stay in a cache.
@@ -98,17 +100,17 @@ impl Observer for () {}
 /// The machine.
 pub struct Machine<'a> {
     kernel: &'a mut Kernel,
-    mmu: &'a mut dyn Mmu,
+    platform: &'a mut dyn Platform,
     counts: RunCounts,
     /// The last access of a block, left until its successor is known.
     carried: Option<Access>,
 }
 
 impl<'a> Machine<'a> {
-    /// Boots `kernel` on `mmu`.
-    pub fn new(kernel: &'a mut Kernel, mmu: &'a mut dyn Mmu) -> Self {
-        kernel.boot(mmu);
-        Self { kernel, mmu, counts: RunCounts::default(), carried: None }
+    /// Boots `kernel` on `platform`.
+    pub fn new(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
+        kernel.boot(platform);
+        Self { kernel, platform, counts: RunCounts::default(), carried: None }
     }
 
     /// What was carried out so far.
@@ -138,7 +140,7 @@ impl<'a> Machine<'a> {
             // What was read before an error is carried out first.
             let end = limited || !matches!(boundary, Ok(Boundary::Full));
             self.run_block(&block, end)?;
-            if self.mmu.difference().is_some() {
+            if self.platform.difference().is_some() {
                 return Ok(RunEnd::Difference);
             }
             if limited {
@@ -149,9 +151,9 @@ impl<'a> Machine<'a> {
                 Boundary::End => return Ok(RunEnd::Complete),
                 Boundary::Event(event) => {
                     self.counts.losses.on_event(&event);
-                    self.kernel.on_event(self.mmu, &event)?;
+                    self.kernel.on_event(self.platform, &event)?;
                     self.counts.losses.on_deaths(&self.kernel.take_deaths(), event.line());
-                    if self.mmu.difference().is_some() {
+                    if self.platform.difference().is_some() {
                         return Ok(RunEnd::Difference);
                     }
                 }
@@ -171,7 +173,7 @@ impl<'a> Machine<'a> {
             head.extend_from_slice(&block[..block.len().min(2)]);
             let head_ends = end && head.len() == block.len() + 1;
             let left = self.run_accesses(&head, head_ends)?;
-            if self.mmu.difference().is_some() {
+            if self.platform.difference().is_some() {
                 return Ok(());
             }
             rest = &block[head.len() - 1 - left.min(head.len() - 1)..];
@@ -181,7 +183,7 @@ impl<'a> Machine<'a> {
             }
         }
         let left = self.run_accesses(rest, end)?;
-        if left > 0 && self.mmu.difference().is_none() {
+        if left > 0 && self.platform.difference().is_none() {
             self.carried = rest.last().copied();
         }
         Ok(())
@@ -197,8 +199,8 @@ impl<'a> Machine<'a> {
                 return Ok(0);
             }
             let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
-            let progress = self.mmu.run(&batch, None);
-            if self.mmu.difference().is_some() {
+            let progress = self.platform.run(CpuId::BOOT, &batch, None);
+            if self.platform.difference().is_some() {
                 return Ok(0);
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
@@ -219,7 +221,7 @@ impl<'a> Machine<'a> {
 
     /// Gives whether the access is to be presented again.
     fn handle_fault(&mut self, access: &Access, fault: &Outcome) -> Result<bool, MachineError> {
-        match self.kernel.on_fault(self.mmu, access, fault) {
+        match self.kernel.on_fault(self.platform, access, fault) {
             FaultResolution::Retry => Ok(true),
             FaultResolution::Delivered(_) => {
                 self.counts.signals += 1;

@@ -4,7 +4,7 @@
 //! presented again. Does not own what becomes of the answers.
 
 use pagewalk_arch::{
-    Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, PhysAddr, Progress, PteWrite, TlbFlush,
+    Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, Progress, PteWrite, TableMemory, TlbFlush,
 };
 
 /// Takes the answers of one engine.
@@ -52,20 +52,28 @@ impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
     fn config(&self) -> &MmuConfig {
         self.inner.config()
     }
-    fn set_context(&mut self, context: &Context) {
-        self.inner.set_context(context);
+    fn sides(&self) -> usize {
+        self.inner.sides()
     }
-    fn fence(&mut self, flush: &TlbFlush) {
-        self.inner.fence(flush);
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        self.inner.set_context(memory, context);
+    }
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
+        self.inner.fence(memory, flush);
     }
 
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
         if self.tap.is_none() {
-            return self.inner.run(batch, outcomes);
+            return self.inner.run(memory, batch, outcomes);
         }
         self.settle(batch.accesses.first());
         self.outcomes.clear();
-        let progress = self.inner.run(batch, Some(&mut self.outcomes));
+        let progress = self.inner.run(memory, batch, Some(&mut self.outcomes));
         let answered = progress.consumed - usize::from(progress.fault.is_some());
         self.faulted = progress.fault.map(|fault| (batch.accesses[answered], fault));
         if let Some(tap) = &mut self.tap
@@ -80,18 +88,6 @@ impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
         progress
     }
 
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.inner.read_pte(addr)
-    }
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.inner.write_pte(addr, value);
-    }
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.inner.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.inner.set_race(addr, value);
-    }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         self.inner.take_pte_writes(log);
     }
@@ -106,7 +102,7 @@ impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pagewalk_arch::{AccessKind, OnFault};
+    use pagewalk_arch::{AccessKind, OnFault, PhysAddr, Uniprocessor};
     use pagewalk_golden::Golden;
 
     #[derive(Default)]
@@ -122,22 +118,22 @@ mod tests {
 
     #[test]
     fn a_fault_counts_once_the_next_access_comes() {
-        let golden = Golden::bare(&MmuConfig::default(), 1 << 40).unwrap();
-        let mut mmu = Tapped::new(golden, Some(Seen::default()));
-        mmu.set_context(&Context { root: PhysAddr(0x8000_1000), ..Context::default() });
+        let golden = Golden::bare(&MmuConfig::default()).unwrap();
+        let mut machine = Uniprocessor::new(Tapped::new(golden, Some(Seen::default())), 1 << 40);
+        machine.set_context(&Context { root: PhysAddr(0x8000_1000), ..Context::default() });
         let access = |line| Access { line, ..Access::user(0x1000, AccessKind::Load) };
-        let present = |mmu: &mut Tapped<Golden, Seen>, line| {
+        let present = |machine: &mut Uniprocessor<Tapped<Golden, Seen>>, line| {
             let batch = Batch { accesses: &[access(line)], end: true, on_fault: OnFault::Stop };
-            mmu.run(&batch, None).fault.is_some()
+            machine.run(&batch, None).fault.is_some()
         };
         // Nothing is mapped; after the second refusal the kernel maps a gigabyte page, A and D set.
-        assert!(present(&mut mmu, 1) && present(&mut mmu, 1));
-        mmu.write_pte(PhysAddr(0x8000_1000), 0xdf);
-        assert!(!present(&mut mmu, 1));
+        assert!(present(&mut machine, 1) && present(&mut machine, 1));
+        machine.write_pte(PhysAddr(0x8000_1000), 0xdf);
+        assert!(!present(&mut machine, 1));
         // Whoever handles this fault does not retry it; the last is never presented again.
-        mmu.write_pte(PhysAddr(0x8000_1000), 0);
-        assert!(present(&mut mmu, 2) && present(&mut mmu, 3));
-        let (_, seen) = mmu.into_parts();
+        machine.write_pte(PhysAddr(0x8000_1000), 0);
+        assert!(present(&mut machine, 2) && present(&mut machine, 3));
+        let (_, seen) = machine.mmu.into_parts();
         assert_eq!(seen.unwrap().0, [(1, true, 2), (2, false, 0), (3, false, 0)]);
     }
 }

@@ -79,12 +79,12 @@ impl Hardware {
         Ok(Self { config: *config, library: Library::load(&built)?, trace_format: None })
     }
 
-    /// A freshly reset engine with page-table memory below `memory_limit` bytes.
+    /// A freshly reset engine.
     ///
     /// # Errors
     /// [`CosimError::Model`] when the model cannot be started.
-    pub fn start(&self, memory_limit: u64) -> Result<Verilated, CosimError> {
-        Ok(Driver::new(&self.config, memory_limit, self.pins(0)?)?)
+    pub fn start(&self) -> Result<Verilated, CosimError> {
+        Ok(Driver::new(&self.config, self.pins(0)?)?)
     }
 
     /// The pins of a fresh model, to be driven by anything. What the Verilog does not initialise is zero, or drawn

@@ -4,7 +4,7 @@
 
 use pagewalk_arch::{
     Access, AccessKind, Batch, Context, Mmu, MmuConfig, OnFault, Outcome, PagingFormat, PhysAddr, Preset,
-    SplitMix64,
+    SplitMix64, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use std::hint::black_box;
@@ -56,9 +56,9 @@ fn trace(hot_pages: u64, strays: u32) -> Vec<Access> {
 /// A model with the pages mapped, writable and executable, A and D set.
 fn mapped(
     config: &MmuConfig,
-    make: fn(&MmuConfig, u64) -> Result<Golden, pagewalk_arch::ConfigError>,
-) -> Golden {
-    let mut golden = make(config, 1 << 32).expect("presets are buildable");
+    make: fn(&MmuConfig) -> Result<Golden, pagewalk_arch::ConfigError>,
+) -> Uniprocessor<Golden> {
+    let mut golden = Uniprocessor::new(make(config).expect("presets are buildable"), 1 << 32);
     golden.set_context(&Context { root: PhysAddr(ROOT), ..Context::default() });
     let pointer = |table: u64| table >> 2 | 1;
     let (middle, leaves) = (ROOT + 0x1000, ROOT + 0x2000);
@@ -98,7 +98,7 @@ fn measure(name: &str, preset: &str, trace: &[Access]) {
         all.sort_by(f64::total_cmp);
         ACCESSES as f64 / all[ROUNDS / 2] / 1e6
     });
-    let stats = golden.stats();
+    let stats = golden.mmu.stats();
     let hits = stats.l1i_hits + stats.l1d_hits;
     let share = 100.0 * hits as f64 / (hits + stats.walks) as f64;
     println!(
@@ -108,7 +108,7 @@ fn measure(name: &str, preset: &str, trace: &[Access]) {
     );
 }
 
-fn run(golden: &mut Golden, trace: &[Access], mut outcomes: Option<&mut Vec<Outcome>>) {
+fn run(golden: &mut Uniprocessor<Golden>, trace: &[Access], mut outcomes: Option<&mut Vec<Outcome>>) {
     let mut rest = trace;
     while !rest.is_empty() {
         let accesses = &rest[..BATCH.min(rest.len())];
@@ -120,7 +120,7 @@ fn run(golden: &mut Golden, trace: &[Access], mut outcomes: Option<&mut Vec<Outc
         assert!(progress.fault.is_none(), "everything is mapped");
         rest = &rest[progress.consumed..];
     }
-    black_box(golden.stats());
+    black_box(golden.mmu.stats());
 }
 
 /// 16 sets of 4 ways, last in first out per set: about the least that can be called a TLB.

@@ -1,19 +1,17 @@
-//! What the exact and the bare model have in common: page-table memory, context, counters and the log of writes. Owns
+//! What the exact and the bare model have in common: context, counters and the log of writes. Owns
 //! the bookkeeping around a walk; knows neither TLB nor clock.
 
-use crate::walk::{Explanation, Fault, Leaf, PageTables, Transaction};
+use crate::walk::{Fault, Leaf, PageTables, Transaction};
 use pagewalk_arch::{
-    Access, Asid, ConfigError, Context, MmuConfig, MmuStats, Outcome, PhysAddr, PteMemory, PteWrite, Served,
-    TableMemory, TlbFlush,
+    Access, Asid, ConfigError, Context, MmuConfig, MmuStats, Outcome, PteWrite, Served, TableMemory, TlbFlush,
 };
 
-/// Memory, context and counters.
+/// Context and counters.
 #[derive(Clone)]
 pub(crate) struct Architecture {
     pub config: MmuConfig,
     pub context: Context,
     pub tables: PageTables,
-    pub memory: TableMemory,
     pub stats: MmuStats,
     pub writes: Vec<PteWrite>,
 }
@@ -30,13 +28,13 @@ pub(crate) struct Walked {
 }
 
 impl Architecture {
-    pub(crate) fn new(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &MmuConfig) -> Result<Self, ConfigError> {
         config.validate()?;
-        let memory = TableMemory::new(memory_limit_bytes);
         let context = Context::default();
-        let tables = PageTables::new(config, &context, &memory);
+        // Nothing can be resident before a context is set.
+        let tables = PageTables::new(config, &context, &TableMemory::new(config.spec(), 0));
         let (stats, writes) = (MmuStats::default(), Vec::new());
-        Ok(Self { config: *config, context, tables, memory, stats, writes })
+        Ok(Self { config: *config, context, tables, stats, writes })
     }
 
     /// The part of an identifier that is implemented.
@@ -44,12 +42,12 @@ impl Architecture {
         Asid((u32::from(asid.0) & ((1 << self.config.asid_bits) - 1)) as u16)
     }
     /// Sets the context, cut to what is implemented. Returns whether the translation of anything may have changed.
-    pub(crate) fn set_context(&mut self, context: &Context) -> bool {
+    pub(crate) fn set_context(&mut self, memory: &TableMemory, context: &Context) -> bool {
         let context = Context { asid: self.implemented_asid(context.asid), ..*context };
         let changed = context != self.context;
         self.context = context;
         // PAE: loaded anew even from the same root.
-        self.tables = PageTables::new(&self.config, &context, &self.memory);
+        self.tables = PageTables::new(&self.config, &context, memory);
         changed
     }
     /// A fence as the implemented ports can express it: without identifiers there is none to narrow it by.
@@ -59,10 +57,15 @@ impl Architecture {
     }
 
     /// Walks for `access`, counting and logging; `cost` is asked once per memory transaction, in their order.
-    pub(crate) fn walk(&mut self, access: &Access, mut cost: impl FnMut() -> u64) -> Walked {
+    pub(crate) fn walk(
+        &mut self,
+        memory: &mut TableMemory,
+        access: &Access,
+        mut cost: impl FnMut() -> u64,
+    ) -> Walked {
         let (mut total, mut swaps, mut reads, mut writes) = (0, 0, 0u64, 0u64);
         let log = &mut self.writes;
-        let verdict = self.tables.walk(access, &mut self.memory, |step| match step.transaction {
+        let verdict = self.tables.walk(access, memory, |step| match step.transaction {
             Transaction::Resident => {}
             Transaction::Read => {
                 reads += 1;
@@ -82,23 +85,6 @@ impl Architecture {
         self.stats.pte_writes += writes;
         let at_most_255 = |count: u64| count.min(u64::from(u8::MAX)) as u8;
         Walked { verdict, cost: total, swaps, reads: at_most_255(reads), writes: at_most_255(writes) }
-    }
-
-    /// The walk for `access` step by step, changing nothing.
-    pub(crate) fn explain(&self, access: &Access) -> Explanation {
-        self.tables.explain(access, &self.memory)
-    }
-
-    pub(crate) fn read_pte(&self, addr: PhysAddr) -> u64 {
-        let bytes = self.config.spec().pte_bytes;
-        let aligned = PhysAddr(addr.0 & !(u64::from(bytes) - 1));
-        self.memory.read(aligned, bytes).unwrap_or(0)
-    }
-    pub(crate) fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        let bytes = self.config.spec().pte_bytes;
-        let aligned = PhysAddr(addr.0 & !(u64::from(bytes) - 1));
-        // Where nothing answers there is nothing to store.
-        let _ = self.memory.write(aligned, bytes, value);
     }
 }
 

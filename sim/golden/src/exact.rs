@@ -14,7 +14,7 @@ use crate::timing::Schedule;
 use crate::tlb::{Matches, Refilled, Tlb, Touch};
 use pagewalk_arch::{
     Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Port, Progress, Served,
-    TlbFlush,
+    TableMemory, TlbFlush,
 };
 
 /// An access that missed and waits for the walker.
@@ -40,6 +40,8 @@ pub(crate) struct Running<'a> {
     /// The access to be accepted next.
     pub next: usize,
     pub delivery: Delivery<'a>,
+    /// Page-table memory: walks alone touch it.
+    pub memory: &'a mut TableMemory,
 }
 
 impl Running<'_> {
@@ -116,13 +118,14 @@ impl Exact {
     pub(crate) fn run(
         &mut self,
         arch: &mut Architecture,
+        memory: &mut TableMemory,
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
         // Faults do not stop a driver that runs ahead of them.
         let stop = batch.on_fault == OnFault::Stop && self.schedule.is_blocking();
         let delivery = Delivery::new(outcomes, stop);
-        let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery };
+        let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery, memory };
         while self.streaming && running.next < running.leaders() && !running.delivery.stopped() {
             self.stream_hits(arch, &mut running);
             if running.next < running.leaders() {
@@ -233,7 +236,7 @@ impl Exact {
     fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, port: Port, x: u64) {
         let waiting = self.waiting[port as usize].take().expect("the walk that is next has an access");
         let access = &waiting.access;
-        let walked = arch.walk(access, || self.schedule.transaction());
+        let walked = arch.walk(running.memory, access, || self.schedule.transaction());
         let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
         match &walked.verdict {
             // A leaf larger than the implemented memory is not kept: other addresses in it must fault.

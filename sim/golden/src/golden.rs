@@ -5,11 +5,11 @@ use crate::delivery::Delivery;
 use crate::exact::Exact;
 use crate::walk::{Explanation, PageTables};
 use pagewalk_arch::{
-    Access, Batch, ConfigError, Context, Mmu, MmuConfig, MmuStats, OnFault, Outcome, PhysAddr, Progress,
-    PteWrite, TableMemory, TlbFlush,
+    Access, Batch, ConfigError, Context, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress, PteWrite,
+    TableMemory, TlbFlush,
 };
 
-/// The software model of an MMU, with its own copy of page-table memory.
+/// The software model of an MMU.
 ///
 /// Exact, it predicts outcome, counters, writes and cycles of the generated hardware. Bare, it is the architecture
 /// alone: every access walks, and no cycle passes.
@@ -20,12 +20,12 @@ pub struct Golden {
 }
 
 impl Golden {
-    /// The exact model after reset. Page-table memory answers below `memory_limit_bytes`.
+    /// The exact model after reset.
     ///
     /// # Errors
     /// The first field of `config` that no MMU can be built with.
-    pub fn new(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
-        Self::exact(config, memory_limit_bytes, true)
+    pub fn new(config: &MmuConfig) -> Result<Self, ConfigError> {
+        Self::exact(config, true)
     }
 
     /// The exact model without its filter: every look-up goes to the TLBs. Several times slower with the same results;
@@ -33,12 +33,12 @@ impl Golden {
     ///
     /// # Errors
     /// As [`Golden::new`].
-    pub fn without_filter(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
-        Self::exact(config, memory_limit_bytes, false)
+    pub fn without_filter(config: &MmuConfig) -> Result<Self, ConfigError> {
+        Self::exact(config, false)
     }
 
-    fn exact(config: &MmuConfig, memory_limit_bytes: u64, streaming: bool) -> Result<Self, ConfigError> {
-        let mut arch = Architecture::new(config, memory_limit_bytes)?;
+    fn exact(config: &MmuConfig, streaming: bool) -> Result<Self, ConfigError> {
+        let mut arch = Architecture::new(config)?;
         let exact = Exact::new(&arch, streaming);
         arch.stats.cycles = exact.schedule.now();
         Ok(Self { arch, exact: Some(Box::new(exact)) })
@@ -48,22 +48,18 @@ impl Golden {
     ///
     /// # Errors
     /// As [`Golden::new`].
-    pub fn bare(config: &MmuConfig, memory_limit_bytes: u64) -> Result<Self, ConfigError> {
-        Ok(Self { arch: Architecture::new(config, memory_limit_bytes)?, exact: None })
+    pub fn bare(config: &MmuConfig) -> Result<Self, ConfigError> {
+        Ok(Self { arch: Architecture::new(config)?, exact: None })
     }
 
     /// Walks for `access` as things stand, with a record of every step, and changes nothing: no A or D bit, no
     /// counter, no TLB, no cycle.
-    pub fn explain(&self, access: &Access) -> Explanation {
-        self.arch.explain(access)
+    pub fn explain(&self, memory: &TableMemory, access: &Access) -> Explanation {
+        self.arch.tables.explain(access, memory)
     }
     /// The page tables of the current context.
     pub fn page_tables(&self) -> &PageTables {
         &self.arch.tables
-    }
-    /// Page-table memory.
-    pub fn memory(&self) -> &TableMemory {
-        &self.arch.memory
     }
     /// The current context, its identifier cut to the implemented bits.
     pub fn context(&self) -> &Context {
@@ -72,10 +68,15 @@ impl Golden {
 }
 
 /// Walks for every access, up to the first fault if that stops the batch.
-fn run_bare(arch: &mut Architecture, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+fn run_bare(
+    arch: &mut Architecture,
+    memory: &mut TableMemory,
+    batch: &Batch<'_>,
+    outcomes: Option<&mut Vec<Outcome>>,
+) -> Progress {
     let mut delivery = Delivery::new(outcomes, batch.on_fault == OnFault::Stop);
     for (index, access) in batch.accesses.iter().enumerate() {
-        let walked = arch.walk(access, || 0);
+        let walked = arch.walk(memory, access, || 0);
         delivery.expect();
         delivery.answer(index, walked.outcome(access), &mut arch.stats);
         if delivery.stopped() {
@@ -90,8 +91,8 @@ impl Mmu for Golden {
         &self.arch.config
     }
 
-    fn set_context(&mut self, context: &Context) {
-        let changed = self.arch.set_context(context);
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        let changed = self.arch.set_context(&memory[0], context);
         if let Some(exact) = &mut self.exact
             && changed
         {
@@ -99,7 +100,7 @@ impl Mmu for Golden {
         }
     }
 
-    fn fence(&mut self, flush: &TlbFlush) {
+    fn fence(&mut self, _memory: &mut [TableMemory], flush: &TlbFlush) {
         self.arch.stats.flushes += 1;
         if let Some(exact) = &mut self.exact {
             exact.fence(&self.arch.implemented_flush(flush));
@@ -109,30 +110,21 @@ impl Mmu for Golden {
 
     /// Consumes the whole batch unless a fault stops it; but where `end` is false, the exact model leaves the last
     /// access unconsumed if that would be the first of its cycle.
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
+        let memory = &mut memory[0];
         match &mut self.exact {
-            None => run_bare(&mut self.arch, batch, outcomes),
+            None => run_bare(&mut self.arch, memory, batch, outcomes),
             Some(exact) => {
-                let progress = exact.run(&mut self.arch, batch, outcomes);
+                let progress = exact.run(&mut self.arch, memory, batch, outcomes);
                 self.arch.stats.cycles = exact.schedule.now();
                 progress
             }
         }
-    }
-
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.arch.read_pte(addr)
-    }
-
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.arch.write_pte(addr, value);
-    }
-
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.arch.memory.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.arch.memory.set_race(addr, value);
     }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {

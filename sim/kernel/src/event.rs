@@ -7,7 +7,7 @@ use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal};
-use pagewalk_arch::{Event, FRAME_BYTES, Mmu, Syscall, SyscallOutcome, VirtAddr};
+use pagewalk_arch::{Event, FRAME_BYTES, Platform, Syscall, SyscallOutcome, VirtAddr};
 
 /// An event that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,16 +63,16 @@ impl Kernel {
     ///
     /// # Errors
     /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on.
-    pub fn on_event(&mut self, mmu: &mut dyn Mmu, event: &Event) -> Result<(), EventError> {
+    pub fn on_event(&mut self, platform: &mut dyn Platform, event: &Event) -> Result<(), EventError> {
         self.verdict = Ok(());
         match event {
-            Event::Switch { pid, .. } => self.switch(mmu, *pid),
+            Event::Switch { pid, .. } => self.switch(platform, *pid),
             Event::File(fact) => {
                 if let Some(offsets) = self.system.objects.learn(fact) {
-                    self.punch(mmu, &Punch { file: fact.file, offsets }, true);
+                    self.punch(platform, &Punch { file: fact.file, offsets }, true);
                 }
             }
-            Event::Signal { pid, fatal: true, .. } => self.ended_by_signal(mmu, self.group_of(*pid)),
+            Event::Signal { pid, fatal: true, .. } => self.ended_by_signal(platform, self.group_of(*pid)),
             Event::Signal { pid, signal, .. } => self.set_handler(self.group_of(*pid), *signal),
             Event::Syscall { pid, call, outcome, line } => {
                 if self.is_unnamed {
@@ -84,9 +84,9 @@ impl Kernel {
                     return Ok(());
                 }
                 match outcome {
-                    SyscallOutcome::Success if self.life(mmu, *pid, group, call) => {}
-                    SyscallOutcome::Success => self.succeeded(mmu, group, call, *line)?,
-                    SyscallOutcome::Failure(_) => self.failed(mmu, group, call, *line)?,
+                    SyscallOutcome::Success if self.life(platform, *pid, group, call) => {}
+                    SyscallOutcome::Success => self.succeeded(platform, group, call, *line)?,
+                    SyscallOutcome::Failure(_) => self.failed(platform, group, call, *line)?,
                 }
             }
         }
@@ -94,14 +94,14 @@ impl Kernel {
     }
 
     /// Calls that make and end processes. Says whether `call` was one.
-    fn life(&mut self, mmu: &mut dyn Mmu, thread: u32, pid: u32, call: &Syscall) -> bool {
+    fn life(&mut self, platform: &mut dyn Platform, thread: u32, pid: u32, call: &Syscall) -> bool {
         match *call {
-            Syscall::Clone { child, kind } => self.clone_process(mmu, pid, child, kind),
-            Syscall::Exec { .. } => self.exec(mmu, pid),
-            Syscall::Exit { .. } => self.exit_thread(mmu, thread, pid),
-            Syscall::ExitGroup { .. } => self.exit(mmu, pid),
+            Syscall::Clone { child, kind } => self.clone_process(platform, pid, child, kind),
+            Syscall::Exec { .. } => self.exec(platform, pid),
+            Syscall::Exit { .. } => self.exit_thread(platform, thread, pid),
+            Syscall::ExitGroup { .. } => self.exit(platform, pid),
             // Who was waited for has ended, whether or not the trace told.
-            Syscall::Wait { child } => self.exit(mmu, child),
+            Syscall::Wait { child } => self.exit(platform, child),
             Syscall::HandleSignal { signal } => {
                 self.process_or_new(pid);
                 self.set_handler(pid, signal);
@@ -119,7 +119,7 @@ impl Kernel {
     /// A call that changed the address space of `pid`.
     fn succeeded(
         &mut self,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pid: u32,
         call: &Syscall,
         line: u32,
@@ -153,15 +153,21 @@ impl Kernel {
             }
             _ => {}
         }
-        let result = self.change(mmu, mm, call, &site)?;
+        let result = self.change(platform, mm, call, &site)?;
         self.system.stats.syscalls += 1;
-        self.conclude(mmu, pid, result);
+        self.conclude(platform, pid, result);
         Ok(())
     }
 
     /// A call that failed. It is carried out where the model finds an obstacle too; where it finds none, the recorded
     /// kernel's reason is one that the model does not know, and nothing is changed.
-    fn failed(&mut self, mmu: &mut dyn Mmu, pid: u32, call: &Syscall, line: u32) -> Result<(), EventError> {
+    fn failed(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        call: &Syscall,
+        line: u32,
+    ) -> Result<(), EventError> {
         let Some(&crate::Process { mm, .. }) = self.processes.get(&pid) else { return Ok(()) };
         let site = CallSite { user_end: self.system.spec.user_end(), call: call.name(), line };
         let space = &self.spaces[&mm];
@@ -184,15 +190,15 @@ impl Kernel {
                     && aligned(to)
                 {
                     let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                    space.remap_failed(&mut self.system, mmu, old, new, flags);
+                    space.remap_failed(&mut self.system, platform, old, new, flags);
                 }
                 false
             }
             _ => false,
         };
         if has_obstacle {
-            let result = self.change(mmu, mm, call, &site)?;
-            self.conclude(mmu, pid, result);
+            let result = self.change(platform, mm, call, &site)?;
+            self.conclude(platform, pid, result);
         }
         Ok(())
     }
@@ -200,7 +206,7 @@ impl Kernel {
     /// Carries `call` out on the address space `mm`.
     fn change(
         &mut self,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         mm: MmId,
         call: &Syscall,
         site: &CallSite,
@@ -210,46 +216,46 @@ impl Kernel {
         let result = match *call {
             Syscall::Map(ref request) => {
                 let pages = site.range(request.at, request.bytes)?;
-                if pages.is_empty() { Ok(()) } else { space.map(system, mmu, pages, request) }
+                if pages.is_empty() { Ok(()) } else { space.map(system, platform, pages, request) }
             }
             Syscall::Unmap { at, bytes } => {
-                space.unmap(system, mmu, site.range(at, bytes)?);
+                space.unmap(system, platform, site.range(at, bytes)?);
                 Ok(())
             }
-            Syscall::Detach { at } => space.detach(system, mmu, site.range(at, 0)?.start()),
+            Syscall::Detach { at } => space.detach(system, platform, site.range(at, 0)?.start()),
             Syscall::Protect { at, bytes, protection } => {
-                space.protect(system, mmu, site.range(at, bytes)?, protection)
+                space.protect(system, platform, site.range(at, bytes)?, protection)
             }
             Syscall::Brk { end } => {
                 site.range(end, 0)?;
-                space.set_break(system, mmu, end)
+                space.set_break(system, platform, end)
             }
             Syscall::Remap { from, from_bytes, to, to_bytes, flags } => {
                 let (old, new) = (site.range(from, from_bytes)?, site.range(to, to_bytes)?);
-                space.remap(system, mmu, old, new, flags)
+                space.remap(system, platform, old, new, flags)
             }
             Syscall::RemapFilePages { at, bytes, page_offset } => {
                 // Both are rounded down, unlike everywhere else.
                 let down = |bytes: u64| bytes & !(FRAME_BYTES - 1);
                 let pages = site.range(VirtAddr(down(at.0)), down(bytes))?;
-                space.remap_file_pages(system, mmu, pages, page_offset)
+                space.remap_file_pages(system, platform, pages, page_offset)
             }
             Syscall::Advise { at, bytes, advice } => {
                 let mut punches = Vec::new();
                 let pages = site.range(at, bytes)?;
-                let result = space.advise(system, mmu, pages, advice, &mut punches);
+                let result = space.advise(system, platform, pages, advice, &mut punches);
                 for punch in punches {
-                    self.punch(mmu, &punch, false);
+                    self.punch(platform, &punch, false);
                 }
                 result
             }
             Syscall::Lock { at, bytes, on_fault } => {
-                space.lock(system, mmu, site.range(at, bytes)?, lock_flags(on_fault))
+                space.lock(system, platform, site.range(at, bytes)?, lock_flags(on_fault))
             }
             Syscall::Unlock { at, bytes } => space.unlock(site.range(at, bytes)?),
             Syscall::LockAll { current, future, on_fault } => {
                 let flags = lock_flags(on_fault);
-                space.lock_all(system, mmu, current, future.then_some(flags), flags)
+                space.lock_all(system, platform, current, future.then_some(flags), flags)
             }
             Syscall::UnlockAll => {
                 space.unlock_all(system);
@@ -262,21 +268,21 @@ impl Kernel {
         Ok(result)
     }
 
-    fn conclude(&mut self, mmu: &mut dyn Mmu, pid: u32, result: Result<(), CallStop>) {
+    fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
         match result {
             Ok(()) | Err(CallStop::Interrupted) => {}
             Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
             Err(CallStop::OutOfMemory) => {
-                self.kill(mmu, pid, Signal::OutOfMemory);
+                self.kill(platform, pid, Signal::OutOfMemory);
             }
         }
     }
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
     /// that private mappings have made go too, as when a file is truncated.
-    fn punch(&mut self, mmu: &mut dyn Mmu, punch: &Punch, even_copies: bool) {
+    fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
         for space in self.spaces.values_mut() {
-            space.zap_file(&mut self.system, mmu, punch, even_copies);
+            space.zap_file(&mut self.system, platform, punch, even_copies);
         }
         self.system.objects.punch(&mut self.system.memory, punch.file, punch.offsets.clone());
     }

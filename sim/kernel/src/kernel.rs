@@ -9,7 +9,9 @@ use crate::{
     BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
     PageTable, PhysicalMemory, Process, SegvCode, Signal,
 };
-use pagewalk_arch::{Access, FRAME_SHIFT, FaultKind, Mmu, MmuConfig, Outcome, PhysAddr, TlbFlush};
+use pagewalk_arch::{
+    Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -85,19 +87,24 @@ impl Kernel {
     }
 
     /// Takes over an MMU: flushes whatever it holds and lets the first process run.
-    pub fn boot(&mut self, mmu: &mut dyn Mmu) {
-        mmu.fence(&TlbFlush::ALL);
+    pub fn boot(&mut self, platform: &mut dyn Platform) {
+        platform.fence(CpuId::BOOT, &TlbFlush::ALL);
         self.system.stats.flushes_all += 1;
         let Some((&pid, &process)) = self.processes.first_key_value() else { return };
         let space = self.spaces.get_mut(&process.mm).expect("a process has an address space");
         let switch = self.system.asids.switch_to(&mut space.asid);
         self.running = Some(pid);
         self.system.current = Some(process.mm);
-        self.system.load(mmu, space.page_table().root(), switch);
+        self.system.load(platform, space.page_table().root(), switch);
     }
 
     /// Handles the fault `outcome` of `access`, made by the running process.
-    pub fn on_fault(&mut self, mmu: &mut dyn Mmu, access: &Access, outcome: &Outcome) -> FaultResolution {
+    pub fn on_fault(
+        &mut self,
+        platform: &mut dyn Platform,
+        access: &Access,
+        outcome: &Outcome,
+    ) -> FaultResolution {
         let Some(pid) = self.running else { return FaultResolution::NoProcess };
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
@@ -110,7 +117,7 @@ impl Kernel {
             }
             FaultKind::Page => {
                 let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                match space.fault(&mut self.system, mmu, access) {
+                match space.fault(&mut self.system, platform, access) {
                     Ok(()) => return FaultResolution::Retry,
                     Err(stop) => stop,
                 }
@@ -121,26 +128,26 @@ impl Kernel {
                 self.count_signal(signal);
                 FaultResolution::Delivered(signal)
             }
-            FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(mmu, pid, signal)),
+            FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(platform, pid, signal)),
             FaultStop::Refused => FaultResolution::Refused,
         }
     }
 
     /// Ends every process and returns every frame, the kernel's own included. Nothing can run afterwards. What
     /// [`PhysicalMemory::frames_in_use`] still counts then has leaked.
-    pub fn shutdown(&mut self, mmu: &mut dyn Mmu) {
-        self.run_nobody(mmu);
+    pub fn shutdown(&mut self, platform: &mut dyn Platform) {
+        self.run_nobody(platform);
         self.system.stats.exits += self.processes.len() as u64;
         self.processes.clear();
         while let Some((&mm, _)) = self.spaces.first_key_value() {
-            self.free_address_space(mmu, mm);
+            self.free_address_space(platform, mm);
         }
         self.system.objects.free_all(&mut self.system.memory);
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
         }
         if let Some(idle) = self.idle.take() {
-            idle.destroy(mmu, &mut self.system.memory);
+            idle.destroy(platform, &mut self.system.memory);
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::kernel::Kernel;
 use crate::mm::{AddressSpace, MmId};
 use crate::{Bound, Death, OutOfMemory, Signal};
-use pagewalk_arch::{CloneKind, Mmu, Syscall, SyscallOutcome};
+use pagewalk_arch::{CloneKind, Platform, Syscall, SyscallOutcome};
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +53,14 @@ pub enum Ended {
 impl Kernel {
     /// Makes `pid` run. A pid that was never heard of is a process that existed before recording began; one that is
     /// dead stays dead, and nothing runs.
-    pub(crate) fn switch(&mut self, mmu: &mut dyn Mmu, pid: u32) {
+    pub(crate) fn switch(&mut self, platform: &mut dyn Platform, pid: u32) {
         if self.is_unnamed && !self.has_faulted {
             self.name_first_process(pid);
         }
         self.is_unnamed = false;
         let pid = self.group_of(pid);
         let Some(mm) = self.process_or_new(pid) else {
-            self.run_nobody(mmu);
+            self.run_nobody(platform);
             return;
         };
         self.running = Some(pid);
@@ -71,15 +71,15 @@ impl Kernel {
         let switch = self.system.asids.switch_to(&mut space.asid);
         self.system.current = Some(mm);
         self.system.stats.context_switches += 1;
-        self.system.load(mmu, space.page_table().root(), switch);
+        self.system.load(platform, space.page_table().root(), switch);
     }
 
     /// Leaves the MMU with empty tables while no process runs, so that it never walks freed ones.
-    pub(crate) fn run_nobody(&mut self, mmu: &mut dyn Mmu) {
+    pub(crate) fn run_nobody(&mut self, platform: &mut dyn Platform) {
         self.running = None;
         if self.system.current.take().is_some() {
             let switch = self.system.asids.switch_to_idle();
-            self.system.load(mmu, self.idle_root(), switch);
+            self.system.load(platform, self.idle_root(), switch);
         }
     }
 
@@ -148,7 +148,13 @@ impl Kernel {
 
     /// `parent` made `child`. A child that ran before its parent's call returned was taken for a process of its own
     /// and stays one.
-    pub(crate) fn clone_process(&mut self, mmu: &mut dyn Mmu, parent: u32, child: u32, kind: CloneKind) {
+    pub(crate) fn clone_process(
+        &mut self,
+        platform: &mut dyn Platform,
+        parent: u32,
+        child: u32,
+        kind: CloneKind,
+    ) {
         // The parent first: it may be new, and a broken trace may name it as its own child.
         let Some(mm) = self.process_or_new(parent) else { return };
         if self.processes.contains_key(&child) {
@@ -169,7 +175,7 @@ impl Kernel {
                 self.system.stats.forks += 1;
                 let id = self.next_mm();
                 let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                match space.fork(id, &mut self.system, mmu) {
+                match space.fork(id, &mut self.system, platform) {
                     Ok(copy) => {
                         self.add_process(child, Process { mm: id, threads: 1, ..maker });
                         self.spaces.insert(id, copy);
@@ -181,56 +187,56 @@ impl Kernel {
     }
 
     /// `pid` executes a program: an empty address space, one thread, no handlers, the same pid.
-    pub(crate) fn exec(&mut self, mmu: &mut dyn Mmu, pid: u32) {
+    pub(crate) fn exec(&mut self, platform: &mut dyn Platform, pid: u32) {
         let Some(old) = self.process_or_new(pid) else { return };
         self.system.stats.execs += 1;
         let id = self.next_mm();
         let Ok(space) = AddressSpace::new(id, &mut self.system) else {
-            self.kill(mmu, pid, Signal::OutOfMemory);
+            self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
         let was_running = self.running == Some(pid);
         self.thread_of.retain(|_, group| *group != pid);
         self.processes.insert(pid, Process::new(id));
         self.spaces.insert(id, space);
-        self.free_if_unused(mmu, old);
+        self.free_if_unused(platform, old);
         if was_running {
-            self.switch(mmu, pid);
+            self.switch(platform, pid);
         }
     }
 
     /// A thread of `pid` ends, and with the last one the process.
-    pub(crate) fn exit_thread(&mut self, mmu: &mut dyn Mmu, thread: u32, pid: u32) {
+    pub(crate) fn exit_thread(&mut self, platform: &mut dyn Platform, thread: u32, pid: u32) {
         self.thread_of.remove(&thread);
         let Some(process) = self.processes.get_mut(&pid) else { return };
         process.threads -= 1;
         if process.threads == 0 {
-            self.exit(mmu, pid);
+            self.exit(platform, pid);
         }
     }
 
     /// Every thread of `pid` ends.
-    pub(crate) fn exit(&mut self, mmu: &mut dyn Mmu, pid: u32) {
-        if self.end(mmu, pid, Ended::Exited) {
+    pub(crate) fn exit(&mut self, platform: &mut dyn Platform, pid: u32) {
+        if self.end(platform, pid, Ended::Exited) {
             self.system.stats.exits += 1;
         }
     }
 
     /// `pid` is gone: its memory too, unless others use it. Says whether it lived.
-    fn end(&mut self, mmu: &mut dyn Mmu, pid: u32, how: Ended) -> bool {
+    fn end(&mut self, platform: &mut dyn Platform, pid: u32, how: Ended) -> bool {
         let Some(process) = self.processes.remove(&pid) else { return false };
         self.thread_of.retain(|_, group| *group != pid);
         self.ended.insert(pid, how);
         if self.running == Some(pid) {
-            self.run_nobody(mmu);
+            self.run_nobody(platform);
         }
-        self.free_if_unused(mmu, process.mm);
+        self.free_if_unused(platform, process.mm);
         true
     }
 
     /// The recorded process was ended by a signal.
-    pub(crate) fn ended_by_signal(&mut self, mmu: &mut dyn Mmu, pid: u32) {
-        if self.end(mmu, pid, Ended::Exited) {
+    pub(crate) fn ended_by_signal(&mut self, platform: &mut dyn Platform, pid: u32) {
+        if self.end(platform, pid, Ended::Exited) {
             self.system.stats.killed += 1;
         }
     }
@@ -241,7 +247,7 @@ impl Kernel {
     }
 
     /// Kills `pid`; where memory ran out, everything that shares its memory too.
-    pub(crate) fn kill(&mut self, mmu: &mut dyn Mmu, pid: u32, signal: Signal) -> Death {
+    pub(crate) fn kill(&mut self, platform: &mut dyn Platform, pid: u32, signal: Signal) -> Death {
         self.count_signal(signal);
         let mm = self.processes.get(&pid).map(|process| process.mm);
         let space = mm.and_then(|mm| self.spaces.get(&mm));
@@ -255,7 +261,7 @@ impl Kernel {
             .collect();
         for victim in victims {
             self.system.stats.killed += 1;
-            self.end(mmu, victim, Ended::Killed(signal));
+            self.end(platform, victim, Ended::Killed(signal));
             self.deaths.push(Death { pid: victim, signal, bound });
         }
         Death { pid, signal, bound }
@@ -269,19 +275,19 @@ impl Kernel {
         }
     }
 
-    fn free_if_unused(&mut self, mmu: &mut dyn Mmu, mm: MmId) {
+    fn free_if_unused(&mut self, platform: &mut dyn Platform, mm: MmId) {
         if self.processes.values().all(|process| process.mm != mm) {
-            self.free_address_space(mmu, mm);
+            self.free_address_space(platform, mm);
         }
     }
 
     /// Returns all that `mm` holds.
-    pub(crate) fn free_address_space(&mut self, mmu: &mut dyn Mmu, mm: MmId) {
+    pub(crate) fn free_address_space(&mut self, platform: &mut dyn Platform, mm: MmId) {
         if self.system.current == Some(mm) {
-            self.run_nobody(mmu);
+            self.run_nobody(platform);
         }
         if let Some(space) = self.spaces.remove(&mm) {
-            space.destroy(&mut self.system, mmu);
+            space.destroy(&mut self.system, platform);
         }
     }
 }

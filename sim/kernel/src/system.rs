@@ -7,7 +7,9 @@ use crate::linux::VersionRules;
 use crate::mm::MmId;
 use crate::objects::Objects;
 use crate::{AdMode, AnonVma, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
-use pagewalk_arch::{AccessKind, Context, FormatSpec, Isa, Mmu, Mode, PhysAddr, TlbFlush, VirtAddr};
+use pagewalk_arch::{
+    AccessKind, Context, CpuId, FormatSpec, Isa, Mode, PhysAddr, Platform, TlbFlush, VirtAddr,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,11 +52,11 @@ impl System {
     }
 
     /// Makes the MMU translate through the tables at `root`, and issues the flush that goes with the switch.
-    pub(crate) fn load(&mut self, mmu: &mut dyn Mmu, root: PhysAddr, switch: Switch) {
-        mmu.set_context(&Context { root, asid: switch.asid, mode: self.mode() });
+    pub(crate) fn load(&mut self, platform: &mut dyn Platform, root: PhysAddr, switch: Switch) {
+        platform.set_context(CpuId::BOOT, &Context { root, asid: switch.asid, mode: self.mode() });
         self.stats.asid_rollovers += u64::from(switch.rollover);
         if let Some(flush) = switch.flush {
-            mmu.fence(&flush);
+            platform.fence(CpuId::BOOT, &flush);
             self.stats.flushes_all += 1;
         }
     }
@@ -83,7 +85,7 @@ impl System {
     }
 
     /// Drops what the MMU may have cached of `page` of the address space `space`.
-    pub(crate) fn flush_page(&mut self, mmu: &mut dyn Mmu, space: MmId, tag: &AsidTag, page: Vpn) {
+    pub(crate) fn flush_page(&mut self, platform: &mut dyn Platform, space: MmId, tag: &AsidTag, page: Vpn) {
         let is_current = self.current == Some(space);
         let Some(asid) = self.asids.cached_under(tag, is_current) else { return };
         let va = page.addr();
@@ -92,12 +94,12 @@ impl System {
             Isa::X86 if is_current => TlbFlush::invlpg(va, asid),
             Isa::X86 => TlbFlush::invpcid_address(va, asid),
         };
-        mmu.fence(&flush);
+        platform.fence(CpuId::BOOT, &flush);
         self.stats.flushes_page += 1;
     }
 
     /// Drops what the MMU may have cached of the address space `space`, tables included.
-    pub(crate) fn flush_address_space(&mut self, mmu: &mut dyn Mmu, space: MmId, tag: &AsidTag) {
+    pub(crate) fn flush_address_space(&mut self, platform: &mut dyn Platform, space: MmId, tag: &AsidTag) {
         let Some(asid) = self.asids.cached_under(tag, self.current == Some(space)) else { return };
         let flush = match (self.spec.isa, self.asids.has_identifiers()) {
             (Isa::RiscV, true) => TlbFlush::sfence_vma(None, Some(asid)),
@@ -105,7 +107,7 @@ impl System {
             (Isa::X86, true) => TlbFlush::address_space(asid),
             (Isa::X86, false) => TlbFlush::ALL_BUT_GLOBAL,
         };
-        mmu.fence(&flush);
+        platform.fence(CpuId::BOOT, &flush);
         self.stats.flushes_address_space += 1;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::parse::parse;
 use super::*;
-use pagewalk_arch::AccessKind;
+use pagewalk_arch::{AccessKind, Uniprocessor};
 use pagewalk_golden::Golden;
 
 const TABLES: &str = "format sv39\n\
@@ -14,7 +14,7 @@ fn check(answer: &str) -> Result<(), String> {
     let text = format!("{TABLES}{answer}\n");
     let cases = parse("text", &text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((cases.len(), cases[0].title.as_str()), (1, "four kibibytes for 0x4000_5678"));
-    let mut golden = Golden::new(&cases[0].config, 1 << 40).unwrap();
+    let mut golden = Uniprocessor::new(Golden::new(&cases[0].config).unwrap(), 1 << 40);
     cases[0].check(&mut golden, Ability::Exact)
 }
 
@@ -108,7 +108,7 @@ fn errors_name_the_line() {
 fn an_engine_without_tlbs_is_spared_what_it_cannot_know() {
     let text = format!("{TABLES}tlb\nload u 0x40005678 -> page-fault 13\n");
     let case = &parse("text", &text).unwrap()[0];
-    let mut bare = Golden::bare(&case.config, 1 << 40).unwrap();
+    let mut bare = Uniprocessor::new(Golden::bare(&case.config).unwrap(), 1 << 40);
     case.check(&mut bare, Ability::ArchitectureOnly).unwrap();
     case.check(&mut bare, Ability::Exact).unwrap_err();
 }

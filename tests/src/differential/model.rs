@@ -4,8 +4,8 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
-    Syscall, SyscallOutcome,
+    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat, Syscall,
+    SyscallOutcome, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
@@ -21,7 +21,7 @@ const FAULTS_MAX: u32 = 8;
 /// A kernel and its MMU, with one process.
 pub struct Model {
     kernel: Kernel,
-    mmu: Golden,
+    mmu: Uniprocessor<Golden>,
     /// Numbers of the processes that the model knows to live.
     alive: Vec<usize>,
 }
@@ -43,7 +43,7 @@ impl Model {
         let mmu = MmuConfig::of(PagingFormat::La48);
         let config = KernelConfig { vma_policy: VmaPolicy::Strict, ..config };
         let kernel = Kernel::new(config, &mmu).expect("the configuration works");
-        let mmu = Golden::bare(&mmu, 1 << 40).expect("the format works");
+        let mmu = Uniprocessor::new(Golden::bare(&mmu).expect("the format works"), 1 << 40);
         let mut model = Self { kernel, mmu, alive: vec![0] };
         model.kernel.boot(&mut model.mmu);
         for (file, &pages) in FILE_PAGES.iter().enumerate() {

@@ -50,7 +50,6 @@ pub struct Driver<P> {
     config: MmuConfig,
     ports: [PortPins; 2],
     shared: SharedPins,
-    memory: TableMemory,
     latencies: LatencyStream,
     request_stalls: [StallPattern; 2],
     response_stalls: [StallPattern; 2],
@@ -75,12 +74,12 @@ struct Counts {
 }
 
 impl<P: Pins> Driver<P> {
-    /// Resets the hardware behind `pins`, whose page-table memory answers below `memory_limit` bytes.
+    /// Resets the hardware behind `pins`.
     ///
     /// # Errors
     /// A [`ConfigError`] where `config` is none that can be built. A simulation that lacks a port of the
     /// contract panics: it was made from another configuration.
-    pub fn new(config: &MmuConfig, memory_limit: u64, pins: P) -> Result<Self, ConfigError> {
+    pub fn new(config: &MmuConfig, pins: P) -> Result<Self, ConfigError> {
         config.validate()?;
         let timing = &config.timing;
         let stalls = |of: fn(&pagewalk_arch::TimingConfig, Port) -> StallPattern| {
@@ -92,7 +91,6 @@ impl<P: Pins> Driver<P> {
             shared: SharedPins::find(&pins),
             pins,
             config: *config,
-            memory: TableMemory::new(memory_limit),
             latencies: LatencyStream::new(timing.memory),
             request_stalls: stalls(pagewalk_arch::TimingConfig::request_stalls),
             responses_stall: response_stalls.iter().any(|pattern| !pattern.is_never()),
@@ -128,8 +126,8 @@ impl<P: Pins> Driver<P> {
         self.pins.inputs()[reset] = 0;
         self.drive_response_ready();
         self.pins.low()?;
-        // Reset is a fence of everything.
-        self.await_fence_ready()
+        // Reset is a fence of everything. Nothing answers yet.
+        self.await_fence_ready(&mut TableMemory::new(self.config.spec(), 0))
     }
 
     fn drive_response_ready(&mut self) {
@@ -141,8 +139,8 @@ impl<P: Pins> Driver<P> {
 
     /// Finishes the cycle that the driver stands in and enters the next.
     #[inline]
-    fn clock(&mut self) -> Result<(), PinsError> {
-        self.serve_memory();
+    fn clock(&mut self, memory: &mut TableMemory) -> Result<(), PinsError> {
+        self.serve_memory(memory);
         if self.responses_stall {
             self.pins.rise()?;
             self.cycle += 1;
@@ -171,15 +169,15 @@ impl<P: Pins> Driver<P> {
 
     /// Presents what memory shows in this cycle.
     #[inline]
-    fn serve_memory(&mut self) {
+    fn serve_memory(&mut self, memory: &mut TableMemory) {
         let requested = self.pins.outputs()[self.shared.mem_req_valid] != 0;
         if self.transaction == Transaction::None && !requested {
             return;
         }
-        self.advance_transaction(requested);
+        self.advance_transaction(memory, requested);
     }
 
-    fn advance_transaction(&mut self, requested: bool) {
+    fn advance_transaction(&mut self, memory: &mut TableMemory, requested: bool) {
         let at = &self.shared;
         let (ready_pin, valid_pin) = (at.mem_req_ready, at.mem_resp_valid);
         self.pins.inputs()[ready_pin] = 0;
@@ -205,13 +203,13 @@ impl<P: Pins> Driver<P> {
             && requested
         {
             self.pins.inputs()[ready_pin] = 1;
-            let (data, error) = self.perform();
+            let (data, error) = self.perform(memory);
             self.transaction = Transaction::Taken { at: self.cycle + latency, data, error };
         }
     }
 
     /// Carries out the request on the pins; gives the data and error of its response.
-    fn perform(&mut self) -> (u64, bool) {
+    fn perform(&mut self, memory: &mut TableMemory) -> (u64, bool) {
         let at = &self.shared;
         let out = self.pins.outputs();
         let addr = PhysAddr(out[at.mem_req_address]);
@@ -224,8 +222,8 @@ impl<P: Pins> Driver<P> {
             return (0, true);
         }
         let answer = if swap {
-            let before = self.memory.read(addr, bytes);
-            let after = self.memory.compare_exchange(addr, bytes, expected, new);
+            let before = memory.read(addr, bytes);
+            let after = memory.compare_exchange(addr, bytes, expected, new);
             if before == Ok(expected) && after == Ok(new) {
                 counts.writes = counts.writes.saturating_add(1);
                 self.stats.pte_writes += 1;
@@ -235,7 +233,7 @@ impl<P: Pins> Driver<P> {
         } else {
             counts.reads = counts.reads.saturating_add(1);
             self.stats.pte_reads += 1;
-            self.memory.read(addr, bytes)
+            memory.read(addr, bytes)
         };
         (answer.unwrap_or(0), answer.is_err())
     }
@@ -350,7 +348,7 @@ impl<P: Pins> Driver<P> {
         }
     }
 
-    fn run_batch(&mut self, batch: &Batch<'_>) -> Result<Progress, PinsError> {
+    fn run_batch(&mut self, memory: &mut TableMemory, batch: &Batch<'_>) -> Result<Progress, PinsError> {
         let count = batch.accesses.len();
         let stops = batch.on_fault == OnFault::Stop;
         self.outcomes.clear();
@@ -373,7 +371,7 @@ impl<P: Pins> Driver<P> {
             if resting && (stopped || next == count || (!batch.end && next + 1 == count)) {
                 break;
             }
-            self.clock()?;
+            self.clock(memory)?;
             let requests = [self.ports[0].req_valid, self.ports[1].req_valid];
             for pin in requests {
                 self.pins.inputs()[pin] = 0;
@@ -417,8 +415,8 @@ impl<P: Pins> Driver<P> {
         Progress { consumed, fault }
     }
 
-    fn fence_to_end(&mut self, flush: &TlbFlush) -> Result<(), PinsError> {
-        self.await_fence_ready()?;
+    fn fence_to_end(&mut self, memory: &mut TableMemory, flush: &TlbFlush) -> Result<(), PinsError> {
+        self.await_fence_ready(memory)?;
         let at = self.shared.clone();
         let inputs = self.pins.inputs();
         inputs[at.fence_valid] = 1;
@@ -429,20 +427,20 @@ impl<P: Pins> Driver<P> {
             inputs[has_asid] = u64::from(flush.asid.is_some());
             inputs[asid] = u64::from(flush.asid.unwrap_or_default().0);
         }
-        self.clock()?;
+        self.clock(memory)?;
         self.pins.inputs()[at.fence_valid] = 0;
         self.stats.flushes += 1;
-        self.await_fence_ready()
+        self.await_fence_ready(memory)
     }
 
-    fn await_fence_ready(&mut self) -> Result<(), PinsError> {
+    fn await_fence_ready(&mut self, memory: &mut TableMemory) -> Result<(), PinsError> {
         let since = self.cycle;
         while self.pins.outputs()[self.shared.fence_ready] == 0 {
             if self.cycle - since > STUCK_CYCLES {
                 self.trouble.get_or_insert_with(|| format!("a fence is not done in {STUCK_CYCLES} cycles"));
                 break;
             }
-            self.clock()?;
+            self.clock(memory)?;
         }
         Ok(())
     }
@@ -460,11 +458,11 @@ impl<P: Pins> Mmu for Driver<P> {
         &self.config
     }
 
-    fn set_context(&mut self, context: &Context) {
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         let at = self.shared.clone();
         for (entry, &pin) in at.pdpte.iter().enumerate() {
             let addr = PhysAddr(context.root.0 + 8 * entry as u64);
-            self.pins.inputs()[pin] = self.memory.read(addr, 8).unwrap_or(0);
+            self.pins.inputs()[pin] = memory[0].read(addr, 8).unwrap_or(0);
         }
         let inputs = self.pins.inputs();
         if let Some(pin) = at.root {
@@ -478,14 +476,19 @@ impl<P: Pins> Mmu for Driver<P> {
         }
     }
 
-    fn fence(&mut self, flush: &TlbFlush) {
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
         if self.trouble.is_none() {
-            let result = self.fence_to_end(flush);
+            let result = self.fence_to_end(&mut memory[0], flush);
             self.note(result);
         }
     }
 
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
         assert!(
             batch.on_fault == OnFault::Continue || self.config.timing.issue == IssueOrder::Blocking,
             "a core that stops at faults issues in order"
@@ -493,28 +496,12 @@ impl<P: Pins> Mmu for Driver<P> {
         if self.trouble.is_some() {
             return Progress::default();
         }
-        let result = self.run_batch(batch);
+        let result = self.run_batch(&mut memory[0], batch);
         let progress = self.note(result);
         if let Some(outcomes) = outcomes {
             outcomes.extend_from_slice(&self.outcomes[..progress.consumed]);
         }
         progress
-    }
-
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.memory.read(addr, self.config.spec().pte_bytes).unwrap_or(0)
-    }
-
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        // Software's stores to where no memory answers are lost, as on a bus.
-        let _ = self.memory.write(addr, self.config.spec().pte_bytes, value);
-    }
-
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.memory.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.memory.set_race(addr, value);
     }
 
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {

@@ -16,12 +16,12 @@ const SETTLE_LIMIT: usize = 100;
 pub type RustHdl = Driver<RustHdlPins>;
 
 impl RustHdl {
-    /// The MMU of `config`, freshly reset, with page-table memory below `memory_limit` bytes.
+    /// The MMU of `config`, freshly reset.
     ///
     /// # Errors
     /// [`ConfigError`] where no such MMU can be built.
-    pub fn simulation(config: &MmuConfig, memory_limit: u64) -> Result<Self, ConfigError> {
-        Driver::new(config, memory_limit, RustHdlPins::new(config)?)
+    pub fn simulation(config: &MmuConfig) -> Result<Self, ConfigError> {
+        Driver::new(config, RustHdlPins::new(config)?)
     }
 }
 

@@ -15,7 +15,7 @@ use super::settings::Layers;
 use super::{CliError, Verdict};
 use answer::{Answer, Answers};
 use job::{Job, Query};
-use pagewalk_arch::{Batch, Mmu, MmuConfig, OnFault, PhysAddr};
+use pagewalk_arch::{Batch, Mmu, MmuConfig, OnFault, PhysAddr, Uniprocessor};
 use pagewalk_cosim::{CosimError, Hardware, Lockstep};
 use pagewalk_golden::Golden;
 use pagewalk_rtl::sim::RustHdl;
@@ -81,15 +81,15 @@ pub fn config(job: &Job, machine: &MachineArgs) -> Result<MmuConfig, CliError> {
     Ok(config)
 }
 
-/// Puts the image of `job` into the memory of `mmu`.
-pub fn load_image(mmu: &mut impl Mmu, job: &Job) {
-    let narrow = mmu.config().spec().pte_bytes == 4;
+/// Puts the image of `job` into the memory of `machine`.
+pub fn load_image<M: Mmu>(machine: &mut Uniprocessor<M>, job: &Job) {
+    let narrow = machine.mmu.config().spec().pte_bytes == 4;
     for (&address, &word) in &job.image {
         if narrow {
-            mmu.write_pte(PhysAddr(address), word & 0xffff_ffff);
-            mmu.write_pte(PhysAddr(address + 4), word >> 32);
+            machine.write_pte(PhysAddr(address), word & 0xffff_ffff);
+            machine.write_pte(PhysAddr(address + 4), word >> 32);
         } else {
-            mmu.write_pte(PhysAddr(address), word);
+            machine.write_pte(PhysAddr(address), word);
         }
     }
 }
@@ -114,7 +114,7 @@ impl Bench<'_> {
     }
 
     fn start_golden(&self) -> Result<Golden, CliError> {
-        Ok(Golden::new(&self.config, self.memory_limit())?)
+        Ok(Golden::new(&self.config)?)
     }
 
     fn golden(&self) -> Result<Answers, CliError> {
@@ -122,7 +122,7 @@ impl Bench<'_> {
     }
 
     fn rust_hdl(&self) -> Result<Answers, CliError> {
-        let start = || Ok(RustHdl::simulation(&self.config, self.memory_limit())?);
+        let start = || Ok(RustHdl::simulation(&self.config)?);
         self.ask("rust-hdl", start, |_| None, None)
     }
 
@@ -132,13 +132,13 @@ impl Bench<'_> {
 
     fn verilator(&self, tools: &Tools, console: &Console) -> Result<Answers, CliError> {
         let hardware = self.hardware(tools, console)?;
-        self.ask("verilator", || Ok(hardware.start(self.memory_limit())?), |_| None, None)
+        self.ask("verilator", || Ok(hardware.start()?), |_| None, None)
     }
 
     fn lockstep(&self, tools: &Tools, console: &Console) -> Result<Answers, CliError> {
         let hardware = self.hardware(tools, console)?;
         let start = || {
-            let compiled = hardware.start(self.memory_limit())?;
+            let compiled = hardware.start()?;
             Ok(Lockstep::new(self.start_golden()?, compiled, ["golden", "verilator"]))
         };
         self.ask("lockstep", start, |lockstep| lockstep.report().map(ToString::to_string), Some(console))
@@ -146,7 +146,7 @@ impl Bench<'_> {
 
     fn lockstep_rust_hdl(&self, console: &Console) -> Result<Answers, CliError> {
         let start = || {
-            let simulated = RustHdl::simulation(&self.config, self.memory_limit())?;
+            let simulated = RustHdl::simulation(&self.config)?;
             Ok(Lockstep::new(self.start_golden()?, simulated, ["golden", "rust-hdl"]))
         };
         self.ask("lockstep", start, |lockstep| lockstep.report().map(ToString::to_string), Some(console))
@@ -161,21 +161,21 @@ impl Bench<'_> {
         console: Option<&Console>,
     ) -> Result<Answers, CliError> {
         let mut answers = Answers { results: Vec::new(), differences: 0, engine };
-        let mut running: Option<M> = None;
+        let mut running: Option<Uniprocessor<M>> = None;
         for query in &self.job.queries {
-            let mut mmu = match running.take() {
-                Some(mmu) if self.job.cumulative => mmu,
+            let mut machine = match running.take() {
+                Some(machine) if self.job.cumulative => machine,
                 _ => {
-                    let mut mmu = start()?;
-                    load_image(&mut mmu, self.job);
-                    mmu
+                    let mut machine = Uniprocessor::new(start()?, self.memory_limit());
+                    load_image(&mut machine, self.job);
+                    machine
                 }
             };
-            let answer = ask_one(&mut mmu, query);
-            let differs = mmu.difference().is_some();
+            let answer = ask_one(&mut machine, query);
+            let differs = machine.mmu.difference().is_some();
             if differs {
                 answers.differences += 1;
-                if let (Some(console), Some(report)) = (console, report(&mmu)) {
+                if let (Some(console), Some(report)) = (console, report(&machine.mmu)) {
                     console.on_stderr(&report);
                 }
             }
@@ -183,17 +183,18 @@ impl Bench<'_> {
             if differs && self.job.cumulative {
                 break;
             }
-            running = Some(mmu);
+            running = Some(machine);
         }
         Ok(answers)
     }
 }
 
-fn ask_one(mmu: &mut impl Mmu, query: &Query) -> Answer {
+fn ask_one<M: Mmu>(machine: &mut Uniprocessor<M>, query: &Query) -> Answer {
     let (mut outcomes, mut writes) = (Vec::new(), Vec::new());
-    mmu.set_context(&query.context);
+    machine.set_context(&query.context);
     let batch = Batch { accesses: &[query.access], end: true, on_fault: OnFault::Continue };
-    mmu.run(&batch, Some(&mut outcomes));
+    machine.run(&batch, Some(&mut outcomes));
+    let mmu = &mut machine.mmu;
     mmu.take_pte_writes(&mut writes);
     match (mmu.difference(), outcomes.first()) {
         (None, Some(outcome)) => Answer::new(mmu.config().spec(), outcome, &writes),

@@ -5,7 +5,7 @@
 use pagewalk_arch::{
     Access, AccessKind, Asid, Batch, Context, FaultKind, IssueOrder, L1Config, LatencyStream, MemoryTiming,
     Mmu, MmuConfig, Mode, OnFault, Outcome, PagingFormat, PhysAddr, Port, Preset, Replacement, Served,
-    Structure, TlbFlush, VirtAddr,
+    Structure, TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_golden::Golden;
 
@@ -14,8 +14,8 @@ use PagingFormat::{La48, Sv39};
 
 /// Sv39: level-2 table at 0x1000, level-1 at 0x2000, level-0 tables at 0x3000 and 0x4000 for the first 4 MiB, mapped to
 /// themselves + 1 GiB; 2 MiB page at 4 MiB, 1 GiB page at 1 GiB. Everything user, A and D set.
-fn sv39(config: MmuConfig) -> Golden {
-    let mut golden = Golden::new(&config, 1 << 30).unwrap();
+fn sv39(config: MmuConfig) -> Uniprocessor<Golden> {
+    let mut golden = Uniprocessor::new(Golden::new(&config).unwrap(), 1 << 30);
     golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
     golden.write_pte(PhysAddr(0x1000), 0x2000 >> 2 | 1);
     golden.write_pte(PhysAddr(0x1008), 1 << 28 | 0xdf);
@@ -37,7 +37,7 @@ fn with_l1(structure: Structure, replacement: Replacement) -> MmuConfig {
     MmuConfig { l1i: l1, l1d: l1, ..balanced() }
 }
 
-fn run(golden: &mut Golden, accesses: &[Access]) -> Vec<Outcome> {
+fn run(golden: &mut Uniprocessor<Golden>, accesses: &[Access]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let batch = Batch { accesses, end: true, on_fault: OnFault::Continue };
     assert_eq!(golden.run(&batch, Some(&mut outcomes)).consumed, accesses.len());
@@ -45,12 +45,12 @@ fn run(golden: &mut Golden, accesses: &[Access]) -> Vec<Outcome> {
 }
 
 /// Cycles of the responses.
-fn cycles(golden: &mut Golden, accesses: &[Access]) -> Vec<u64> {
+fn cycles(golden: &mut Uniprocessor<Golden>, accesses: &[Access]) -> Vec<u64> {
     run(golden, accesses).iter().map(|outcome| outcome.cycle).collect()
 }
 
 /// Whether each of the loads hit.
-fn hits(golden: &mut Golden, vas: &[u64]) -> Vec<bool> {
+fn hits(golden: &mut Uniprocessor<Golden>, vas: &[u64]) -> Vec<bool> {
     let accesses: Vec<_> = vas.iter().map(|&va| Access::user(va, Load)).collect();
     run(golden, &accesses).iter().map(|outcome| outcome.served == Served::L1).collect()
 }
@@ -65,13 +65,13 @@ fn fetch(va: u64) -> Access {
 #[test]
 fn a_walk_of_three_reads_and_the_hits_after_it() {
     let mut golden = sv39(balanced());
-    assert_eq!(golden.stats().cycles, 16);
+    assert_eq!(golden.mmu.stats().cycles, 16);
     // Accepted in 16, x = 17, answer in 17 + 3 + 27 = 47. Then a hit per cycle.
     let outcomes = run(&mut golden, &[load(0x5678), load(0x5000), load(0x5fff)]);
     assert_eq!(outcomes.iter().map(|o| o.cycle).collect::<Vec<_>>(), [47, 48, 49]);
     assert_eq!(outcomes.iter().map(|o| o.latency).collect::<Vec<_>>(), [31, 1, 1]);
     assert_eq!(outcomes[0].pa, PhysAddr(0x4000_5678));
-    assert_eq!(golden.stats().cycles, 49);
+    assert_eq!(golden.mmu.stats().cycles, 49);
     // The next batch may begin in the cycle in which the last one ended.
     assert_eq!(cycles(&mut golden, &[load(0x5000)]), [50]);
 }
@@ -96,13 +96,13 @@ fn a_swap_costs_a_transaction_and_a_check() {
     let outcomes = run(&mut golden, &[load(0), Access::user(0, Store), Access::user(0, Store)]);
     assert_eq!(outcomes.iter().map(|o| o.cycle).collect::<Vec<_>>(), [57, 98, 99]);
     assert_eq!(outcomes.iter().map(|o| o.pte_writes).collect::<Vec<_>>(), [1, 1, 0]);
-    let stats = golden.stats();
+    let stats = golden.mmu.stats();
     assert_eq!((stats.pte_reads, stats.pte_writes, stats.walks), (6, 2, 2));
 }
 
 #[test]
 fn swaps_on_the_way_down_cost_the_same() {
-    let mut golden = Golden::new(&MmuConfig::of(La48), 1 << 30).unwrap();
+    let mut golden = Uniprocessor::new(Golden::new(&MmuConfig::of(La48)).unwrap(), 1 << 30);
     golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
     for (address, value) in [(0x1000, 0x2007), (0x2000, 0x3007), (0x3000, 0x4007), (0x4000, 0x7007)] {
         golden.write_pte(PhysAddr(address), value);
@@ -115,7 +115,7 @@ fn swaps_on_the_way_down_cost_the_same() {
 fn both_ports_hit_in_every_cycle() {
     let mut golden = sv39(balanced());
     run(&mut golden, &[load(0), fetch(0)]);
-    let start = golden.stats().cycles;
+    let start = golden.mmu.stats().cycles;
     // Fetch and load join; so do load and fetch; a store joins nobody, but a fetch joins it.
     let stream = [fetch(0), load(0), load(0), fetch(0), fetch(0), Access::user(0, Store), fetch(0), fetch(0)];
     let found: Vec<_> = cycles(&mut golden, &stream).iter().map(|cycle| cycle - start).collect();
@@ -159,29 +159,29 @@ fn overlapped_ports_run_on() {
 fn fences_cost_their_rows() {
     let mut golden = sv39(balanced());
     run(&mut golden, &[load(0), load(0x1000), load(0x10_000), load(4 << 20)]);
-    let t = golden.stats().cycles;
+    let t = golden.mmu.stats().cycles;
     // Taken in t, carried out in t + 1, next access in t + 2.
     golden.fence(&TlbFlush { va: Some(VirtAddr(0)), ..TlbFlush::ALL });
-    assert_eq!(golden.stats().cycles, t + 2);
+    assert_eq!(golden.mmu.stats().cycles, t + 2);
     // Set 0 and row 0 are gone with all that they held, other sets and rows stay.
     let vas = [0x1000, 4 << 20, 0, 0x10_000];
     assert_eq!(hits(&mut golden, &vas), [true, true, false, false]);
     // The 1 GiB leaf is kept in pieces: the address does not lead to all of them, so everything goes.
     run(&mut golden, &[load(1 << 30)]);
-    let t = golden.stats().cycles;
+    let t = golden.mmu.stats().cycles;
     golden.fence(&TlbFlush { va: Some(VirtAddr(0)), ..TlbFlush::ALL });
-    assert_eq!(golden.stats().cycles, t + 1 + 16);
+    assert_eq!(golden.mmu.stats().cycles, t + 1 + 16);
     assert_eq!(hits(&mut golden, &[0x1000, 4 << 20]), [false, false]);
-    let t = golden.stats().cycles;
+    let t = golden.mmu.stats().cycles;
     golden.fence(&TlbFlush::address_space(Asid(3)));
-    assert_eq!(golden.stats().cycles, t + 1 + 16);
+    assert_eq!(golden.mmu.stats().cycles, t + 1 + 16);
     assert_eq!(hits(&mut golden, &[4 << 20]), [false], "identifiers do not narrow it");
-    assert_eq!(golden.stats().flushes, 3);
+    assert_eq!(golden.mmu.stats().flushes, 3);
 }
 
 /// LA48 with page 0 mapped and nothing else.
-fn la48() -> Golden {
-    let mut golden = Golden::new(&MmuConfig::of(La48), 1 << 30).unwrap();
+fn la48() -> Uniprocessor<Golden> {
+    let mut golden = Uniprocessor::new(Golden::new(&MmuConfig::of(La48)).unwrap(), 1 << 30);
     golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
     for (address, value) in [(0x1000, 0x2027), (0x2000, 0x3027), (0x3000, 0x4027), (0x4000, 0x7067)] {
         golden.write_pte(PhysAddr(address), value);
@@ -213,7 +213,7 @@ fn a_second_x86_page_fault_widens_the_fence() {
     run(&mut golden, &[load(0x1000)]);
     // Accepted in 16, 17 + 3 + 36 = 56. Then both in 56: data 57 + 3 + 9 = 69, instruction 70 + 3 + 9 = 82. The fence
     // of everything in 83 to 98, the next access in 99: x = 100, 100 + 3 + 36 = 139.
-    assert_eq!(golden.stats().cycles, 56);
+    assert_eq!(golden.mmu.stats().cycles, 56);
     assert_eq!(cycles(&mut golden, &[fetch(far), load(far), load(0x1000)]), [82, 69, 139]);
 }
 
@@ -222,10 +222,10 @@ fn a_fence_after_a_fault_at_the_end_of_a_batch_is_waited_for() {
     let far = 1 << 40;
     let mut golden = la48();
     assert_eq!(cycles(&mut golden, &[load(far)]), [29]);
-    assert_eq!(golden.stats().cycles, 29);
+    assert_eq!(golden.mmu.stats().cycles, 29);
     // `fence_ready` is low until 30 is over: taken in 31, carried out in 32.
     golden.fence(&TlbFlush { va: Some(VirtAddr(0)), ..TlbFlush::ALL });
-    assert_eq!(golden.stats().cycles, 33);
+    assert_eq!(golden.mmu.stats().cycles, 33);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_younger_access_of_the_same_cycle_is_squashed() {
     assert_eq!(progress.fault, Some(outcomes[0]));
     // The load walked first, 17 to 47, and its translation stays; the fetch from 48 to 78.
     assert_eq!((outcomes[0].cycle, outcomes[0].fault, outcomes[0].code), (78, FaultKind::Page, 12));
-    let stats = golden.stats();
+    let stats = golden.mmu.stats();
     assert_eq!((stats.squashed, stats.walks, stats.page_faults, stats.l1d_misses), (1, 2, 1, 1));
     assert_eq!(cycles(&mut golden, &accesses[1..]), [79, 80]);
     // The other way round the older access is the load: it is consumed, then the fetch faults.
@@ -249,7 +249,7 @@ fn a_younger_access_of_the_same_cycle_is_squashed() {
     let batch =
         Batch { accesses: &[load(0x1000), fetch(0), load(0x1000)], end: true, on_fault: OnFault::Stop };
     assert_eq!(golden.run(&batch, None).consumed, 2);
-    assert_eq!(golden.stats().squashed, 0);
+    assert_eq!(golden.mmu.stats().squashed, 0);
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn a_superpage_that_was_split_is_given_up_by_the_walk_that_sees_it() {
 fn identifiers_keep_spaces_apart_and_globals_belong_to_all() {
     let mut golden = sv39(balanced());
     golden.write_pte(PhysAddr(0x3008), 0x4_0001 << 10 | 0xff);
-    let space = |golden: &mut Golden, asid| {
+    let space = |golden: &mut Uniprocessor<Golden>, asid| {
         golden.set_context(&Context { root: PhysAddr(0x1000), asid: Asid(asid), mode: Mode::default() });
     };
     assert_eq!(hits(&mut golden, &[0, 0x1000]), [false, false]);
@@ -380,9 +380,9 @@ fn a_fully_associative_tlb_drops_exactly_what_a_fence_names() {
     let mut golden = sv39(config);
     golden.write_pte(PhysAddr(0x3008), 0x4_0001 << 10 | 0xff);
     assert_eq!(hits(&mut golden, &[0, 0x1000, 0x2000, 1 << 30]), [false; 4]);
-    let t = golden.stats().cycles;
+    let t = golden.mmu.stats().cycles;
     golden.fence(&TlbFlush::sfence_vma(Some(VirtAddr(0x2abc)), None));
-    assert_eq!(golden.stats().cycles, t + 2);
+    assert_eq!(golden.mmu.stats().cycles, t + 2);
     assert_eq!(hits(&mut golden, &[0, 0x1000, 1 << 30, 0x2000]), [true, true, true, false]);
     golden.fence(&TlbFlush::sfence_vma(Some(VirtAddr((1 << 30) + 0x12345)), None));
     assert_eq!(hits(&mut golden, &[0, 1 << 30]), [true, false]);
@@ -407,13 +407,13 @@ fn the_last_access_of_an_open_batch_waits_for_its_partner() {
 
 #[test]
 fn a_bare_model_walks_always_and_has_no_clock() {
-    let mut golden = Golden::bare(&balanced(), 1 << 30).unwrap();
+    let mut golden = Uniprocessor::new(Golden::bare(&balanced()).unwrap(), 1 << 30);
     golden.set_context(&Context { root: PhysAddr(0x1000), ..Context::default() });
     golden.write_pte(PhysAddr(0x1008), 1 << 28 | 0xdf);
     let outcomes = run(&mut golden, &[load(1 << 30), load(1 << 30), load(0)]);
     assert!(outcomes.iter().all(|o| o.served == Served::Walk && o.cycle == 0 && o.latency == 0));
     golden.fence(&TlbFlush::ALL);
-    let stats = golden.stats();
+    let stats = golden.mmu.stats();
     assert_eq!((stats.walks, stats.pte_reads, stats.page_faults), (3, 3, 1));
     assert_eq!((stats.flushes, stats.cycles), (1, 0));
     let batch = Batch { accesses: &[load(1 << 30), load(0), load(0)], end: true, on_fault: OnFault::Stop };

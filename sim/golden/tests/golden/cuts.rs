@@ -1,7 +1,7 @@
 //! How a trace is cut into batches changes no outcome and no cycle.
 
 use crate::world::{MEMORY_LIMIT, World};
-use pagewalk_arch::{Batch, IssueOrder, Mmu, OnFault, Outcome, PteWrite};
+use pagewalk_arch::{Batch, IssueOrder, Mmu, OnFault, Outcome, PteWrite, Uniprocessor};
 use pagewalk_golden::Golden;
 
 /// With stalled responses or overlapped issue, a batch that ends waits for more than the next access would.
@@ -20,7 +20,7 @@ fn random_cuts_change_nothing() {
         let tables = world.tables();
         let context = world.context();
         let build = || {
-            let mut golden = Golden::new(&world.config, MEMORY_LIMIT).unwrap();
+            let mut golden = Uniprocessor::new(Golden::new(&world.config).unwrap(), MEMORY_LIMIT);
             tables.iter().for_each(|&(address, value)| golden.write_pte(address, value));
             golden.set_context(&context);
             golden
@@ -34,7 +34,7 @@ fn random_cuts_change_nothing() {
                 let found =
                     present(&mut cut, &accesses, on_fault, |left| (1 + random.below(12) as usize).min(left));
                 assert_eq!(found, expected, "seed {seed}, {:?}", world.config);
-                assert_eq!(cut.stats(), whole.stats(), "seed {seed}");
+                assert_eq!(cut.mmu.stats(), whole.mmu.stats(), "seed {seed}");
             }
         }
     }
@@ -42,7 +42,7 @@ fn random_cuts_change_nothing() {
 
 /// Presents a trace in batches of `size(accesses left)`, more if one is not taken at all; goes on after faults.
 fn present(
-    golden: &mut Golden,
+    golden: &mut Uniprocessor<Golden>,
     accesses: &[pagewalk_arch::Access],
     on_fault: OnFault,
     mut size: impl FnMut(usize) -> usize,
@@ -57,6 +57,6 @@ fn present(
         least = if progress.consumed == 0 { count + 1 } else { 1 };
         rest = &rest[progress.consumed..];
     }
-    golden.take_pte_writes(&mut writes);
+    golden.mmu.take_pte_writes(&mut writes);
     (outcomes, writes)
 }

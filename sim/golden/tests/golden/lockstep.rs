@@ -2,10 +2,10 @@
 //! cycles are the same.
 
 use crate::machine::Machine;
-use crate::world::{MEMORY_LIMIT, World};
+use crate::world::{Engine, MEMORY_LIMIT, World};
 use pagewalk_arch::{
-    Access, Batch, Context, IssueOrder, Mmu, MmuConfig, MmuStats, OnFault, Outcome, PhysAddr, Progress,
-    PteMemory, PteWrite, TlbFlush,
+    Access, Batch, Context, IssueOrder, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress, PteWrite,
+    TableMemory, TlbFlush, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 
@@ -14,32 +14,28 @@ impl Mmu for Machine {
     fn config(&self) -> &MmuConfig {
         &self.config
     }
-    fn set_context(&mut self, context: &Context) {
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        self.memory = memory[0].clone();
         Machine::set_context(self, context);
     }
-    fn fence(&mut self, flush: &TlbFlush) {
+    fn fence(&mut self, _memory: &mut [TableMemory], flush: &TlbFlush) {
         Machine::fence(self, flush);
     }
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
         assert!(batch.end, "the machine does not look ahead");
         let stop = batch.on_fault == OnFault::Stop && self.config.timing.issue == IssueOrder::Blocking;
+        std::mem::swap(&mut self.memory, &mut memory[0]);
         let all = Machine::run(self, batch.accesses, stop);
+        std::mem::swap(&mut self.memory, &mut memory[0]);
         let fault = all.last().copied().filter(|last| stop && !last.is_ok());
         let progress = Progress { consumed: all.len(), fault };
         outcomes.expect("lockstep compares outcomes").extend(all);
         progress
-    }
-    fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.memory.read(addr, self.config.spec().pte_bytes).unwrap_or(0)
-    }
-    fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        let _ = self.memory.write(addr, self.config.spec().pte_bytes, value);
-    }
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.memory.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.memory.set_race(addr, value);
     }
     fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
         log.append(&mut self.writes);
@@ -51,12 +47,14 @@ impl Mmu for Machine {
 
 /// One batch on one engine: everything that can be compared.
 fn observe(
-    engine: &mut dyn Mmu,
+    engine: &mut dyn Engine,
     accesses: &[Access],
     on_fault: OnFault,
 ) -> (Progress, Vec<Outcome>, Vec<PteWrite>, u64, u64) {
     let (mut outcomes, mut writes) = (Vec::new(), Vec::new());
-    let progress = engine.run(&Batch { accesses, end: true, on_fault }, Some(&mut outcomes));
+    let (engine, memory) = engine.mmu();
+    let progress =
+        engine.run(memory.sides_mut(), &Batch { accesses, end: true, on_fault }, Some(&mut outcomes));
     engine.take_pte_writes(&mut writes);
     let stats = engine.stats();
     (progress, outcomes, writes, stats.cycles, stats.squashed)
@@ -65,9 +63,9 @@ fn observe(
 fn same_in_every_cycle(seed: u64) {
     let mut world = World::new(seed);
     let config = world.config;
-    let mut golden = Golden::new(&config, MEMORY_LIMIT).unwrap();
-    let mut plain = Golden::without_filter(&config, MEMORY_LIMIT).unwrap();
-    let mut machine = Machine::new(&config, MEMORY_LIMIT);
+    let mut golden = Uniprocessor::new(Golden::new(&config).unwrap(), MEMORY_LIMIT);
+    let mut plain = Uniprocessor::new(Golden::without_filter(&config).unwrap(), MEMORY_LIMIT);
+    let mut machine = Uniprocessor::new(Machine::new(&config, MEMORY_LIMIT), MEMORY_LIMIT);
     world.set_up(&mut [&mut golden, &mut plain, &mut machine]);
     for round in 0..40 {
         let count = 1 + world.random.below(60) as usize;
@@ -76,7 +74,8 @@ fn same_in_every_cycle(seed: u64) {
         let mut rest = &accesses[..];
         while !rest.is_empty() {
             let expected = observe(&mut machine, rest, on_fault);
-            for (name, engine) in [("golden", &mut golden), ("plain", &mut plain)] {
+            let engines: [(_, &mut dyn Engine); 2] = [("golden", &mut golden), ("plain", &mut plain)];
+            for (name, engine) in engines {
                 let found = observe(engine, rest, on_fault);
                 let place = || format!("seed {seed}, round {round}, {name}, {config:?}");
                 for (index, (found, expected)) in found.1.iter().zip(&expected.1).enumerate() {
@@ -86,7 +85,7 @@ fn same_in_every_cycle(seed: u64) {
             }
             rest = &rest[expected.0.consumed..];
         }
-        assert_eq!(golden.stats(), plain.stats(), "seed {seed}, round {round}");
+        assert_eq!(golden.mmu.stats(), plain.mmu.stats(), "seed {seed}, round {round}");
         world.interlude(&mut [&mut golden, &mut plain, &mut machine]);
     }
 }
@@ -106,7 +105,7 @@ fn the_worlds_see_everything_happen() {
     let mut total = MmuStats::default();
     for seed in 0..150 {
         let mut world = World::new(seed);
-        let mut golden = Golden::new(&world.config, MEMORY_LIMIT).unwrap();
+        let mut golden = Uniprocessor::new(Golden::new(&world.config).unwrap(), MEMORY_LIMIT);
         world.set_up(&mut [&mut golden]);
         for _ in 0..10 {
             let accesses = world.accesses(60);
@@ -116,7 +115,7 @@ fn the_worlds_see_everything_happen() {
             }
             world.interlude(&mut [&mut golden]);
         }
-        let stats = golden.stats();
+        let stats = golden.mmu.stats();
         total.l1i_hits += stats.l1i_hits;
         total.l1d_hits += stats.l1d_hits;
         total.walks += stats.walks;

@@ -77,7 +77,7 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(config: &MmuConfig, memory_limit: u64) -> Self {
-        let memory = TableMemory::new(memory_limit);
+        let memory = TableMemory::new(config.spec(), memory_limit);
         let context = Context::default();
         let ports = [Port::Data, Port::Instruction];
         let rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));

@@ -1,8 +1,8 @@
 //! No input makes the model panic: any PTE, any address, any context, any fence, in any order.
 
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Batch, Context, IssueOrder, Mmu, Mode, OnFault, PagingFormat, PhysAddr, Preset,
-    Privilege, TlbFlush, VirtAddr,
+    Access, AccessKind, Asid, Batch, Context, IssueOrder, Mode, OnFault, PagingFormat, PhysAddr, Preset,
+    Privilege, TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_golden::Golden;
 use proptest::prelude::*;
@@ -60,8 +60,8 @@ proptest! {
         if overlapped {
             config.timing.issue = IssueOrder::Overlapped;
         }
-        let mut golden = Golden::new(&config, limit).unwrap();
-        let mut bare = Golden::bare(&config, limit).unwrap();
+        let mut golden = Uniprocessor::new(Golden::new(&config).unwrap(), limit);
+        let mut bare = Uniprocessor::new(Golden::bare(&config).unwrap(), limit);
         let context = Context { root: PhysAddr(root), asid: Asid(asid), mode };
         for engine in [&mut golden, &mut bare] {
             for &(address, value) in &entries {
@@ -82,7 +82,7 @@ proptest! {
             golden.fence(&TlbFlush { va: fence_va.map(VirtAddr), asid: fence_asid.map(Asid), keep_global });
         }
         for access in &accesses {
-            let explained = golden.explain(access);
+            let explained = golden.mmu.explain(&golden.memory.sides()[0], access);
             prop_assert!(!explained.to_string().is_empty());
         }
     }
@@ -94,8 +94,8 @@ proptest! {
     ) {
         let mut world = crate::world::World::new(seed);
         let limit = crate::world::MEMORY_LIMIT;
-        let mut golden = Golden::new(&world.config, limit).unwrap();
-        let mut bare = Golden::bare(&world.config, limit).unwrap();
+        let mut golden = Uniprocessor::new(Golden::new(&world.config).unwrap(), limit);
+        let mut bare = Uniprocessor::new(Golden::bare(&world.config).unwrap(), limit);
         world.set_up(&mut [&mut golden, &mut bare]);
         let accesses = world.accesses(300);
         let batch = Batch { accesses: &accesses, end: true, on_fault: OnFault::Continue };

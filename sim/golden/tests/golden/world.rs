@@ -2,10 +2,29 @@
 //! enough locality that TLBs hit, and enough nonsense that every fault occurs.
 
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Context, FRAME_SHIFT, Isa, IssueOrder, L1Config, MemoryTiming, Mmu, MmuConfig,
-    Mode, PagingFormat, PhysAddr, Privilege, Replacement, SplitMix64, Structure, TimingConfig, TlbFlush,
-    VirtAddr,
+    Access, AccessKind, Asid, Context, FRAME_SHIFT, Isa, IssueOrder, L1Config, MachineMemory, MemoryTiming,
+    Mmu, MmuConfig, Mode, PagingFormat, PhysAddr, Privilege, Replacement, SplitMix64, Structure,
+    TimingConfig, TlbFlush, Uniprocessor, VirtAddr,
 };
+
+/// An engine and its memory, of whatever kind.
+pub trait Engine {
+    fn mmu(&mut self) -> (&mut dyn Mmu, &mut MachineMemory);
+    fn fence(&mut self, flush: &TlbFlush) {
+        let (mmu, memory) = self.mmu();
+        mmu.fence(memory.sides_mut(), flush);
+    }
+    fn set_context(&mut self, context: &Context) {
+        let (mmu, memory) = self.mmu();
+        mmu.set_context(memory.sides(), context);
+    }
+}
+
+impl<M: Mmu> Engine for Uniprocessor<M> {
+    fn mmu(&mut self) -> (&mut dyn Mmu, &mut MachineMemory) {
+        (&mut self.mmu, &mut self.memory)
+    }
+}
 
 pub const MEMORY_LIMIT: u64 = 1 << 23;
 /// Frames that hold tables.
@@ -158,7 +177,7 @@ impl World {
     }
 
     /// Something between two batches, done to every engine alike.
-    pub fn interlude(&mut self, engines: &mut [&mut dyn Mmu]) {
+    pub fn interlude(&mut self, engines: &mut [&mut dyn Engine]) {
         match self.random.below(10) {
             0..=2 => {
                 let flush = self.flush();
@@ -171,21 +190,21 @@ impl World {
             5..=6 => {
                 let all = self.tables();
                 let (address, value) = all[self.random.below(all.len() as u32) as usize];
-                engines.iter_mut().for_each(|engine| engine.write_pte(address, value));
+                engines.iter_mut().for_each(|engine| engine.mmu().1.write_pte(address, value));
             }
             7 => {
                 let frame = 1 + u64::from(self.random.below(TABLES as u32));
                 let poisoned = self.chance(self.nonsense);
-                engines.iter_mut().for_each(|engine| engine.set_poisoned(frame, poisoned));
+                engines.iter_mut().for_each(|engine| engine.mmu().1.set_poisoned(frame, poisoned));
             }
             _ => {}
         }
     }
 
     /// Fills the tables of every engine and sets a context.
-    pub fn set_up(&mut self, engines: &mut [&mut dyn Mmu]) {
+    pub fn set_up(&mut self, engines: &mut [&mut dyn Engine]) {
         for (address, value) in self.tables() {
-            engines.iter_mut().for_each(|engine| engine.write_pte(address, value));
+            engines.iter_mut().for_each(|engine| engine.mmu().1.write_pte(address, value));
         }
         let context = self.context();
         engines.iter_mut().for_each(|engine| engine.set_context(&context));

@@ -2,7 +2,8 @@
 //! entries decide where an address leads, the model must agree.
 
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Context, Mmu, MmuConfig, Mode, OnFault, PageSize, PagingFormat, SplitMix64,
+    Access, AccessKind, Batch, Context, MmuConfig, Mode, OnFault, PageSize, PagingFormat, SplitMix64,
+    Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use std::collections::BTreeMap;
@@ -71,7 +72,8 @@ fn la48_agrees_with_the_x86_64_crate() {
     for seed in 0..200 {
         let mut random = SplitMix64(seed);
         let tables = random_tables(&mut random);
-        let mut golden = Golden::bare(&MmuConfig::of(PagingFormat::La48), 1 << 24).unwrap();
+        let mut golden =
+            Uniprocessor::new(Golden::bare(&MmuConfig::of(PagingFormat::La48)).unwrap(), 1 << 24);
         for (&table, entries) in &tables {
             for (&index, entry) in entries {
                 let address = pagewalk_arch::PhysAddr(table + 8 * u64::from(index));

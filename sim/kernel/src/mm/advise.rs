@@ -8,7 +8,7 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, PageRange, Pte, VmFlags, Vma};
-use pagewalk_arch::{AccessKind, FileId, Mmu};
+use pagewalk_arch::{AccessKind, FileId, Platform};
 use std::ops::Range;
 
 /// What an advice is about.
@@ -118,7 +118,7 @@ impl AddressSpace {
     pub(crate) fn advise(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         advice: i32,
         punches: &mut Vec<Punch>,
@@ -136,7 +136,7 @@ impl AddressSpace {
                 return Err(Errno::NoMem.into());
             }
             from = area.pages.end();
-            self.advise_area(system, mmu, &area, action, punches)?;
+            self.advise_area(system, platform, &area, action, punches)?;
         }
         if had_hole || from < pages.end() { Err(Errno::NoMem.into()) } else { Ok(()) }
     }
@@ -144,7 +144,7 @@ impl AddressSpace {
     fn advise_area(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         area: &Vma,
         action: Action,
         punches: &mut Vec<Punch>,
@@ -160,16 +160,16 @@ impl AddressSpace {
             Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
             Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
             Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
-            Action::Zap { .. } => self.forget(system, mmu, area.pages),
-            Action::Free => self.offer(system, mmu, area.pages),
+            Action::Zap { .. } => self.forget(system, platform, area.pages),
+            Action::Free => self.offer(system, platform, area.pages),
             Action::Punch => punches.extend(area.attributes.backing.file().map(|file| {
                 let first = area.page_offset;
                 Punch { file, offsets: first..first + area.pages.pages() }
             })),
-            Action::Cool => self.cool(system, mmu, area.pages),
-            Action::PageOut => self.page_out(system, mmu, area),
-            Action::Populate(kind) => self.populate_area(system, mmu, area, kind)?,
-            Action::Guard => self.guard(system, mmu, area),
+            Action::Cool => self.cool(system, platform, area.pages),
+            Action::PageOut => self.page_out(system, platform, area),
+            Action::Populate(kind) => self.populate_area(system, platform, area, kind)?,
+            Action::Guard => self.guard(system, platform, area),
             Action::Unguard => self.guards.remove(area.pages),
         }
         Ok(())
@@ -195,17 +195,17 @@ impl AddressSpace {
     }
 
     /// Private contents are lost, shared ones lose only their entries. Areas and tables stay.
-    pub(super) fn forget(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+    pub(super) fn forget(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
-        self.zap(system, mmu, pages, &mut gather);
-        self.flush(system, mmu, gather);
+        self.zap(system, platform, pages, &mut gather);
+        self.flush(system, platform, gather);
     }
 
     /// MADV_FREE: anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
     /// A page that others map too is left alone.
-    fn offer(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+    fn offer(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(mmu, pages) {
+        for mapped in self.table.mapped(platform, pages) {
             let frame = mapped.pte.frame;
             if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
                 continue;
@@ -215,31 +215,31 @@ impl AddressSpace {
             system.memory.set_anon(frame, state);
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
             if clean != mapped.pte {
-                self.table.set(mmu, &mut system.memory, mapped.slot, clean);
+                self.table.set(platform, &mut system.memory, mapped.slot, clean);
                 gather.add(&mapped);
             }
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
     }
 
     /// MADV_COLD: the pages were not used lately.
-    fn cool(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+    fn cool(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(mmu, pages) {
+        for mapped in self.table.mapped(platform, pages) {
             if mapped.pte.accessed {
                 let old = Pte { accessed: false, ..mapped.pte };
-                self.table.set(mmu, &mut system.memory, mapped.slot, old);
+                self.table.set(platform, &mut system.memory, mapped.slot, old);
                 gather.add(&mapped);
             }
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
     }
 
     /// MADV_PAGEOUT, without a device to write to. Of pages that nobody else maps, a file's lose their entry, and
     /// anonymous ones go if they were offered and not written since.
-    fn page_out(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
+    fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(mmu, area.pages) {
+        for mapped in self.table.mapped(platform, area.pages) {
             let frame = mapped.pte.frame;
             if system.memory.mappings(frame) != 1 || system.memory.stays_locked(frame) {
                 continue;
@@ -253,36 +253,36 @@ impl AddressSpace {
                     continue;
                 }
             }
-            self.table.clear(mmu, &mut system.memory, mapped.slot);
+            self.table.clear(platform, &mut system.memory, mapped.slot);
             self.drop_frame(system, frame);
             gather.add(&mapped);
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
     }
 
     /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.
     fn populate_area(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         area: &Vma,
         kind: AccessKind,
     ) -> Result<(), CallStop> {
         if !may_populate(area, kind) {
             return Err(Errno::Inval.into());
         }
-        self.fault_area_in(system, mmu, area.pages, kind)
+        self.fault_area_in(system, platform, area.pages, kind)
     }
 
     /// MADV_GUARD_INSTALL: what is there goes, and a touch is SIGSEGV. Fork is to copy the markers, so an anonymous
     /// area counts as used, and any other is marked.
-    fn guard(&mut self, system: &mut System, mmu: &mut dyn Mmu, area: &Vma) {
+    fn guard(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         if area.attributes.backing == Backing::Anonymous {
             let count = &mut system.anon_vmas_created;
             self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
         }
         self.vmas.mark(area.pages.start());
-        self.forget(system, mmu, area.pages);
+        self.forget(system, platform, area.pages);
         self.guards.insert(area.pages);
     }
 }

@@ -5,7 +5,7 @@ use super::{AddressSpace, Heap};
 use crate::errno::CallStop;
 use crate::system::System;
 use crate::{PageRange, VmFlags, Vma, Vpn};
-use pagewalk_arch::{FRAME_BYTES, Mmu, Protection, VirtAddr};
+use pagewalk_arch::{FRAME_BYTES, Platform, Protection, VirtAddr};
 
 const HEAP_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
 
@@ -20,7 +20,7 @@ impl AddressSpace {
     pub(crate) fn set_break(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         end: VirtAddr,
     ) -> Result<(), CallStop> {
         let heap = *self.heap.get_or_insert(Heap { start: end, end });
@@ -30,14 +30,14 @@ impl AddressSpace {
             let grown = PageRange::new(before, now);
             let mut vma = Vma::anonymous(grown, HEAP_RIGHTS);
             vma.attributes.flags = self.future_flags.union(VmFlags::ACCOUNT);
-            self.discard(system, mmu, grown);
+            self.discard(system, platform, grown);
             self.unmapped.remove(grown);
             self.vmas.insert_above(vma);
             if vma.has(VmFlags::LOCKED) {
-                return self.populate(system, mmu, grown, OnRefusal::NextArea);
+                return self.populate(system, platform, grown, OnRefusal::NextArea);
             }
         } else if now < before {
-            self.unmap(system, mmu, PageRange::new(now, before));
+            self.unmap(system, platform, PageRange::new(now, before));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{
     AdMode, AnonState, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal,
     VmFlags, Vma, Vpn,
 };
-use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Mmu, Privilege, Protection, VirtAddr};
+use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, Protection, VirtAddr};
 
 /// Pages that must stay free between a stack and the mapping below it: Linux's `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;
@@ -37,7 +37,7 @@ impl AddressSpace {
     pub(crate) fn fault(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
         let page = Vpn::of(access.va);
@@ -46,7 +46,7 @@ impl AddressSpace {
         if self.guards.contains(page) {
             return Err(segv(SegvCode::MapErr));
         }
-        let found_nothing = !self.resolve(system, mmu, &mut vma, page, access.kind)?;
+        let found_nothing = !self.resolve(system, platform, &mut vma, page, access.kind)?;
         let this = (self.id, access.va, access.kind);
         let before = std::mem::replace(&mut system.last_spurious, found_nothing.then_some(this));
         if found_nothing && before == Some(this) {
@@ -119,14 +119,14 @@ impl AddressSpace {
     pub(super) fn resolve(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         vma: &mut Vma,
         page: Vpn,
         kind: AccessKind,
     ) -> Result<bool, FaultStop> {
-        match self.table.lookup(mmu, page) {
-            None => self.fault_in(system, mmu, vma, page, kind).map(|()| true),
-            Some(mapped) => Ok(self.fault_on(system, mmu, vma, mapped, kind)?),
+        match self.table.lookup(platform, page) {
+            None => self.fault_in(system, platform, vma, page, kind).map(|()| true),
+            Some(mapped) => Ok(self.fault_on(system, platform, vma, mapped, kind)?),
         }
     }
 
@@ -134,7 +134,7 @@ impl AddressSpace {
     fn fault_in(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         vma: &mut Vma,
         page: Vpn,
         kind: AccessKind,
@@ -148,7 +148,7 @@ impl AddressSpace {
         if backing.file().is_some_and(|file| system.objects.is_beyond_end(file, offset)) {
             return Err(FaultStop::Signal(Signal::Bus { address: page.addr() }));
         }
-        let slot = self.slot(system, mmu, page)?;
+        let slot = self.slot(system, platform, page)?;
         let frame = match (backing, kind, system.zero_frame) {
             (Backing::Shared(file), _, _)
             | (Backing::PrivateFile(file), AccessKind::Load | AccessKind::Fetch, _) => {
@@ -173,7 +173,7 @@ impl AddressSpace {
         };
         let rights = self.rights_now(system, vma, frame);
         let pte = with_ad(system, Pte { frame, rights, accessed: false, dirty: false }, kind);
-        self.install(system, mmu, slot, pte);
+        self.install(system, platform, slot, pte);
         Ok(())
     }
 
@@ -196,7 +196,7 @@ impl AddressSpace {
     fn fault_on(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         vma: &mut Vma,
         before: Mapped,
         kind: AccessKind,
@@ -229,10 +229,10 @@ impl AddressSpace {
         }
         let only_ad = after.frame == before.pte.frame && after.rights == before.pte.rights;
         system.stats.ad += u64::from(only_ad);
-        self.table.set(mmu, &mut system.memory, before.slot, after);
+        self.table.set(platform, &mut system.memory, before.slot, after);
         let mut gather = Gather::default();
         gather.add(&before);
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
         Ok(true)
     }
 

@@ -3,7 +3,7 @@
 use super::{AddressSpace, Gather, MmId};
 use crate::system::System;
 use crate::{OutOfMemory, PageRange, Pte, VmFlags, Vma};
-use pagewalk_arch::{Mmu, Protection};
+use pagewalk_arch::{Platform, Protection};
 
 impl AddressSpace {
     /// The child's address space: Linux's `dup_mmap`. Entries are copied only of areas that have had anonymous pages;
@@ -13,22 +13,22 @@ impl AddressSpace {
         &mut self,
         id: MmId,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
     ) -> Result<AddressSpace, OutOfMemory> {
         let mut child = AddressSpace::new(id, system)?;
         child.heap = self.heap;
         child.unmapped = self.unmapped.clone();
         let mut protected = Gather::default();
-        let copied = self.copy_areas(&mut child, system, mmu, &mut protected);
+        let copied = self.copy_areas(&mut child, system, platform, &mut protected);
         if !protected.is_empty() {
             // Linux's `dup_mmap` flushes the whole parent, however little was protected.
             protected.add_everything();
         }
-        self.flush(system, mmu, protected);
+        self.flush(system, platform, protected);
         match copied {
             Ok(()) => Ok(child),
             Err(out_of_memory) => {
-                child.destroy(system, mmu);
+                child.destroy(system, platform);
                 Err(out_of_memory)
             }
         }
@@ -38,7 +38,7 @@ impl AddressSpace {
         &mut self,
         child: &mut AddressSpace,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
         for vma in self.vmas.iter().copied().collect::<Vec<_>>() {
@@ -55,7 +55,7 @@ impl AddressSpace {
                 for guarded in self.guards.within(vma.pages) {
                     child.guards.insert(guarded);
                 }
-                self.copy_entries(&vma, vma.pages, child, system, mmu, protected)?;
+                self.copy_entries(&vma, vma.pages, child, system, platform, protected)?;
             }
         }
         Ok(())
@@ -67,17 +67,17 @@ impl AddressSpace {
         pages: PageRange,
         child: &mut AddressSpace,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
-        for mapped in self.table.mapped(mmu, pages) {
-            let slot = child.slot(system, mmu, mapped.page)?;
+        for mapped in self.table.mapped(platform, pages) {
+            let slot = child.slot(system, platform, mapped.page)?;
             let frame = mapped.pte.frame;
             let mut rights = mapped.pte.rights;
             if vma.is_private() {
                 if rights.write {
                     rights = Protection { write: false, ..rights };
-                    self.table.set(mmu, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
+                    self.table.set(platform, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
                     protected.add(&mapped);
                 }
                 if system.memory.is_anonymous(frame) {
@@ -90,7 +90,7 @@ impl AddressSpace {
                 system.memory.get(frame);
             }
             let dirty = mapped.pte.dirty && vma.is_private();
-            child.install(system, mmu, slot, Pte { rights, accessed: false, dirty, ..mapped.pte });
+            child.install(system, platform, slot, Pte { rights, accessed: false, dirty, ..mapped.pte });
         }
         Ok(())
     }

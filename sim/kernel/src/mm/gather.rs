@@ -6,7 +6,7 @@
 use super::AddressSpace;
 use crate::system::System;
 use crate::{Mapped, PageRange};
-use pagewalk_arch::Mmu;
+use pagewalk_arch::Platform;
 
 /// What has changed since the last fence.
 #[derive(Debug, Default)]
@@ -41,13 +41,13 @@ impl Gather {
 
 impl AddressSpace {
     /// Issues the fences that `gather` calls for.
-    pub(super) fn flush(&self, system: &mut System, mmu: &mut dyn Mmu, gather: Gather) {
+    pub(super) fn flush(&self, system: &mut System, platform: &mut dyn Platform, gather: Gather) {
         match gather.pages {
             _ if gather.is_empty() => {}
             Some(pages) if !gather.whole && pages.pages() <= system.config.flush_ceiling_pages => {
-                pages.iter().for_each(|page| system.flush_page(mmu, self.id, &self.asid, page));
+                pages.iter().for_each(|page| system.flush_page(platform, self.id, &self.asid, page));
             }
-            _ => system.flush_address_space(mmu, self.id, &self.asid),
+            _ => system.flush_address_space(platform, self.id, &self.asid),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::populate::OnRefusal;
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{PageRange, VmFlags};
-use pagewalk_arch::Mmu;
+use pagewalk_arch::Platform;
 
 /// Linux's `VM_LOCKED_MASK`.
 pub(super) const LOCKED_MASK: VmFlags = VmFlags::LOCKED.union(VmFlags::LOCKONFAULT);
@@ -21,13 +21,13 @@ impl AddressSpace {
     pub(crate) fn lock(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         flags: VmFlags,
     ) -> Result<(), CallStop> {
         self.set_locked(pages, flags)?;
         // `__mlock_posix_error_return`: a page that cannot be had is ENOMEM here.
-        self.populate(system, mmu, pages, OnRefusal::Stop).map_err(|stop| match stop {
+        self.populate(system, platform, pages, OnRefusal::Stop).map_err(|stop| match stop {
             CallStop::Errno(Errno::Fault) => Errno::NoMem.into(),
             other => other,
         })
@@ -42,7 +42,7 @@ impl AddressSpace {
     pub(crate) fn lock_all(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         current: bool,
         future: Option<VmFlags>,
         flags: VmFlags,
@@ -55,7 +55,7 @@ impl AddressSpace {
         self.vmas.update(everything, |attributes| {
             attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
         });
-        self.populate(system, mmu, everything, OnRefusal::NextArea)
+        self.populate(system, platform, everything, OnRefusal::NextArea)
     }
 
     /// Unlocks all, and all to come.

@@ -6,7 +6,7 @@ use super::populate::OnRefusal;
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, PageRange, VmFlags, Vma, VmaAttributes, Vpn};
-use pagewalk_arch::{FRAME_SHIFT, FileKind, MapRequest, Mmu};
+use pagewalk_arch::{FRAME_SHIFT, FileKind, MapRequest, Platform};
 
 impl AddressSpace {
     /// Maps `pages` as `request` says. What lay there is unmapped first (MAP_FIXED): the trace knows better than
@@ -14,7 +14,7 @@ impl AddressSpace {
     pub(crate) fn map(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         request: &MapRequest,
     ) -> Result<(), CallStop> {
@@ -37,24 +37,29 @@ impl AddressSpace {
         // Linux refuses MAP_GROWSDOWN for everything else.
         flags.set(VmFlags::GROWSDOWN, request.grows_down && backing == Backing::Anonymous);
         let attributes = VmaAttributes { protection, backing, flags, name: None, inferred: false };
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        self.map_area(system, platform, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
         if request.populate || flags.contains(VmFlags::LOCKED) {
-            return self.populate(system, mmu, pages, OnRefusal::NextArea);
+            return self.populate(system, platform, pages, OnRefusal::NextArea);
         }
         Ok(())
     }
 
     /// Puts `vma` in place of whatever is there.
-    pub(super) fn map_area(&mut self, system: &mut System, mmu: &mut dyn Mmu, vma: Vma) {
+    pub(super) fn map_area(&mut self, system: &mut System, platform: &mut dyn Platform, vma: Vma) {
         // Before what lies there goes: that may be the last mapping of the same object.
         system.objects.retain(&vma);
-        self.discard(system, mmu, vma.pages);
+        self.discard(system, platform, vma.pages);
         self.unmapped.remove(vma.pages);
         self.vmas.insert(vma);
     }
 
     /// shmdt(2): unmaps what is left of the segment whose mapping began at `at`, wherever calls have cut it.
-    pub(crate) fn detach(&mut self, system: &mut System, mmu: &mut dyn Mmu, at: Vpn) -> Result<(), CallStop> {
+    pub(crate) fn detach(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        at: Vpn,
+    ) -> Result<(), CallStop> {
         let is_segment = |vma: &Vma| match vma.attributes.backing {
             Backing::Shared(file) => system.objects.kind(file) == FileKind::Segment,
             _ => false,
@@ -64,7 +69,7 @@ impl AddressSpace {
         let pieces: Vec<Vma> = above.filter(|vma| is_segment(vma) && in_place(vma)).copied().collect();
         let Some(first) = pieces.first().copied() else { return Err(Errno::Inval.into()) };
         for piece in pieces.iter().filter(|piece| piece.attributes.backing == first.attributes.backing) {
-            self.unmap(system, mmu, piece.pages);
+            self.unmap(system, platform, piece.pages);
         }
         Ok(())
     }
@@ -73,7 +78,7 @@ impl AddressSpace {
     pub(crate) fn remap_file_pages(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         page_offset: u64,
     ) -> Result<(), CallStop> {
@@ -85,7 +90,7 @@ impl AddressSpace {
         let mut attributes = vma.attributes;
         // MAP_LOCKED knows no ONFAULT.
         attributes.flags = attributes.flags.intersection(VmFlags::LOCKED).union(self.future_flags);
-        self.map_area(system, mmu, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
-        self.populate(system, mmu, pages, OnRefusal::NextArea)
+        self.map_area(system, platform, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        self.populate(system, platform, pages, OnRefusal::NextArea)
     }
 }

@@ -29,7 +29,7 @@ use crate::pgtable::Slot;
 use crate::system::System;
 use crate::vma::RangeSet;
 use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
-use pagewalk_arch::{FRAME_SHIFT, Mmu, PhysAddr, Protection, VirtAddr};
+use pagewalk_arch::{CpuId, FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
 
 /// Rights of memory that a call shows to be mapped without saying how.
 const INFERRED_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
@@ -141,24 +141,30 @@ impl AddressSpace {
 
     /// The place of the entry of `page`. Where that needed a new entry that the MMU holds resident, the context is
     /// set again, as an operating system does on PAE.
-    fn slot(&mut self, system: &mut System, mmu: &mut dyn Mmu, page: Vpn) -> Result<PhysAddr, OutOfMemory> {
-        let Slot { addr, resident_changed } = self.table.slot(mmu, &mut system.memory, page)?;
-        self.reload(system, mmu, resident_changed);
+    fn slot(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        page: Vpn,
+    ) -> Result<PhysAddr, OutOfMemory> {
+        let Slot { addr, resident_changed } = self.table.slot(platform, &mut system.memory, page)?;
+        self.reload(system, platform, resident_changed);
         Ok(addr)
     }
 
-    fn reload(&mut self, system: &mut System, mmu: &mut dyn Mmu, resident_changed: bool) {
+    fn reload(&mut self, system: &mut System, platform: &mut dyn Platform, resident_changed: bool) {
         if resident_changed && system.current == Some(self.id) {
             let asid = system.asids.cached_under(&self.asid, true).unwrap_or_default();
             let mode = system.mode();
-            mmu.set_context(&pagewalk_arch::Context { root: self.table.root(), asid, mode });
+            platform
+                .set_context(CpuId::BOOT, &pagewalk_arch::Context { root: self.table.root(), asid, mode });
         }
     }
 
     /// Enters a leaf where none is. The caller's reference to the frame becomes the entry's.
-    fn install(&mut self, system: &mut System, mmu: &mut dyn Mmu, slot: PhysAddr, pte: Pte) {
+    fn install(&mut self, system: &mut System, platform: &mut dyn Platform, slot: PhysAddr, pte: Pte) {
         self.count_frame(system, pte.frame);
-        self.table.set(mmu, &mut system.memory, slot, pte);
+        self.table.set(platform, &mut system.memory, slot, pte);
     }
 
     /// An entry maps `frame` from now on, with the caller's reference.
@@ -182,9 +188,15 @@ impl AddressSpace {
     }
 
     /// Clears every leaf of `pages` and gives up its frame.
-    fn zap(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange, gather: &mut Gather) {
-        for mapped in self.table.mapped(mmu, pages) {
-            self.table.clear(mmu, &mut system.memory, mapped.slot);
+    fn zap(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        pages: PageRange,
+        gather: &mut Gather,
+    ) {
+        for mapped in self.table.mapped(platform, pages) {
+            self.table.clear(platform, &mut system.memory, mapped.slot);
             self.drop_frame(system, mapped.pte.frame);
             gather.add(&mapped);
         }
@@ -227,7 +239,7 @@ impl AddressSpace {
     pub(crate) fn zap_file(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         punch: &Punch,
         even_copies: bool,
     ) {
@@ -237,26 +249,26 @@ impl AddressSpace {
             let first = punch.offsets.start.clamp(vma.page_offset, vma.offset_of(vma.pages.end()));
             let end = punch.offsets.end.clamp(first, vma.offset_of(vma.pages.end()));
             let start = vma.pages.start().up(first - vma.page_offset);
-            for mapped in self.table.mapped(mmu, PageRange::new(start, start.up(end - first))) {
+            for mapped in self.table.mapped(platform, PageRange::new(start, start.up(end - first))) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
-                    self.table.clear(mmu, &mut system.memory, mapped.slot);
+                    self.table.clear(platform, &mut system.memory, mapped.slot);
                     self.drop_frame(system, mapped.pte.frame);
                     gather.add(&mapped);
                 }
             }
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
     }
 
     /// Gives everything back. The MMU must not translate through its tables any more.
-    pub(crate) fn destroy(mut self, system: &mut System, mmu: &mut dyn Mmu) {
+    pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
-        self.zap(system, mmu, everything, &mut Gather::default());
+        self.zap(system, platform, everything, &mut Gather::default());
         for vma in self.vmas.remove(everything) {
             system.objects.release(&mut system.memory, &vma);
         }
-        system.flush_address_space(mmu, self.id, &self.asid);
+        system.flush_address_space(platform, self.id, &self.asid);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
-        self.table.destroy(mmu, &mut system.memory);
+        self.table.destroy(platform, &mut system.memory);
     }
 }

@@ -6,7 +6,7 @@ use super::{AddressSpace, FaultStop};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{PageRange, Signal, VmFlags, Vma, Vpn};
-use pagewalk_arch::{AccessKind, Mmu};
+use pagewalk_arch::{AccessKind, Platform};
 
 /// Pages between two looks at whether the user wants the run to end.
 const INTERRUPT_PAGES: u64 = 4096;
@@ -26,7 +26,7 @@ impl AddressSpace {
     pub(super) fn populate(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         on_refusal: OnRefusal,
     ) -> Result<(), CallStop> {
@@ -39,7 +39,7 @@ impl AddressSpace {
             let writes = area.attributes.protection.write && area.is_private();
             let kind = if writes { AccessKind::Store } else { AccessKind::Load };
             let faulted = if area.is_accessible() {
-                self.fault_area_in(system, mmu, area.pages, kind)
+                self.fault_area_in(system, platform, area.pages, kind)
             } else {
                 Err(Errno::Fault.into())
             };
@@ -55,7 +55,7 @@ impl AddressSpace {
     pub(super) fn fault_area_in(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         kind: AccessKind,
     ) -> Result<(), CallStop> {
@@ -64,7 +64,7 @@ impl AddressSpace {
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
-            self.fault_page_in(system, mmu, &mut vma, page, kind)?;
+            self.fault_page_in(system, platform, &mut vma, page, kind)?;
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl AddressSpace {
     fn fault_page_in(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         vma: &mut Vma,
         page: Vpn,
         kind: AccessKind,
@@ -91,10 +91,10 @@ impl AddressSpace {
             return Err(Errno::Fault.into());
         }
         let granted = |rights: pagewalk_arch::Protection| kind != AccessKind::Store || rights.write;
-        if self.table.lookup(mmu, page).is_some_and(|mapped| granted(mapped.pte.rights)) {
+        if self.table.lookup(platform, page).is_some_and(|mapped| granted(mapped.pte.rights)) {
             return Ok(());
         }
-        match self.resolve(system, mmu, vma, page, kind) {
+        match self.resolve(system, platform, vma, page, kind) {
             Ok(_) => {
                 system.stats.page_faults_minor += 1;
                 Ok(())

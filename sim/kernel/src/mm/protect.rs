@@ -5,7 +5,7 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{PageRange, Pte, VmFlags, Vma, VmaAttributes};
-use pagewalk_arch::{Mmu, Protection};
+use pagewalk_arch::{Platform, Protection};
 
 impl AddressSpace {
     /// Gives `pages` the rights `protection`, area by area up to the first hole. Rights that were inferred are known
@@ -13,7 +13,7 @@ impl AddressSpace {
     pub(crate) fn protect(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         protection: Protection,
     ) -> Result<(), CallStop> {
@@ -21,7 +21,7 @@ impl AddressSpace {
         let mut from = contiguous.start();
         while let Some(area) = self.vmas.next_in(PageRange::new(from, contiguous.end())) {
             from = area.pages.end();
-            self.protect_area(system, mmu, &area, protection)?;
+            self.protect_area(system, platform, &area, protection)?;
         }
         if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
     }
@@ -30,7 +30,7 @@ impl AddressSpace {
     fn protect_area(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         area: &Vma,
         protection: Protection,
     ) -> Result<(), CallStop> {
@@ -50,19 +50,19 @@ impl AddressSpace {
         }
         self.vmas.modify(area.pages, after);
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(mmu, area.pages) {
+        for mapped in self.table.mapped(platform, area.pages) {
             let rights = self.rights_now(system, &Vma { attributes: after, ..*area }, mapped.pte.frame);
             let rights = self.table.layout().granted(rights);
             if rights != mapped.pte.rights {
-                self.table.set(mmu, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
+                self.table.set(platform, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });
                 gather.add(&mapped);
             }
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
         let becomes_writable = protection.write && !before.protection.write && area.is_private();
         if becomes_writable && area.has(VmFlags::LOCKED) {
             // The copies are made now, so that no write to locked memory waits.
-            match self.populate(system, mmu, area.pages, OnRefusal::NextArea) {
+            match self.populate(system, platform, area.pages, OnRefusal::NextArea) {
                 Ok(()) | Err(CallStop::Errno(_)) => {}
                 Err(stop) => return Err(stop),
             }

@@ -6,7 +6,7 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, PageRange, VmFlags, Vma, Vpn};
-use pagewalk_arch::{Mmu, RemapFlags};
+use pagewalk_arch::{Platform, RemapFlags};
 
 /// A move of pages.
 #[derive(Clone, Copy, Debug)]
@@ -26,24 +26,24 @@ impl AddressSpace {
     pub(crate) fn remap(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         from: PageRange,
         to: PageRange,
         flags: RemapFlags,
     ) -> Result<(), CallStop> {
         if from.is_empty() {
-            return self.duplicate(system, mmu, from.start(), to);
+            return self.duplicate(system, platform, from.start(), to);
         }
         if self.vmas.find(from.start()).is_none() {
             return Err(Errno::Fault.into());
         }
         if to.pages() < from.pages() {
-            self.unmap(system, mmu, PageRange::new(from.start().up(to.pages()), from.end()));
+            self.unmap(system, platform, PageRange::new(from.start().up(to.pages()), from.end()));
         }
         let source = PageRange::new(from.start(), from.start().up(from.pages().min(to.pages())));
         if from.start() == to.start() {
             return if to.pages() > from.pages() {
-                self.extend(system, mmu, source, to.end())
+                self.extend(system, platform, source, to.end())
             } else {
                 Ok(())
             };
@@ -57,7 +57,7 @@ impl AddressSpace {
             }
             return self.relocate(
                 system,
-                mmu,
+                platform,
                 Move { from: source, to: to.start(), pages: to.pages(), keeps_source },
             );
         }
@@ -65,7 +65,7 @@ impl AddressSpace {
         for area in areas {
             let start = to.start().up(area.pages.start().pages_above(source.start()));
             let step = Move { from: area.pages, to: start, pages: area.pages.pages(), keeps_source };
-            self.relocate(system, mmu, step)?;
+            self.relocate(system, platform, step)?;
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl AddressSpace {
     pub(crate) fn remap_failed(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         from: PageRange,
         to: PageRange,
         flags: RemapFlags,
@@ -88,22 +88,27 @@ impl AddressSpace {
             && source.is_some_and(|vma| !vma.is_private());
         let unmaps = loses_source || (system.rules.remap_unmaps_first && !is_whole && !from.overlaps(&to));
         if flags.fixed && unmaps {
-            self.unmap(system, mmu, to);
+            self.unmap(system, platform, to);
         }
     }
 
     /// Moves one area, or a part of one, with its leaves: `move_vma`.
-    fn relocate(&mut self, system: &mut System, mmu: &mut dyn Mmu, step: Move) -> Result<(), CallStop> {
+    fn relocate(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        step: Move,
+    ) -> Result<(), CallStop> {
         let Move { from: source, to, pages, keeps_source } = step;
         let target = PageRange::new(to, to.up(pages));
-        self.discard(system, mmu, target);
+        self.discard(system, platform, target);
         let old = self.vmas.find(source.start()).expect("an area holds the source").part(&source);
         let mut new = Vma { pages: target, ..old };
         if old.attributes.backing == Backing::Anonymous && old.anon.is_none() {
             // Never used, so nothing ties it to where it was: it may merge where it comes to lie.
             new.page_offset = to.0;
         }
-        let leaves = self.table.mapped(mmu, source);
+        let leaves = self.table.mapped(platform, source);
         system.objects.retain(&new);
         if keeps_source {
             self.vmas.insert_moved(new);
@@ -111,7 +116,9 @@ impl AddressSpace {
             // pages are not asked: those that stay are locked for good.
             if old.has(VmFlags::LOCKED) {
                 let whole = self.vmas.find(source.start()).map_or(source, |vma| vma.pages);
-                for stays in self.table.mapped(mmu, whole).iter().filter(|leaf| !source.contains(leaf.page)) {
+                for stays in
+                    self.table.mapped(platform, whole).iter().filter(|leaf| !source.contains(leaf.page))
+                {
                     if !system.is_zero_page(stays.pte.frame) {
                         system.memory.keep_locked(stays.pte.frame);
                     }
@@ -134,11 +141,11 @@ impl AddressSpace {
         let mut gather = Gather::default();
         let mut moved: Result<(), CallStop> = Ok(());
         for leaf in leaves {
-            self.table.clear(mmu, &mut system.memory, leaf.slot);
+            self.table.clear(platform, &mut system.memory, leaf.slot);
             gather.add(&leaf);
             let page = to.up(leaf.page.pages_above(source.start()));
-            match self.slot(system, mmu, page) {
-                Ok(slot) => self.table.set(mmu, &mut system.memory, slot, leaf.pte),
+            match self.slot(system, platform, page) {
+                Ok(slot) => self.table.set(platform, &mut system.memory, slot, leaf.pte),
                 Err(out_of_memory) => {
                     self.drop_frame(system, leaf.pte.frame);
                     moved = Err(out_of_memory.into());
@@ -146,18 +153,18 @@ impl AddressSpace {
             }
         }
         if !keeps_source {
-            self.release_tables(system, mmu, source, &mut gather);
+            self.release_tables(system, platform, source, &mut gather);
         }
-        self.flush(system, mmu, gather);
+        self.flush(system, platform, gather);
         moved?;
-        self.populate_tail(system, mmu, &new, PageRange::new(to.up(source.pages()), target.end()))
+        self.populate_tail(system, platform, &new, PageRange::new(to.up(source.pages()), target.end()))
     }
 
     /// Continues the area that ends with `source` up to `end`: `vma_merge_extend`.
     fn extend(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         source: PageRange,
         end: Vpn,
     ) -> Result<(), CallStop> {
@@ -167,28 +174,28 @@ impl AddressSpace {
         }
         let grown = PageRange::new(source.end(), end);
         let tail = Vma { pages: grown, page_offset: last.offset_of(source.end()), ..last };
-        self.map_area(system, mmu, tail);
-        self.populate_tail(system, mmu, &tail, grown)
+        self.map_area(system, platform, tail);
+        self.populate_tail(system, platform, &tail, grown)
     }
 
     fn populate_tail(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         area: &Vma,
         tail: PageRange,
     ) -> Result<(), CallStop> {
         if !area.has(VmFlags::LOCKED) || tail.is_empty() {
             return Ok(());
         }
-        self.populate(system, mmu, tail, OnRefusal::NextArea)
+        self.populate(system, platform, tail, OnRefusal::NextArea)
     }
 
     /// An old length of 0: a shared mapping is mapped a second time.
     fn duplicate(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         from: Vpn,
         to: PageRange,
     ) -> Result<(), CallStop> {
@@ -197,7 +204,7 @@ impl AddressSpace {
             return Err(Errno::Inval.into());
         }
         let area = Vma { pages: to, page_offset: vma.offset_of(from), ..vma };
-        self.map_area(system, mmu, area);
-        self.populate_tail(system, mmu, &area, to)
+        self.map_area(system, platform, area);
+        self.populate_tail(system, platform, &area, to)
     }
 }

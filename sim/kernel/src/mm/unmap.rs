@@ -3,44 +3,44 @@
 use super::{AddressSpace, Gather};
 use crate::PageRange;
 use crate::system::System;
-use pagewalk_arch::Mmu;
+use pagewalk_arch::Platform;
 
 impl AddressSpace {
     /// Unmaps `pages` because the trace said so: no access to them is inferred to be legal from now on.
-    pub(crate) fn unmap(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
-        self.discard(system, mmu, pages);
+    pub(crate) fn unmap(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
+        self.discard(system, platform, pages);
         self.unmapped.insert(pages);
     }
 
     /// Unmaps `pages` to make room.
-    pub(super) fn discard(&mut self, system: &mut System, mmu: &mut dyn Mmu, pages: PageRange) {
+    pub(super) fn discard(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let gone = self.vmas.remove(pages);
         self.guards.remove(pages);
         if gone.is_empty() {
             return;
         }
         let mut gather = Gather::default();
-        self.zap(system, mmu, pages, &mut gather);
+        self.zap(system, platform, pages, &mut gather);
         for vma in &gone {
             system.objects.release(&mut system.memory, vma);
         }
-        self.release_tables(system, mmu, pages, &mut gather);
-        self.flush(system, mmu, gather);
+        self.release_tables(system, platform, pages, &mut gather);
+        self.flush(system, platform, gather);
     }
 
     /// Returns the tables that served only `pages` and the hole around them.
     pub(super) fn release_tables(
         &mut self,
         system: &mut System,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         pages: PageRange,
         gather: &mut Gather,
     ) {
         let hole = self.vmas.hole_around(pages, system.user_end());
-        let released = self.table.release(mmu, &mut system.memory, hole);
+        let released = self.table.release(platform, &mut system.memory, hole);
         if released.tables > 0 {
             gather.add_everything();
         }
-        self.reload(system, mmu, released.resident_changed);
+        self.reload(system, platform, released.resident_changed);
     }
 }

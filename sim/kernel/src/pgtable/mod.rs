@@ -12,7 +12,7 @@ mod entry;
 pub use entry::{EntryLayout, Pte};
 
 use crate::{FrameUse, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
-use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Mmu, PhysAddr};
+use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, PhysAddr, Platform};
 
 /// A leaf entry that is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +85,19 @@ impl PageTable {
     }
 
     /// The leaf entry of `page`; `None` where it or a table on the way to it is not there.
-    pub fn lookup(&self, mmu: &dyn Mmu, page: Vpn) -> Option<Mapped> {
+    pub fn lookup(&self, platform: &dyn Platform, page: Vpn) -> Option<Mapped> {
         let mut table = self.root;
         for level in (1..self.spec().levels()).rev() {
-            table = self.layout.table_frame(mmu.read_pte(self.slot_in(table, page, level)))?;
+            table = self.layout.table_frame(platform.read_pte(self.slot_in(table, page, level)))?;
         }
         let slot = self.slot_in(table, page, 0);
-        self.layout.decode(mmu.read_pte(slot)).map(|pte| Mapped { page, slot, pte })
+        self.layout.decode(platform.read_pte(slot)).map(|pte| Mapped { page, slot, pte })
     }
 
     /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing.
     pub(crate) fn slot(
         &mut self,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         memory: &mut PhysicalMemory,
         page: Vpn,
     ) -> Result<Slot, OutOfMemory> {
@@ -105,12 +105,12 @@ impl PageTable {
         let mut resident_changed = false;
         for level in (1..self.spec().levels()).rev() {
             let addr = self.slot_in(table, page, level);
-            table = match self.layout.table_frame(mmu.read_pte(addr)) {
+            table = match self.layout.table_frame(platform.read_pte(addr)) {
                 Some(below) => below,
                 None => {
                     let below = memory.allocate(FrameUse::PageTable { entries: 0 })?;
                     self.tables += 1;
-                    self.write(mmu, memory, addr, self.layout.pointer(below, level));
+                    self.write(platform, memory, addr, self.layout.pointer(below, level));
                     resident_changed |= self.is_resident(level);
                     below
                 }
@@ -124,42 +124,55 @@ impl PageTable {
     }
 
     /// Writes the leaf entry at `slot`.
-    pub(crate) fn set(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr, pte: Pte) {
-        self.write(mmu, memory, slot, self.layout.encode(pte));
+    pub(crate) fn set(
+        &self,
+        platform: &mut dyn Platform,
+        memory: &mut PhysicalMemory,
+        slot: PhysAddr,
+        pte: Pte,
+    ) {
+        self.write(platform, memory, slot, self.layout.encode(pte));
     }
 
     /// Clears the leaf entry at `slot`.
-    pub(crate) fn clear(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr) {
-        self.write(mmu, memory, slot, 0);
+    pub(crate) fn clear(&self, platform: &mut dyn Platform, memory: &mut PhysicalMemory, slot: PhysAddr) {
+        self.write(platform, memory, slot, 0);
     }
 
-    fn write(&self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory, slot: PhysAddr, value: u64) {
-        let (was_used, used) = (mmu.read_pte(slot) != 0, value != 0);
+    fn write(&self, platform: &mut dyn Platform, memory: &mut PhysicalMemory, slot: PhysAddr, value: u64) {
+        let (was_used, used) = (platform.read_pte(slot) != 0, value != 0);
         if was_used != used {
             memory.count_table_entry(Pfn::of(slot), used);
         }
-        mmu.write_pte(slot, value);
+        platform.write_pte(slot, value);
     }
 
     /// Every leaf entry of `pages` that is in use, upwards.
-    pub fn mapped(&self, mmu: &dyn Mmu, pages: PageRange) -> Vec<Mapped> {
+    pub fn mapped(&self, platform: &dyn Platform, pages: PageRange) -> Vec<Mapped> {
         let mut found = Vec::new();
         if !pages.is_empty() {
-            self.collect(mmu, self.spec().levels() - 1, self.root, pages, &mut found);
+            self.collect(platform, self.spec().levels() - 1, self.root, pages, &mut found);
         }
         found
     }
 
     /// `pages` must be non-empty and lie under `table`.
-    fn collect(&self, mmu: &dyn Mmu, level: usize, table: Pfn, pages: PageRange, found: &mut Vec<Mapped>) {
+    fn collect(
+        &self,
+        platform: &dyn Platform,
+        level: usize,
+        table: Pfn,
+        pages: PageRange,
+        found: &mut Vec<Mapped>,
+    ) {
         for part in self.entries(level, pages) {
             let slot = self.slot_in(table, part.start(), level);
-            let value = mmu.read_pte(slot);
+            let value = platform.read_pte(slot);
             if level == 0 {
                 let page = part.start();
                 found.extend(self.layout.decode(value).map(|pte| Mapped { page, slot, pte }));
             } else if let Some(below) = self.layout.table_frame(value) {
-                self.collect(mmu, level - 1, below, part, found);
+                self.collect(platform, level - 1, below, part, found);
             }
         }
     }
@@ -177,13 +190,13 @@ impl PageTable {
     /// Linux's `free_pgtables`.
     pub(crate) fn release(
         &mut self,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         memory: &mut PhysicalMemory,
         hole: PageRange,
     ) -> Released {
         let mut released = Released::default();
         if !hole.is_empty() {
-            self.release_under(mmu, memory, self.spec().levels() - 1, self.root, hole, &mut released);
+            self.release_under(platform, memory, self.spec().levels() - 1, self.root, hole, &mut released);
         }
         self.tables -= released.tables;
         released
@@ -191,7 +204,7 @@ impl PageTable {
 
     fn release_under(
         &self,
-        mmu: &mut dyn Mmu,
+        platform: &mut dyn Platform,
         memory: &mut PhysicalMemory,
         level: usize,
         table: Pfn,
@@ -203,10 +216,10 @@ impl PageTable {
         }
         for part in self.entries(level, hole) {
             let slot = self.slot_in(table, part.start(), level);
-            let Some(below) = self.layout.table_frame(mmu.read_pte(slot)) else { continue };
-            self.release_under(mmu, memory, level - 1, below, part, released);
+            let Some(below) = self.layout.table_frame(platform.read_pte(slot)) else { continue };
+            self.release_under(platform, memory, level - 1, below, part, released);
             if part.pages() == 1 << self.entry_page_bits(level) {
-                self.write(mmu, memory, slot, 0);
+                self.write(platform, memory, slot, 0);
                 memory.put(below);
                 released.tables += 1;
                 released.resident_changed |= self.is_resident(level);
@@ -215,9 +228,9 @@ impl PageTable {
     }
 
     /// Returns the frames of all tables. No page may be mapped any more.
-    pub(crate) fn destroy(mut self, mmu: &mut dyn Mmu, memory: &mut PhysicalMemory) {
+    pub(crate) fn destroy(mut self, platform: &mut dyn Platform, memory: &mut PhysicalMemory) {
         let all = PageRange::new(Vpn(0), Vpn(self.spec().user_end() / FRAME_BYTES));
-        self.release(mmu, memory, all);
+        self.release(platform, memory, all);
         memory.put(self.root);
     }
 }

@@ -4,9 +4,9 @@
 use crate::machine::{NONE, R, RW, anonymous};
 use crate::mmu::ExactMmu;
 use pagewalk_arch::{
-    Access, AccessKind, Batch, CloneKind, Context, Event, MapRequest, Mmu, MmuConfig, MmuStats, OnFault,
-    Outcome, PagingFormat, PhysAddr, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome, TlbFlush,
-    VirtAddr,
+    Access, AccessKind, Batch, CloneKind, Context, CpuId, Event, MapRequest, MmuConfig, MmuStats, OnFault,
+    Outcome, PagingFormat, PhysAddr, Platform, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome,
+    TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{AdMode, FaultResolution, Kernel, KernelConfig, KernelStats};
@@ -19,45 +19,42 @@ enum Deed {
     Store(PhysAddr, u64),
 }
 
-/// An engine that writes down what is done to it.
+/// A machine that writes down what is done to it.
 struct Witness {
-    engine: Box<dyn Mmu>,
+    machine: Box<dyn Platform>,
     deeds: Vec<Deed>,
 }
 
-impl Mmu for Witness {
-    fn config(&self) -> &MmuConfig {
-        self.engine.config()
-    }
-    fn set_context(&mut self, context: &Context) {
-        self.deeds.push(Deed::Context(*context));
-        self.engine.set_context(context);
-    }
-    fn fence(&mut self, flush: &TlbFlush) {
-        self.deeds.push(Deed::Fence(*flush));
-        self.engine.fence(flush);
-    }
-    fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
-        self.engine.run(batch, outcomes)
+impl Platform for Witness {
+    fn cpus(&self) -> usize {
+        self.machine.cpus()
     }
     fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.engine.read_pte(addr)
+        self.machine.read_pte(addr)
     }
     fn write_pte(&mut self, addr: PhysAddr, value: u64) {
         self.deeds.push(Deed::Store(addr, value));
-        self.engine.write_pte(addr, value);
+        self.machine.write_pte(addr, value);
     }
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.engine.set_poisoned(frame, poisoned);
+    fn set_context(&mut self, cpu: CpuId, context: &Context) {
+        self.deeds.push(Deed::Context(*context));
+        self.machine.set_context(cpu, context);
     }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.engine.set_race(addr, value);
+    fn fence(&mut self, cpu: CpuId, flush: &TlbFlush) {
+        self.deeds.push(Deed::Fence(*flush));
+        self.machine.fence(cpu, flush);
     }
-    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
-        self.engine.take_pte_writes(log);
+    fn run(&mut self, cpu: CpuId, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        self.machine.run(cpu, batch, outcomes)
     }
-    fn stats(&self) -> MmuStats {
-        self.engine.stats()
+    fn stats(&self, cpu: CpuId) -> MmuStats {
+        self.machine.stats(cpu)
+    }
+    fn take_pte_writes(&mut self, cpu: CpuId, log: &mut Vec<PteWrite>) {
+        self.machine.take_pte_writes(cpu, log);
+    }
+    fn difference(&self) -> Option<&str> {
+        self.machine.difference()
     }
 }
 
@@ -70,9 +67,9 @@ struct Run {
 }
 
 /// The same pseudo-random program for every engine: three processes in one arena of 64 pages.
-fn program(engine: Box<dyn Mmu>, config: KernelConfig) -> Run {
-    let mut kernel = Kernel::new(config, engine.config()).expect("the configuration works");
-    let mut mmu = Witness { engine, deeds: Vec::new() };
+fn program(machine: Box<dyn Platform>, mmu: &MmuConfig, config: KernelConfig) -> Run {
+    let mut kernel = Kernel::new(config, mmu).expect("the configuration works");
+    let mut mmu = Witness { machine, deeds: Vec::new() };
     kernel.boot(&mut mmu);
     let mut rng = SplitMix64(7);
     let mut answers = Vec::new();
@@ -109,7 +106,7 @@ fn program(engine: Box<dyn Mmu>, config: KernelConfig) -> Run {
     kernel.shutdown(&mut mmu);
     assert_eq!(kernel.memory().frames_in_use(), 0);
     let mut writes = Vec::new();
-    mmu.take_pte_writes(&mut writes);
+    mmu.take_pte_writes(CpuId::BOOT, &mut writes);
     Run { answers, deeds: mmu.deeds, writes, stats }
 }
 
@@ -117,7 +114,7 @@ fn present(kernel: &mut Kernel, mmu: &mut Witness, access: &Access) -> Result<Ph
     for _ in 0..8 {
         let mut outcomes = Vec::new();
         let batch = Batch { accesses: std::slice::from_ref(access), end: true, on_fault: OnFault::Stop };
-        mmu.run(&batch, Some(&mut outcomes));
+        mmu.run(CpuId::BOOT, &batch, Some(&mut outcomes));
         let outcome = outcomes.pop().expect("one access, one outcome");
         if outcome.is_ok() {
             return Ok(outcome.pa);
@@ -140,9 +137,12 @@ fn every_engine_leads_the_kernel_to_the_same_state() {
                 continue;
             }
             let limit = 1 << mmu.physical_bits;
-            let bare = program(Box::new(Golden::bare(&mmu, limit).expect("it can be built")), config);
-            let exact = program(Box::new(Golden::new(&mmu, limit).expect("it can be built")), config);
-            let test = program(Box::new(ExactMmu::new(mmu)), config);
+            let machine = |golden: Result<Golden, _>| {
+                Box::new(Uniprocessor::new(golden.expect("it can be built"), limit))
+            };
+            let bare = program(machine(Golden::bare(&mmu)), &mmu, config);
+            let exact = program(machine(Golden::new(&mmu)), &mmu, config);
+            let test = program(Box::new(ExactMmu::new(mmu)), &mmu, config);
             assert!(bare.stats.page_faults_minor > 300 && bare.stats.cow > 20, "{format}: {:?}", bare.stats);
             assert_eq!(bare, exact, "{format} {ad_mode:?}: bare walk against TLBs");
             assert_eq!(bare.answers, test.answers, "{format} {ad_mode:?}: golden against the test MMU");

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, NONE, R, RW, RX, acc_err, anonymous, map_err};
 use pagewalk_arch::{
-    Access, AccessKind, FaultKind, MapRequest, Mmu, MmuConfig, Outcome, PagingFormat, PhysAddr, Syscall,
+    Access, AccessKind, FaultKind, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr, Platform, Syscall,
     VirtAddr,
 };
 use pagewalk_kernel::{AdMode, Bound, FaultResolution, KernelConfig, SegvCode, Signal, VmaPolicy};
@@ -143,7 +143,7 @@ fn without_hardware_updates_a_and_d_fault() {
     machine.store(AT);
     assert_eq!(machine.kernel.stats().ad, 3, "MADV_FREE cleared both");
     let mut log = Vec::new();
-    machine.mmu.take_pte_writes(&mut log);
+    machine.mmu.take_pte_writes(pagewalk_arch::CpuId::BOOT, &mut log);
     assert!(log.is_empty(), "the walker wrote nothing");
     machine.shut_down();
 }
@@ -157,7 +157,7 @@ fn with_hardware_updates_the_walker_tells_what_was_used() {
     machine.load(AT);
     assert_eq!(machine.kernel.stats().page_faults_minor, 1);
     let mut log = Vec::new();
-    machine.mmu.take_pte_writes(&mut log);
+    machine.mmu.take_pte_writes(pagewalk_arch::CpuId::BOOT, &mut log);
     let changes: Vec<u64> = log.iter().map(|write| write.before ^ write.after).collect();
     assert_eq!(changes, [0xc0, 0x40], "A and D by the store, A again by the load");
     machine.shut_down();

@@ -117,7 +117,7 @@ impl Machine {
         assert_eq!((stats.processes, stats.rss_bytes, stats.vsz_bytes, stats.page_table_bytes), (0, 0, 0, 0));
         for (addr, _) in std::mem::take(&mut self.mmu.stores) {
             assert_eq!(
-                pagewalk_arch::Mmu::read_pte(&self.mmu, addr),
+                pagewalk_arch::Platform::read_pte(&self.mmu, addr),
                 0,
                 "{addr}: a freed table is not empty"
             );
@@ -184,7 +184,7 @@ impl Machine {
     }
 
     fn mmu_format(&self) -> PagingFormat {
-        pagewalk_arch::Mmu::config(&self.mmu).format
+        self.mmu.config().format
     }
 }
 

@@ -3,9 +3,9 @@
 //! fresh walk, and a difference is a fence that the kernel forgot.
 
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Batch, Context, FaultKind, FormatSpec, Isa, Mmu, MmuConfig, MmuStats, OnFault,
-    Outcome, PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE, PhysAddr, Privilege, Progress, PteMemory, PteWrite,
-    TableMemory, TlbFlush, VirtAddr,
+    Access, AccessKind, Asid, Batch, Context, CpuId, FaultKind, FormatSpec, Isa, MmuConfig, MmuStats,
+    OnFault, Outcome, PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE, PhysAddr, Platform, Privilege, Progress,
+    PteMemory, PteWrite, TableMemory, TlbFlush, VirtAddr,
 };
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl ExactMmu {
     pub fn new(config: MmuConfig) -> Self {
         Self {
             config,
-            memory: TableMemory::new(1 << config.physical_bits),
+            memory: TableMemory::new(config.spec(), 1 << config.physical_bits),
             context: Context::default(),
             resident: [0; 4],
             tlb: BTreeMap::new(),
@@ -50,6 +50,9 @@ impl ExactMmu {
         }
     }
 
+    pub fn config(&self) -> &MmuConfig {
+        &self.config
+    }
     fn spec(&self) -> &'static FormatSpec {
         self.config.spec()
     }
@@ -209,11 +212,11 @@ fn translated(va: VirtAddr, leaf: &Leaf) -> Outcome {
     Outcome { va, pa: PhysAddr((leaf.frame << 12) | va.page_offset()), ..Outcome::default() }
 }
 
-impl Mmu for ExactMmu {
-    fn config(&self) -> &MmuConfig {
-        &self.config
+impl Platform for ExactMmu {
+    fn cpus(&self) -> usize {
+        1
     }
-    fn set_context(&mut self, context: &Context) {
+    fn set_context(&mut self, _cpu: CpuId, context: &Context) {
         self.context = *context;
         self.contexts.push(*context);
         for i in 0..self.spec().resident_root_entries {
@@ -221,11 +224,11 @@ impl Mmu for ExactMmu {
                 self.memory.read(PhysAddr(context.root.0 + 8 * i as u64), 8).expect("a root in memory");
         }
     }
-    fn fence(&mut self, flush: &TlbFlush) {
+    fn fence(&mut self, _cpu: CpuId, flush: &TlbFlush) {
         self.fences.push(*flush);
         self.drop_entries(flush);
     }
-    fn run(&mut self, batch: &Batch<'_>, mut outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(&mut self, _cpu: CpuId, batch: &Batch<'_>, mut outcomes: Option<&mut Vec<Outcome>>) -> Progress {
         let mut progress = Progress::default();
         for access in batch.accesses {
             let outcome = self.access(access);
@@ -249,16 +252,13 @@ impl Mmu for ExactMmu {
             .write(addr, self.spec().pte_bytes, value)
             .expect("the kernel writes tables in memory alone");
     }
-    fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.memory.set_poisoned(frame, poisoned);
-    }
-    fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.memory.set_race(addr, value);
-    }
-    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+    fn take_pte_writes(&mut self, _cpu: CpuId, log: &mut Vec<PteWrite>) {
         log.append(&mut self.log);
     }
-    fn stats(&self) -> MmuStats {
+    fn stats(&self, _cpu: CpuId) -> MmuStats {
         MmuStats::default()
+    }
+    fn difference(&self) -> Option<&str> {
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in page-table memory after the first accesses, entry by entry, worked out by hand.
 
 use crate::machine::{Machine, RW, RX, anonymous};
-use pagewalk_arch::{AccessKind, Isa, Mmu, MmuConfig, Mode, PagingFormat, PhysAddr, Syscall};
+use pagewalk_arch::{AccessKind, Isa, MmuConfig, Mode, PagingFormat, PhysAddr, Platform, Syscall};
 use pagewalk_kernel::{AdMode, KernelConfig, VmaPolicy};
 
 /// Maps and writes one page at 0x1234_5678 and follows its entries from the root.

@@ -2,10 +2,10 @@
 
 use pagewalk_arch::{
     Access, AccessKind, Batch, Context, FaultKind, Mmu, MmuConfig, Mode, OnFault, Outcome, PageSize,
-    PagingFormat, PhysAddr, PteWrite,
+    PagingFormat, PhysAddr, PteWrite, Uniprocessor,
 };
 use pagewalk_golden::Golden;
-use pagewalk_golden::walk::{Meaning, PageTables, Refusal, Transaction};
+use pagewalk_golden::walk::{Explanation, Meaning, PageTables, Refusal, Transaction};
 
 use AccessKind::{Fetch, Load, Store};
 use PagingFormat::{La48, La57, Sv32, Sv39, Sv48, Sv57, X86Legacy, X86Pae};
@@ -18,7 +18,7 @@ const ROOT: u64 = 0x1000;
 
 /// A bare model with some entries in memory.
 struct Scene {
-    golden: Golden,
+    golden: Uniprocessor<Golden>,
     mode: Mode,
 }
 
@@ -27,7 +27,7 @@ impl Scene {
         Self::with(MmuConfig::of(format), entries)
     }
     fn with(config: MmuConfig, entries: &[(u64, u64)]) -> Self {
-        let mut golden = Golden::bare(&config, 1 << 40).unwrap();
+        let mut golden = Uniprocessor::new(Golden::bare(&config).unwrap(), 1 << 40);
         for &(address, value) in entries {
             golden.write_pte(PhysAddr(address), value);
         }
@@ -43,8 +43,11 @@ impl Scene {
         let batch = Batch { accesses: &[access], end: true, on_fault: OnFault::Continue };
         self.golden.run(&batch, Some(&mut outcomes));
         let mut writes = Vec::new();
-        self.golden.take_pte_writes(&mut writes);
+        self.golden.mmu.take_pte_writes(&mut writes);
         (outcomes[0], writes)
+    }
+    fn explain(&self, access: &Access) -> Explanation {
+        self.golden.mmu.explain(&self.golden.memory.sides()[0], access)
     }
     /// Kind, code and number of reads of the fault that a user access takes.
     fn fault(&mut self, va: u64, kind: AccessKind) -> (FaultKind, u8, u8) {
@@ -76,7 +79,7 @@ fn addresses_that_are_not_canonical_read_nothing() {
 fn an_explanation_changes_nothing_and_reads_like_the_walk() {
     let mut scene = Scene::new(La48, &[(0x1000, 0x2007), (0x2000, 0x3027), (0x3000, 0xe7)]);
     scene.run(Access::user(1 << 39, Load));
-    let explanation = scene.golden.explain(&Access::user(0x1234, Store));
+    let explanation = scene.explain(&Access::user(0x1234, Store));
     assert_eq!(scene.golden.read_pte(PhysAddr(0x1000)), 0x2007);
     let expected = "0x1234
   level 3: read 0x1000 = 0x0000000000002007: A or D is clear: swap in 0x2027

@@ -20,7 +20,7 @@ fn sv39_takes_27_index_bits() {
     let mut scene =
         Scene::new(Sv39, &[(0x1008, 0x2000 >> 2 | 1), (0x2010, 0x3000 >> 2 | 1), (0x3018, leaf(0xabcde))]);
     assert_eq!(scene.pa(va, Load), 0xabcd_e456);
-    let steps = scene.golden.explain(&Access::user(va, Load)).steps;
+    let steps = scene.explain(&Access::user(va, Load)).steps;
     let addresses: Vec<_> = steps.iter().map(|step| (step.level, step.address.0)).collect();
     assert_eq!(addresses, [(2, 0x1008), (1, 0x2010), (0, 0x3018)]);
 }
@@ -57,7 +57,7 @@ fn riscv_causes_follow_the_access() {
     assert_eq!(scene.fault(0, Fetch), (PAGE, 12, 3));
     assert_eq!(scene.fault(0, Load), (PAGE, 13, 3));
     assert_eq!(scene.fault(0, Store), (PAGE, 15, 3));
-    scene.golden.set_poisoned(3, true);
+    scene.golden.memory.set_poisoned(3, true);
     let access = FaultKind::Access;
     assert_eq!(scene.fault(0, Fetch), (access, 1, 3));
     assert_eq!(scene.fault(0, Load), (access, 5, 3));
@@ -119,11 +119,11 @@ fn riscv_pointers_carry_nothing_but_g() {
     for bit in [5, 8, 9] {
         assert_eq!(scene(0x3000 >> 2 | 1 | 1 << bit).pa(0, Load), 0x7000, "bit {bit}");
     }
-    let verdict = scene(0x3000 >> 2 | 1 | 1 << 5).golden.explain(&Access::user(0, Load)).verdict;
+    let verdict = scene(0x3000 >> 2 | 1 | 1 << 5).explain(&Access::user(0, Load)).verdict;
     assert!(verdict.is_err(), "no context yet: the root is frame 0");
     let mut with_g = scene(0x3000 >> 2 | 1 | 1 << 5);
     with_g.pa(0, Load);
-    assert!(with_g.golden.explain(&Access::user(0, Load)).verdict.unwrap().global, "G accumulates");
+    assert!(with_g.explain(&Access::user(0, Load)).verdict.unwrap().global, "G accumulates");
     assert_eq!(sv39(0x4000 >> 2 | 1).fault(0, Load), (PAGE, 13, 3), "a pointer at level 0");
 }
 
@@ -215,7 +215,7 @@ fn a_failed_swap_takes_the_step_anew() {
     let config = MmuConfig::of(Sv39);
     let unused = leaf(7) & !0xc0;
     let walk = |interference| {
-        let mut memory = TableMemory::new(1 << 30);
+        let mut memory = TableMemory::new(Sv39.spec(), 1 << 30);
         memory.write(PhysAddr(0x1000), 8, unused & !(0x3ffff << 10)).unwrap();
         let mode = Mode { adue: true, ..Mode::default() };
         let context = Context { root: PhysAddr(ROOT), mode, ..Context::default() };

@@ -50,7 +50,7 @@ fn x86_error_codes() {
     assert_eq!(user(0x7067 | 1 << 63, Load, none), 0b01101);
     // A bus error is none of these.
     let mut scene = la48(0x7067);
-    scene.golden.set_poisoned(4, true);
+    scene.golden.memory.set_poisoned(4, true);
     assert_eq!(scene.fault(0, Store), (FaultKind::Access, 0, 4));
 }
 
@@ -150,7 +150,7 @@ fn x86_memory_types_and_global_pages() {
     for (pge, global) in [(false, false), (true, true)] {
         let mut scene = la48(0x7167).mode(Mode { pge, ..Mode::default() });
         scene.pa(0, Load);
-        assert_eq!(scene.golden.explain(&Access::user(0, Load)).verdict.unwrap().global, global);
+        assert_eq!(scene.explain(&Access::user(0, Load)).verdict.unwrap().global, global);
     }
 }
 
