@@ -14,8 +14,10 @@ mod flush;
 mod format;
 mod memory;
 mod mmu;
+mod mode_bit;
 mod outcome;
 mod platform;
+pub mod pte_bit;
 mod timing;
 
 pub use access::{Access, AccessKind, Port, Privilege};
@@ -30,8 +32,10 @@ pub use flush::TlbFlush;
 pub use format::{FormatSpec, Isa, PageSize, PagingFormat, UnknownFormat};
 pub use memory::{BusError, PteMemory, TableMemory};
 pub use mmu::{Batch, Mmu, MmuStats, OnFault, Progress, PteWrite};
+pub use mode_bit::ModeBit;
 pub use outcome::{FaultKind, Outcome, PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE, Served};
 pub use platform::{CpuId, MachineMemory, Multiprocessor, Platform, Uniprocessor};
+pub use pte_bit::{EntryKind, FormatSet, PteBit};
 pub use timing::{
     IssueOrder, LatencyDraw, LatencyStream, MemoryTiming, STALL_PERIOD, SplitMix64, StallPattern,
     TimingConfig,
