@@ -3,4 +3,3 @@
 pub mod cli;
 pub mod compare;
 pub mod record;
-pub mod trace;

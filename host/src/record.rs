@@ -2,7 +2,7 @@
 //!
 //! Owns the running of Valgrind, where its log goes, what happens to a recording that does not come to its
 //! end, and the program's own standard streams, which stay as they are. The format of the log is
-//! [`crate::trace`]'s. Nothing here prints.
+//! [`pagewalk_trace`]'s. Nothing here prints.
 //!
 //! A recording has its name only when it is complete: it is written beside it and renamed at the end, or
 //! removed. A program that a signal ends, Ctrl-C for one, has a complete recording up to there.
@@ -20,10 +20,10 @@ mod processes;
 mod scan;
 mod sink;
 
-use crate::trace::input::Compression;
 use identify::Identifier;
 use launcher::Launcher;
 use merge::{Merge, MergeError};
+use pagewalk_trace::input::Compression;
 use scan::{Counts, Scan};
 use sink::Sink;
 use std::ffi::OsString;

@@ -7,6 +7,7 @@
 mod builder;
 mod entry;
 mod parse;
+mod words;
 
 use pagewalk_arch::{
     Access, Batch, Context, FaultKind, Mmu, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, PteWrite,

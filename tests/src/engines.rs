@@ -1,11 +1,12 @@
 //! The engines that the suites run on.
 
 use pagewalk_arch::MmuConfig;
-use pagewalk_cosim::cache::Cache;
-use pagewalk_cosim::toolchain::{Environment, Toolchain};
-use pagewalk_cosim::{Hardware, Lockstep, Verilated};
+use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
-use pagewalk_rtl::sim::RustHdl;
+use pagewalk_machine::Lockstep;
+use pagewalk_verilator::cache::Cache;
+use pagewalk_verilator::toolchain::{Environment, Toolchain};
+use pagewalk_verilator::{Hardware, Verilated};
 use std::sync::OnceLock;
 
 /// First byte beyond page-table memory in every suite.

@@ -11,9 +11,10 @@ pub use catalogue::CATALOGUE;
 use crate::engines::{MEMORY_LIMIT, golden, tools};
 use crate::stimulus::Stimulus;
 use pagewalk_arch::{IssueOrder, MemoryTiming, MmuConfig, OnFault, PagingFormat, Preset, Uniprocessor};
-use pagewalk_cosim::cache::Cache;
-use pagewalk_cosim::toolchain::Environment;
-use pagewalk_cosim::{CosimError, Hardware, Lockstep};
+use pagewalk_machine::Lockstep;
+use pagewalk_verilator::cache::Cache;
+use pagewalk_verilator::toolchain::Environment;
+use pagewalk_verilator::{Hardware, HardwareError};
 use std::sync::OnceLock;
 
 /// The MMU that a fault is put into.
@@ -162,8 +163,8 @@ fn world(config: &mut MmuConfig, seed: u64) -> OnFault {
 /// rounds or until they differ. `None` if they never do.
 ///
 /// # Errors
-/// [`CosimError`] for Verilog that cannot be compiled, or without the tools for it.
-pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, CosimError> {
+/// [`HardwareError`] for Verilog that cannot be compiled, or without the tools for it.
+pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, HardwareError> {
     let mut config = specimen.config();
     let design = pagewalk_rtl::generate(&config)?;
     let (toolchain, cache) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));

@@ -5,7 +5,7 @@
 
 use crate::engines::tools;
 use crate::skipped;
-use pagewalk_cosim::toolchain::{Environment, Installed, ToolchainError, YOSYS};
+use pagewalk_verilator::toolchain::{Environment, Installed, ToolchainError, YOSYS};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

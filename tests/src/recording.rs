@@ -3,7 +3,7 @@
 //!
 //! Owns the record. Does not own the pins' meaning, nor what is done with the record.
 
-use pagewalk_rtl::sim::{Pins, PinsError};
+use pagewalk_driver::{Pins, PinsError};
 
 /// One settled low half of the clock, and the rising edge before it.
 #[derive(Clone, Debug, PartialEq, Eq)]

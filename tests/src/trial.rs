@@ -8,10 +8,11 @@ use crate::engines::{MEMORY_LIMIT, golden, rust_hdl, tools};
 use crate::recording::{Recorder, Recording};
 use crate::stimulus::Stimulus;
 use pagewalk_arch::{Mmu, SplitMix64, Uniprocessor};
-use pagewalk_cosim::cache::Cache;
-use pagewalk_cosim::toolchain::Environment;
-use pagewalk_cosim::{Hardware, Lockstep};
-use pagewalk_rtl::sim::Driver;
+use pagewalk_driver::Driver;
+use pagewalk_machine::Lockstep;
+use pagewalk_verilator::Hardware;
+use pagewalk_verilator::cache::Cache;
+use pagewalk_verilator::toolchain::Environment;
 use std::sync::OnceLock;
 
 /// Worlds that each sample is used in; one compilation serves all.

@@ -1,11 +1,11 @@
 //! The bundled trace of a real program, whole, in every format: golden model and compiled Verilog in lockstep.
 
-use pagewalk::trace::{TraceOptions, bundled};
 use pagewalk_arch::{MmuConfig, PagingFormat, Uniprocessor};
-use pagewalk_cosim::{Lockstep, Machine, RunCounts, RunEnd};
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
+use pagewalk_machine::{Lockstep, Machine, RunCounts, RunEnd};
 use pagewalk_tests::engines::hardware;
+use pagewalk_trace::{TraceOptions, bundled};
 
 /// Accesses of the bundled trace; a line that modifies counts twice, and so does one that crosses a page.
 const ACCESSES: u64 = 9_584_869;

@@ -4,10 +4,10 @@
 //! `PAGEWALK_CASE` runs only the cases whose rule or title contains it.
 
 use pagewalk_arch::{Mmu, MmuConfig, Uniprocessor};
-use pagewalk_cosim::Hardware;
 use pagewalk_golden::Golden;
 use pagewalk_tests::cases::{Ability, Case, load};
 use pagewalk_tests::engines::{MEMORY_LIMIT, golden, hardware, rust_hdl};
+use pagewalk_verilator::Hardware;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

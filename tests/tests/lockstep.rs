@@ -6,7 +6,7 @@ use pagewalk_arch::{
     Access, AccessKind, Batch, Context, FaultKind, IssueOrder, MemoryTiming, Mmu, MmuConfig, Mode, OnFault,
     PagingFormat, PhysAddr, Preset, SplitMix64, TlbFlush, Uniprocessor,
 };
-use pagewalk_cosim::Lockstep;
+use pagewalk_machine::Lockstep;
 use pagewalk_tests::configurations::number;
 use pagewalk_tests::engines::{MEMORY_LIMIT, ThreeWay, golden, rust_hdl, three_way};
 use pagewalk_tests::stimulus::Stimulus;

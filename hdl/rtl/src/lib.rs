@@ -17,7 +17,6 @@ pub mod pte_check;
 pub mod pte_masks;
 pub mod ptw;
 pub mod set_tlb;
-pub mod sim;
 pub mod tlb_entry;
 pub mod tlb_lane;
 pub mod wire;

@@ -6,16 +6,17 @@ use super::console::Console;
 use super::engine::{Tools, tools};
 use super::settings::Layers;
 use super::{CliError, Verdict};
-use crate::trace::input::Input;
-use crate::trace::{self, BLOCK_ACCESSES, TraceOptions};
 use pagewalk_arch::{
     Access, AccessKind, Batch, Boundary, Context, FRAME_SHIFT, Mmu, MmuConfig, OnFault, PagingFormat,
     PhysAddr, Preset, SplitMix64, TraceSource, Uniprocessor,
 };
-use pagewalk_cosim::{BATCH_ACCESSES, Hardware, Lockstep, Machine, Verilated};
+use pagewalk_driver::Pins;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig};
-use pagewalk_rtl::sim::Pins;
+use pagewalk_machine::{BATCH_ACCESSES, Lockstep, Machine};
+use pagewalk_trace::input::Input;
+use pagewalk_trace::{self as trace, BLOCK_ACCESSES, TraceOptions};
+use pagewalk_verilator::{Hardware, Verilated};
 use serde::Serialize;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -207,7 +208,7 @@ fn clock(hardware: &mut Verilated, hits: &[Access], cycles: u64) -> Result<(), C
     };
     let (i_valid, i_va, i_user) = (pin("ireq_valid")?, pin("ireq_va")?, pin("ireq_user")?);
     let (d_valid, d_va, d_user) = (pin("dreq_valid")?, pin("dreq_va")?, pin("dreq_user")?);
-    let stopped = |error: pagewalk_rtl::sim::PinsError| CliError::Usage(error.to_string());
+    let stopped = |error: pagewalk_driver::PinsError| CliError::Usage(error.to_string());
     for pin in [i_valid, i_user, d_valid, d_user] {
         pins.inputs()[pin] = 1;
     }

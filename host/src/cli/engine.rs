@@ -3,8 +3,8 @@
 use super::CliError;
 use super::args::EngineChoice;
 use super::console::Console;
-use pagewalk_cosim::cache::Cache;
-use pagewalk_cosim::toolchain::{Environment, Toolchain, ToolchainError};
+use pagewalk_verilator::cache::Cache;
+use pagewalk_verilator::toolchain::{Environment, Toolchain, ToolchainError};
 
 /// What is needed to compile hardware.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Engine {
             EngineChoice::Verilator => Ok(Engine::Verilator(Box::new(tools(offline, console)?))),
             EngineChoice::Auto => match tools(offline, console) {
                 Ok(tools) => Ok(Engine::Verilator(Box::new(tools))),
-                Err(CliError::Engine(pagewalk_cosim::CosimError::Toolchain(missing)))
+                Err(CliError::Engine(pagewalk_verilator::HardwareError::Toolchain(missing)))
                     if !matches!(missing, ToolchainError::Cache(_)) =>
                 {
                     console.note(&format!("using rust-hdl's own simulation, which is slow: {missing}"));

@@ -2,7 +2,8 @@
 //! problem; here stands only what concerns the user's files and the process.
 
 use pagewalk_arch::TraceError;
-use pagewalk_cosim::{CosimError, MachineError};
+use pagewalk_machine::MachineError;
+use pagewalk_verilator::HardwareError;
 use std::path::PathBuf;
 
 /// Why a command could not do its work.
@@ -55,7 +56,7 @@ pub enum CliError {
     Record(#[from] crate::record::RecordError),
     /// No engine.
     #[error(transparent)]
-    Engine(#[from] CosimError),
+    Engine(#[from] HardwareError),
     /// No Verilog.
     #[error(transparent)]
     Generate(#[from] pagewalk_rtl::GenerateError),
@@ -79,14 +80,14 @@ impl From<pagewalk_kernel::ConfigError> for CliError {
     }
 }
 
-impl From<pagewalk_cosim::toolchain::ToolchainError> for CliError {
-    fn from(error: pagewalk_cosim::toolchain::ToolchainError) -> Self {
+impl From<pagewalk_verilator::toolchain::ToolchainError> for CliError {
+    fn from(error: pagewalk_verilator::toolchain::ToolchainError) -> Self {
         Self::Engine(error.into())
     }
 }
 
-impl From<pagewalk_cosim::cache::CacheError> for CliError {
-    fn from(error: pagewalk_cosim::cache::CacheError) -> Self {
+impl From<pagewalk_verilator::cache::CacheError> for CliError {
+    fn from(error: pagewalk_verilator::cache::CacheError) -> Self {
         Self::Engine(error.into())
     }
 }

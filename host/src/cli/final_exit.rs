@@ -59,8 +59,8 @@ impl<T: TraceSource> TraceSource for FinalExit<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Recorded, load};
     use pagewalk_arch::AccessKind;
+    use pagewalk_trace::{Recorded, load};
 
     fn exit(pid: u32) -> Event {
         let call = Syscall::Exit { status: 0 };

@@ -2,7 +2,7 @@
 //! the line for each process that model and trace disagree about.
 
 use super::quantity::grouped;
-use pagewalk_cosim::{Ending, Losses, ProcessEnd, RunCounts, Verdict};
+use pagewalk_machine::{Ending, Losses, ProcessEnd, RunCounts, Verdict};
 use serde::Serialize;
 
 /// Processes that are named one by one; the others are counted.

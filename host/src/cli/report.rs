@@ -3,8 +3,8 @@
 use super::losses::{KilledReport, LostReport};
 use super::session::{Outcome, Session};
 use super::settings::Settings;
-use pagewalk_cosim::RunEnd;
 use pagewalk_kernel::KernelStats;
+use pagewalk_machine::RunEnd;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

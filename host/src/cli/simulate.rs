@@ -9,7 +9,7 @@ use super::settings::Layers;
 use super::source::TraceName;
 use super::{CliError, Verdict, interrupt, losses, replay, summary};
 use pagewalk_arch::{MmuConfig, PagingFormat};
-use pagewalk_cosim::MachineError;
+use pagewalk_machine::MachineError;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

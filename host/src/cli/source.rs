@@ -2,8 +2,8 @@
 
 use super::CliError;
 use super::args::{RawSourceArgs, SourceArgs};
-use crate::trace::{self, BUNDLED_NAME, Rebase, Trace, TraceOptions};
 use pagewalk_arch::PagingFormat;
+use pagewalk_trace::{self as trace, BUNDLED_NAME, Rebase, Trace, TraceOptions};
 use std::path::Path;
 
 /// A trace by name.

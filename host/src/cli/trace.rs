@@ -5,8 +5,8 @@ use super::console::{Console, output_error};
 use super::source::TraceName;
 use super::translations::kind_name;
 use super::{CliError, Verdict};
-use crate::trace::{BLOCK_ACCESSES, info};
 use pagewalk_arch::{Boundary, CloneKind, Event, Syscall, SyscallOutcome, TraceSource};
+use pagewalk_trace::{BLOCK_ACCESSES, info};
 use std::io::{self, BufWriter, Write};
 
 /// `trace`.

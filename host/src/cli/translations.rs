@@ -2,7 +2,7 @@
 
 use super::CliError;
 use pagewalk_arch::{Access, AccessKind, FaultKind, FormatSpec, Outcome, Served};
-use pagewalk_cosim::Tap;
+use pagewalk_machine::Tap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

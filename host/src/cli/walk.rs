@@ -11,9 +11,9 @@ use pagewalk_arch::{
     Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
     TraceSource, Uniprocessor,
 };
-use pagewalk_cosim::Machine;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{FaultResolution, Kernel};
+use pagewalk_machine::Machine;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -196,7 +196,7 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
     let Some(access) = source.access else {
         return Err(CliError::Usage(format!("--at {at}: {} has fewer accesses", trace.name())));
     };
-    for note in crate::trace::Trace::notes(&source.inner) {
+    for note in pagewalk_trace::Trace::notes(&source.inner) {
         console.note(&note);
     }
     let mut text = explain(&golden, &access);

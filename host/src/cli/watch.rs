@@ -3,7 +3,7 @@
 use super::console::Progress;
 use super::interrupt;
 use pagewalk_arch::TraceSource;
-use pagewalk_cosim::{Observer, RunCounts};
+use pagewalk_machine::{Observer, RunCounts};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 use super::columns::{Column, Columns, Layout};
 use super::field::Field;
 use super::row::Row;
-use crate::trace::input::{Input, InputProgress};
 use pagewalk_arch::TraceError;
+use pagewalk_trace::input::{Input, InputProgress};
 use serde::Deserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use std::borrow::Cow;

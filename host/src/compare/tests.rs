@@ -1,5 +1,5 @@
 use super::*;
-use crate::trace::input::Input;
+use pagewalk_trace::input::Input;
 
 fn reader(name: &str, text: &str) -> Reader {
     Reader::new(Input::from_bytes(name, text.as_bytes().to_vec()).unwrap(), &FileOptions::default()).unwrap()

@@ -5,10 +5,8 @@
 //! grammar: which process was made, which was waited for, which file was opened.
 
 use super::identify::Identifier;
-use crate::trace::lackey::annotation::Annotation;
-use crate::trace::lackey::calls::{FATAL, PREAMBLE};
-use crate::trace::lackey::{Item, Noticed, Reading};
 use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
+use pagewalk_trace::lackey::{Annotation, FATAL, Item, Noticed, PREAMBLE, Reading};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -1,7 +1,7 @@
 //! Where a recording goes. Owns compression on the way out, and that a file appears under its name whole or
 //! not at all.
 
-use crate::trace::input::Compression;
+use pagewalk_trace::input::Compression;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;

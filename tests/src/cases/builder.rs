@@ -2,7 +2,7 @@
 //! refer to, and the context under construction.
 
 use super::entry::{entry, plain_pointer};
-use super::parse::{modes, number, small};
+use super::words::{modes, number, small};
 use super::{Expectation, Step, Verdict};
 use pagewalk_arch::{
     Access, AccessKind, Asid, Context, FaultKind, Isa, MmuConfig, Mode, PF_FETCH, PF_PRESENT, PF_RESERVED,

@@ -3,7 +3,7 @@
 //! Owns the bit positions, taken from the manuals' figures: RISC-V Privileged Architecture 20240411, figures of Sv32
 //! and Sv39 PTEs; Intel SDM volume 3A, tables 4-4 to 4-20.
 
-use super::parse::number;
+use super::words::number;
 use pagewalk_arch::{FormatSpec, Isa, PhysAddr};
 
 /// Builds the entry that `words` say. `same` is what software last stored in its place.

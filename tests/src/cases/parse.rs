@@ -2,23 +2,10 @@
 //! what the lines of one case mean is said by `builder`.
 
 use super::builder::Builder;
+use super::words::{modes, number, small};
 use super::{Case, CaseError, Step};
 use pagewalk_arch::{MmuConfig, Mode, PagingFormat, Preset};
 use std::str::SplitWhitespace;
-
-/// A number in hexadecimal (`0x`) or decimal, `_` between digits allowed.
-pub(super) fn number(text: &str) -> Result<u64, String> {
-    let digits = text.replace('_', "");
-    let parsed = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => digits.parse(),
-    };
-    parsed.map_err(|_| format!("`{text}` is no number: write 0x1f or 31"))
-}
-
-pub(super) fn small<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
-    T::try_from(number(text)?).map_err(|_| format!("{text} is too large"))
-}
 
 /// The cases of one text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
@@ -99,31 +86,6 @@ fn section(mut words: SplitWhitespace<'_>) -> Result<Vec<MmuConfig>, String> {
         return Err("name at least one page-table format".to_owned());
     }
     formats.into_iter().map(config).collect()
-}
-
-/// The mode in which exactly the named bits are set.
-pub(super) fn modes(words: SplitWhitespace<'_>) -> Result<Mode, String> {
-    let mut mode = Mode::default();
-    for word in words {
-        let bit = match word {
-            "sum" => &mut mode.sum,
-            "mxr" => &mut mode.mxr,
-            "adue" => &mut mode.adue,
-            "svnapot" => &mut mode.svnapot,
-            "pbmte" => &mut mode.pbmte,
-            "wp" => &mut mode.wp,
-            "nxe" => &mut mode.nxe,
-            "pse" => &mut mode.pse,
-            "pge" => &mut mode.pge,
-            "smep" => &mut mode.smep,
-            "smap" => &mut mode.smap,
-            "ac" => &mut mode.ac,
-            "none" => continue,
-            _ => return Err(format!("`{word}` is no mode bit")),
-        };
-        *bit = true;
-    }
-    Ok(mode)
 }
 
 /// One case as text, with what its section says.

@@ -16,9 +16,10 @@ use super::{CliError, Verdict};
 use answer::{Answer, Answers};
 use job::{Job, Query};
 use pagewalk_arch::{Batch, Mmu, MmuConfig, OnFault, PhysAddr, Uniprocessor};
-use pagewalk_cosim::{CosimError, Hardware, Lockstep};
+use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
-use pagewalk_rtl::sim::RustHdl;
+use pagewalk_machine::Lockstep;
+use pagewalk_verilator::{Hardware, HardwareError};
 use std::io::Read;
 use std::path::Path;
 
@@ -126,7 +127,7 @@ impl Bench<'_> {
         self.ask("rust-hdl", start, |_| None, None)
     }
 
-    fn hardware(&self, tools: &Tools, console: &Console) -> Result<Hardware, CosimError> {
+    fn hardware(&self, tools: &Tools, console: &Console) -> Result<Hardware, HardwareError> {
         Hardware::build(&self.config, false, &tools.toolchain, &tools.cache, &|notice| console.note(notice))
     }
 
