@@ -11,7 +11,7 @@
 //! A generate-if is `for _g in 0..self._flag {}`. Fields that begin with `_` are no hardware.
 //!
 //! **Widths**: operators work at the larger width of their operands (zero-extended), assignments cut or extend. See
-//! [`crate::bits`]. No carry is kept: extend an operand with `bits_w` first.
+//! [`crate::layer::bits`]. No carry is kept: extend an operand with `bits_w` first.
 //!
 //! **Refused by the compiler**: `let`, `+=`, `return`, `if`/`match` as values, or- and range-patterns, `as`, other calls and methods,
 //! `set_bit`, `Option<Block>`, literals over 64 bits. `bits_w(…)` is evaluated when Verilog is made, so it cannot
@@ -44,10 +44,10 @@
 //! Fields may not be called like keywords of SystemVerilog, which Verilator reads `.v` files as: `bit`, `matches`, `packed`,
 //! `first_match`, `priority`, `table`, `var` and so on.
 
-pub use crate::bits::{Bv, bits_b, bits_w};
 pub use crate::clock;
-pub use crate::primitive::{
+pub use crate::layer::bits::{Bv, bits_b, bits_w};
+pub use crate::layer::primitive::{
     BitRegister, BitRegisterEn, LutRam, Register, RegisterEn, StateRegister, StateRegisterEn,
 };
-pub use crate::wire::{ClockLink, Const, Wire};
+pub use crate::layer::wire::{ClockLink, Const, Wire};
 pub use rust_hdl::prelude::*;

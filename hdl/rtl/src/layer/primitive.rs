@@ -6,8 +6,8 @@
 //! The emitter does not instantiate primitives but writes them into the parent module; it recognises them by the
 //! first line of their Verilog, see [`Primitive`]. The rest of that text serves rust-hdl's own generator.
 
-use crate::bits::Bv;
-use crate::wire::Wire;
+use crate::layer::bits::Bv;
+use crate::layer::wire::Wire;
 use rust_hdl::prelude::*;
 
 /// Which storage element a block is.

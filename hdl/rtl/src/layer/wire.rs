@@ -2,9 +2,9 @@
 //!
 //! Owns [`Wire`], [`Const`] and the links [`ClockLink`] makes: the atoms of the runtime-width layer. They implement
 //! rust-hdl's public traits, so `#[derive(LogicBlock)]` and `#[hdl_gen]` take them like its own `Signal`. Does not
-//! own registers and memories ([`crate::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
+//! own registers and memories ([`crate::layer::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
 
-use crate::bits::{Bv, mask};
+use crate::layer::bits::{Bv, mask};
 use rust_hdl::prelude::*;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
