@@ -28,8 +28,11 @@
 //! **Still silently wrong, because `hdl_gen` drops it before anyone can see it**: `a..=b` counts like `a..b`; guards of
 //! `match` arms vanish; a function whose name starts with `bits` or `Bits` counts as a cast of its first argument. Do not write these.
 //!
-//! Clocks: `ClockLink::link(&mut self.clock, &mut self.part.clock)` for each part (indices are fine), or
-//! `clock!(self, clock, first, second, third[i])` for many at once. Unconditionally, from an input of the block.
+//! **Interfaces** are declared once with [`bundle!`](crate::bundle!) and connected in one line:
+//! `Bundle::join(&mut self.request, &mut self.part.request)`, the block's own ports first. Blocks are declared with
+//! [`block!`](crate::block!). Ports that a configuration may lack are [`Ports`].
+//!
+//! Clocks: `clock!(self, clock, first, second, third[i])`, unconditionally, from an input of the block.
 //!
 //! **State**: [`Register`], [`RegisterEn`], [`BitRegister`], [`BitRegisterEn`], [`StateRegister`] for state enums, [`LutRam`]. They power up as
 //! 0 (a state enum as its first variant) and have no reset: a kernel resets them with logic at `d`. rust-hdl's own `DFF` and
@@ -46,8 +49,11 @@
 
 pub use crate::clock;
 pub use crate::layer::bits::{Bv, bits_b, bits_w};
+pub use crate::layer::join::Bundle;
+pub use crate::layer::ports::Ports;
 pub use crate::layer::primitive::{
     BitRegister, BitRegisterEn, LutRam, Register, RegisterEn, StateRegister, StateRegisterEn,
 };
-pub use crate::layer::wire::{ClockLink, Const, Wire};
+pub use crate::layer::wire::{Const, Wire};
+pub use crate::{block, bundle};
 pub use rust_hdl::prelude::*;
