@@ -1,24 +1,15 @@
 //! The MMU as hardware: a generator in rust-hdl whose geometry is chosen at run time.
 //!
-//! Owns the runtime-width layer ([`bits`], [`wire`], [`primitive`]), the blocks built from it, and the emission of
+//! Owns the runtime-width layer ([`layer`]), the blocks built from it, and the emission of
 //! Verilog ([`emit`]). Does not own the page-table formats and the configuration: those are `pagewalk-arch`.
 
-pub mod bits;
+pub mod bundle;
 pub mod emit;
-pub mod full_tlb;
 mod generate;
-pub mod geometry;
+pub mod layer;
 pub mod mmu;
-mod mode_ports;
-pub mod port;
 pub mod prelude;
-pub mod primitive;
-pub mod pte_check;
-pub mod pte_masks;
-pub mod ptw;
-pub mod set_tlb;
-pub mod tlb_entry;
-pub mod tlb_lane;
-pub mod wire;
+pub mod tlb;
+pub mod walk;
 
 pub use generate::{Design, GenerateError, TOP, emit_options, generate, stated_options};

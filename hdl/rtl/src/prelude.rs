@@ -11,7 +11,7 @@
 //! A generate-if is `for _g in 0..self._flag {}`. Fields that begin with `_` are no hardware.
 //!
 //! **Widths**: operators work at the larger width of their operands (zero-extended), assignments cut or extend. See
-//! [`crate::bits`]. No carry is kept: extend an operand with `bits_w` first.
+//! [`crate::layer::bits`]. No carry is kept: extend an operand with `bits_w` first.
 //!
 //! **Refused by the compiler**: `let`, `+=`, `return`, `if`/`match` as values, or- and range-patterns, `as`, other calls and methods,
 //! `set_bit`, `Option<Block>`, literals over 64 bits. `bits_w(…)` is evaluated when Verilog is made, so it cannot
@@ -28,8 +28,11 @@
 //! **Still silently wrong, because `hdl_gen` drops it before anyone can see it**: `a..=b` counts like `a..b`; guards of
 //! `match` arms vanish; a function whose name starts with `bits` or `Bits` counts as a cast of its first argument. Do not write these.
 //!
-//! Clocks: `ClockLink::link(&mut self.clock, &mut self.part.clock)` for each part (indices are fine), or
-//! `clock!(self, clock, first, second, third[i])` for many at once. Unconditionally, from an input of the block.
+//! **Interfaces** are declared once with [`bundle!`](crate::bundle!) and connected in one line:
+//! `Bundle::join(&mut self.request, &mut self.part.request)`, the block's own ports first. Blocks are declared with
+//! [`block!`](crate::block!). Ports that a configuration may lack are [`Ports`].
+//!
+//! Clocks: `clock!(self, clock, first, second, third[i])`, unconditionally, from an input of the block.
 //!
 //! **State**: [`Register`], [`RegisterEn`], [`BitRegister`], [`BitRegisterEn`], [`StateRegister`] for state enums, [`LutRam`]. They power up as
 //! 0 (a state enum as its first variant) and have no reset: a kernel resets them with logic at `d`. rust-hdl's own `DFF` and
@@ -44,10 +47,13 @@
 //! Fields may not be called like keywords of SystemVerilog, which Verilator reads `.v` files as: `bit`, `matches`, `packed`,
 //! `first_match`, `priority`, `table`, `var` and so on.
 
-pub use crate::bits::{Bv, bits_b, bits_w};
 pub use crate::clock;
-pub use crate::primitive::{
+pub use crate::layer::bits::{Bv, bits_b, bits_w};
+pub use crate::layer::join::Bundle;
+pub use crate::layer::ports::Ports;
+pub use crate::layer::primitive::{
     BitRegister, BitRegisterEn, LutRam, Register, RegisterEn, StateRegister, StateRegisterEn,
 };
-pub use crate::wire::{ClockLink, Const, Wire};
+pub use crate::layer::wire::{Const, Wire};
+pub use crate::{block, bundle};
 pub use rust_hdl::prelude::*;

@@ -9,7 +9,7 @@ use super::expr::{Expr, Var};
 use super::group::Groups;
 use super::stmt::{Arm, Part, Stmt, prune};
 use super::symbols::Symbols;
-use crate::bits::mask;
+use crate::layer::bits::mask;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Values of signals at a point of the kernel.

@@ -2,7 +2,7 @@
 //!
 //! Names stay raw here: `lane$3` is element 3 of the field `lane`.
 
-use crate::primitive::Primitive;
+use crate::layer::primitive::Primitive;
 use rust_hdl::prelude::*;
 
 /// An atom of a block: a signal or constant.

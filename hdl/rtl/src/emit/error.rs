@@ -63,6 +63,9 @@ pub enum Defect {
     /// Something that another block or the outside drives is assigned.
     #[error("`{0}` is assigned, but it is driven from elsewhere")]
     NotAssignable(String),
+    /// Two signals that are joined although not exactly one of them is driven here.
+    #[error("`{0}` and `{1}` cannot be joined: this block must drive one of them and be given the other")]
+    NotJoinable(String, String),
     /// A signal that nothing drives.
     #[error("`{0}` is never driven")]
     Undriven(String),

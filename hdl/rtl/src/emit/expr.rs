@@ -6,7 +6,7 @@
 //!
 //! The constructors fold constants, so that unrolled loops and absent features leave nothing behind.
 
-use crate::bits::mask;
+use crate::layer::bits::mask;
 use std::rc::Rc;
 
 /// A signal of a module: an index into its symbol table.
@@ -364,7 +364,7 @@ impl Expr {
             Kind::Var(var) => visit(*var, 0, self.width),
             Kind::Slice(var, low) => visit(*var, *low, self.width),
             Kind::Select(var, index) => {
-                visit(*var, 0, crate::bits::WIDTH_MAX);
+                visit(*var, 0, crate::layer::bits::WIDTH_MAX);
                 index.for_each_read(visit);
             }
             Kind::Not(a) | Kind::Reduce(_, a) => a.for_each_read(visit),

@@ -71,7 +71,14 @@ impl Lowering<'_> {
             VerilogStatement::Comment(_) => return Ok(()),
             VerilogStatement::Macro(code) => return self.block(code, out),
             VerilogStatement::Loop(l) => return self.unroll(l, out),
-            VerilogStatement::Link(links) => return self.links(links, out),
+            VerilogStatement::Link(links) => {
+                return links.iter().try_for_each(|link| match link {
+                    VerilogLink::Bidirectional(names) => self.join(names, out),
+                    VerilogLink::Forward(_) | VerilogLink::Backward(_) => {
+                        Err(Defect::Unsupported("a link of rust-hdl's own; use Bundle::join"))
+                    }
+                });
+            }
             VerilogStatement::Assignment(target, value) => self.assignment(target, value)?,
             VerilogStatement::SliceAssignment { base, width, offset, replacement } => {
                 Some(self.field_assignment(base, *width, offset, replacement)?)
@@ -96,21 +103,35 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn links(&mut self, links: &[VerilogLink], out: &mut Vec<Stmt>) -> Checked<()> {
-        for link in links {
-            let (VerilogLink::Forward(names)
-            | VerilogLink::Backward(names)
-            | VerilogLink::Bidirectional(names)) = link;
-            let full = |name: &str| match names.my_name.as_str() {
-                "" => VerilogExpression::Signal(name.to_string()),
-                field => VerilogExpression::Signal(format!("{name}${field}")),
+    /// Joins two signals, or two bundles field by field; see [`crate::layer::join`].
+    fn join(&mut self, names: &VerilogLinkDetails, out: &mut Vec<Stmt>) -> Checked<()> {
+        let first = resolve(&names.owner_name, &self.loops)?;
+        let second = resolve(&names.other_name, &self.loops)?;
+        let fields = [self.symbols.fields(&first), self.symbols.fields(&second)];
+        for (own, other, raw) in [(0, 1, &second), (1, 0, &first)] {
+            let lacking =
+                fields[own].iter().find(|field| !fields[other].contains(field) && !is_element(field));
+            if let Some(field) = lacking {
+                return Err(Defect::UnknownSignal(format!("{raw}{field}")));
+            }
+        }
+        for field in fields[0].iter().filter(|field| fields[1].contains(field)) {
+            let (a, b) = (format!("{first}{field}"), format!("{second}{field}"));
+            let (target, value) = match (self.is_driven_here(&a)?, self.is_driven_here(&b)?) {
+                (true, false) => (a, b),
+                (false, true) => (b, a),
+                _ => return Err(Defect::NotJoinable(a, b)),
             };
-            let (owner, other) = (full(&names.owner_name), full(&names.other_name));
-            let (target, value) =
-                if matches!(link, VerilogLink::Backward(_)) { (owner, other) } else { (other, owner) };
-            out.extend(self.assignment(&target, &value)?);
+            let signal = VerilogExpression::Signal;
+            out.extend(self.assignment(&signal(target), &signal(value))?);
         }
         Ok(())
+    }
+
+    /// Whether the kernel drives the signal, rather than the outside or a part.
+    fn is_driven_here(&self, raw: &str) -> Checked<bool> {
+        let var = self.target(&VerilogExpression::Signal(raw.to_string()))?;
+        Ok(matches!(self.symbols.of(var).role, Role::Output | Role::PartInput | Role::PartClock))
     }
 
     fn target(&self, target: &VerilogExpression) -> Checked<Var> {
@@ -279,4 +300,9 @@ impl Lowering<'_> {
             _ => Err(Defect::BadPattern(pattern.to_string())),
         }
     }
+}
+
+/// Whether the field of a bundle lies in an array, of which one side may have fewer elements.
+fn is_element(field: &str) -> bool {
+    field.split('$').any(|part| part.parse::<usize>().is_ok())
 }

@@ -1,6 +1,6 @@
 //! From the expressions that `hdl_gen` records to typed ones: names resolved, literals sized, widths made equal.
 //!
-//! Every rule of [`crate::bits`] has its counterpart here. Where Verilog needs a signal to express what Rust
+//! Every rule of [`crate::layer::bits`] has its counterpart here. Where Verilog needs a signal to express what Rust
 //! computes (a variable shift that is cut), a temporary is assigned just above the statement.
 
 use super::design::literal_value;
@@ -10,7 +10,7 @@ use super::index::{evaluate, resolve};
 use super::lower::Lowering;
 use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role};
-use crate::bits::{WIDTH_MAX, mask};
+use crate::layer::bits::{WIDTH_MAX, mask};
 use rust_hdl::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
 
 /// An operand: a typed expression, or a literal that still lacks a width.

@@ -122,7 +122,7 @@ impl Module {
     pub fn unread(&self) -> Vec<(Var, Vec<(usize, usize)>)> {
         let mut read = vec![0u128; self.symbols.table.len()];
         self.for_each_expr(&mut |expr| {
-            expr.for_each_read(&mut |var, low, width| read[var.0] |= crate::bits::mask(width) << low);
+            expr.for_each_read(&mut |var, low, width| read[var.0] |= crate::layer::bits::mask(width) << low);
         });
         let observed = |var: &Var| {
             let symbol = self.symbols.of(*var);
@@ -135,7 +135,7 @@ impl Module {
         };
         let missing = |var: Var| {
             let width = self.symbols.of(var).width;
-            (var, runs(!read[var.0] & crate::bits::mask(width), width))
+            (var, runs(!read[var.0] & crate::layer::bits::mask(width), width))
         };
         let unread = self.symbols.vars().filter(observed).map(missing);
         unread.filter(|(_, bits)| !bits.is_empty()).collect()

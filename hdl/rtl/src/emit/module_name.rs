@@ -1,7 +1,7 @@
 //! The name of a block's module.
 
 use super::design::MODULE_NAME_TYPE;
-use crate::wire::fresh_id;
+use crate::layer::wire::fresh_id;
 use rust_hdl::prelude::*;
 
 /// A field that names the module of the block that holds it: `<top>_<name>` instead of the path to the block.

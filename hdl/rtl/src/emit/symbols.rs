@@ -9,10 +9,10 @@ use super::error::{Checked, Defect};
 use super::expr::{Expr, Kind, Var};
 use super::names::{Namespace, state_name};
 use super::ports::{Port, PortDirection};
-use crate::bits::WIDTH_MAX;
-use crate::primitive::Primitive;
+use crate::layer::bits::WIDTH_MAX;
+use crate::layer::primitive::Primitive;
 use rust_hdl::prelude::AtomKind;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// Who drives a signal and who may read it.
@@ -142,6 +142,20 @@ impl Symbols {
     /// What a resolved raw name means.
     pub fn meaning(&self, raw: &str) -> Option<&Meaning> {
         self.meanings.get(raw)
+    }
+
+    /// The signals that a raw name stands for: one with nothing more to its name, or the fields of a bundle or array
+    /// with what follows that name, in the order of their declaration.
+    pub fn fields(&self, raw: &str) -> Vec<String> {
+        let field = |(name, meaning): (&String, &Meaning)| {
+            let rest = name.strip_prefix(raw).filter(|rest| rest.is_empty() || rest.starts_with('$'))?;
+            match meaning {
+                Meaning::Signal(var) => Some((*var, rest.to_string())),
+                Meaning::Value(_) => None,
+            }
+        };
+        let fields: BTreeMap<Var, String> = self.meanings.iter().filter_map(field).collect();
+        fields.into_values().collect()
     }
 
     /// A signal that no field stands for, named after `stem`.

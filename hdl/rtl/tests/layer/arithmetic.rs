@@ -2,7 +2,7 @@
 
 use crate::bench::{Stimulus, compare, expect_text};
 use crate::under_test;
-use pagewalk_rtl::bits::mask;
+use pagewalk_rtl::layer::bits::mask;
 use pagewalk_rtl::prelude::*;
 
 #[derive(LogicBlock)]

@@ -34,7 +34,7 @@ impl Stimulus {
             3 => 1 << (any % width as u128),
             _ => any,
         };
-        value & pagewalk_rtl::bits::mask(width)
+        value & pagewalk_rtl::layer::bits::mask(width)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod bench;
+mod bundles;
 mod constants;
 mod errors;
 mod kernels;

@@ -149,7 +149,7 @@ impl Logic for Storage {
     fn update(&mut self) {
         self.any_written.next = false;
         for i in 0..self._lanes {
-            ClockLink::link(&mut self.clock, &mut self.lane[i].clock);
+            clock!(self, clock, lane[i]);
             self.lane[i].address.next = self.address.val();
             self.lane[i].write.next = self.write.val() && self.select.val().get_bit(i);
             self.lane[i].data.next = self.data.val();

@@ -1,10 +1,10 @@
 //! Signals and constants whose width is a run-time value.
 //!
-//! Owns [`Wire`], [`Const`] and the links [`ClockLink`] makes: the atoms of the runtime-width layer. They implement
+//! Owns [`Wire`] and [`Const`], the atoms of the runtime-width layer. They implement
 //! rust-hdl's public traits, so `#[derive(LogicBlock)]` and `#[hdl_gen]` take them like its own `Signal`. Does not
-//! own registers and memories ([`crate::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
+//! own registers and memories ([`crate::layer::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
 
-use crate::bits::{Bv, mask};
+use crate::layer::bits::{Bv, mask};
 use rust_hdl::prelude::*;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,6 @@ pub struct Wire<D: Direction> {
     pub next: Bv,
     value: Bv,
     changed: bool,
-    driven: bool,
     id: usize,
     direction: PhantomData<D>,
 }
@@ -32,14 +31,7 @@ impl<D: Direction> Wire<D> {
     /// A wire that carries 0. Panics unless `width` is in 1..=128.
     pub fn new(width: usize) -> Self {
         let zero = Bv::new(width, 0);
-        Self {
-            next: zero,
-            value: zero,
-            changed: false,
-            driven: false,
-            id: fresh_id(),
-            direction: PhantomData,
-        }
+        Self { next: zero, value: zero, changed: false, id: fresh_id(), direction: PhantomData }
     }
 
     /// Width in bits.
@@ -80,9 +72,6 @@ impl Wire<Local> {
 
 impl<D: Direction> Logic for Wire<D> {
     fn update(&mut self) {}
-    fn connect(&mut self) {
-        self.driven = true;
-    }
 }
 
 impl<D: Direction> Block for Wire<D> {
@@ -120,7 +109,7 @@ impl<D: Direction> Atom for Wire<D> {
         self.width()
     }
     fn connected(&self) -> bool {
-        self.driven
+        true
     }
     fn changed(&self) -> bool {
         self.changed
@@ -208,29 +197,6 @@ impl Atom for Const {
     }
     fn constraints(&self) -> Vec<PinConstraint> {
         vec![]
-    }
-}
-
-/// Connects the clock of a sub-block to the clock of its parent, port to port.
-///
-/// `Signal::link` on a bare signal makes rust-hdl print a connection to a name that does not exist; a bidirectional
-/// link with an empty name connects the ports themselves.
-pub struct ClockLink;
-
-impl ClockLink {
-    /// `child` follows `parent`.
-    #[inline]
-    pub fn link(parent: &mut Signal<In, Clock>, child: &mut Signal<In, Clock>) {
-        child.next = parent.val();
-    }
-
-    /// What `hdl_gen` records for [`ClockLink::link`].
-    pub fn link_hdl(name: &str, parent: &str, child: &str) -> Vec<ast::VerilogLink> {
-        vec![ast::VerilogLink::Bidirectional(ast::VerilogLinkDetails {
-            my_name: name.into(),
-            owner_name: parent.into(),
-            other_name: child.into(),
-        })]
     }
 }
 

@@ -3,12 +3,12 @@
 //! Owns the choice among entries, their frames in LUT RAM, and the replacement state. Does not own the tag side
 //! ([`TlbEntry`]), the address in S1 (the port), nor any refusal: a look-up only ever grants.
 
-use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS, ReplacementTables};
 use crate::prelude::*;
-use crate::tlb_entry::TlbEntry;
+use crate::tlb::entry::TlbEntry;
+use crate::tlb::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS, ReplacementTables};
 use pagewalk_arch::{L1Config, MmuConfig, Structure};
 
-/// See the module. The ports are those of [`TlbEntry`] and of [`crate::set_tlb::SetTlb`].
+/// See the module. The ports are those of [`TlbEntry`] and of [`crate::tlb::set::SetTlb`].
 #[derive(LogicBlock)]
 pub struct FullTlb {
     /// Clock.

@@ -3,12 +3,12 @@
 //! Owns the choice among lanes: which one answers, which one a refill goes to, and the replacement state. Does not
 //! own the rows themselves ([`TlbLane`]), the address in S1 (the port), nor any refusal: a look-up only ever grants.
 
-use crate::geometry::{self, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS, ReplacementTables};
 use crate::prelude::*;
-use crate::tlb_lane::TlbLane;
+use crate::tlb::geometry::{self, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS, ReplacementTables};
+use crate::tlb::lane::TlbLane;
 use pagewalk_arch::{L1Config, MmuConfig, Structure};
 
-/// See the module. The ports are those of [`TlbLane`] and of [`crate::full_tlb::FullTlb`].
+/// See the module. The ports are those of [`TlbLane`] and of [`crate::tlb::full::FullTlb`].
 #[derive(LogicBlock)]
 pub struct SetTlb {
     /// Clock.

@@ -3,8 +3,8 @@
 //! Owns the rows, the comparison in the first stage (S0) and the read of the frame in the second (S1). Does not own
 //! the choice of the row to replace. A way of the 4 KiB array and the superpage array differ in their [`Lane`] only.
 
-use crate::geometry::{Lane, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
 use crate::prelude::*;
+use crate::tlb::geometry::{Lane, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
 use pagewalk_arch::MmuConfig;
 
 /// See the module.

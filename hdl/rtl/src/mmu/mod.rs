@@ -2,11 +2,13 @@
 //!
 //! Owns the arbitration between the ports, the fence logic and the top-level ports; hdl/CONTRACT.md describes all three.
 
-use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS};
-use crate::mode_ports::{ModePorts, bits};
-use crate::port::AccessPort;
+pub mod side;
+
+use crate::bundle::mode::{ModePorts, bits};
+use crate::mmu::side::AccessPort;
 use crate::prelude::*;
-use crate::ptw::Ptw;
+use crate::tlb::geometry::{MEMORY_TYPE_BITS, PAGE_BITS};
+use crate::walk::walker::Ptw;
 use pagewalk_arch::{ConfigError, FRAME_SHIFT, L1Config, MmuConfig, PageSize, Port, Structure};
 
 /// See the module. Ports that a configuration does not have are empty vectors.

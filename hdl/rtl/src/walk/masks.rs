@@ -1,5 +1,5 @@
 //! The bits of a page-table entry as masks, worked out from the format's row of the table and the implemented
-//! physical-address bits. Owns the numbers that [`crate::ptw::Ptw`] compares with; no logic.
+//! physical-address bits. Owns the numbers that [`crate::walk::walker::Ptw`] compares with; no logic.
 
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, MmuConfig};
 

@@ -4,11 +4,11 @@
 //! access that its TLB does not grant waits until the walker answers. RISC-V Privileged Architecture, "Virtual
 //! Address Translation Process", step 6; Intel SDM vol. 3A, 4.6.
 
-use crate::full_tlb::FullTlb;
-use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
-use crate::mode_ports::{ModePorts, bits};
+use crate::bundle::mode::{ModePorts, bits};
 use crate::prelude::*;
-use crate::set_tlb::SetTlb;
+use crate::tlb::full::FullTlb;
+use crate::tlb::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::tlb::set::SetTlb;
 use pagewalk_arch::{FRAME_SHIFT, MmuConfig, Port};
 
 /// See the module. The ports `req_*` and `resp_*` are those of the MMU.

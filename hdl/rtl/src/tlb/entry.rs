@@ -1,10 +1,10 @@
 //! One entry of a fully associative TLB: tag side in flip-flops, any page size of the format.
 //!
 //! Owns its comparison in the first stage (S0) and whether a fence drops it. Its frame lies in the LUT RAM of
-//! [`crate::full_tlb::FullTlb`].
+//! [`crate::tlb::full::FullTlb`].
 
-use crate::geometry::RIGHTS_BITS;
 use crate::prelude::*;
+use crate::tlb::geometry::RIGHTS_BITS;
 use pagewalk_arch::MmuConfig;
 
 /// See the module.

@@ -4,11 +4,11 @@
 //! ([`PteCheck`]) nor TLBs: it hands a refill to the port that waited. When each step happens is the timing part of
 //! hdl/CONTRACT.md.
 
-use crate::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
-use crate::mode_ports::{ModePorts, bits, level_bits};
+use crate::bundle::mode::{ModePorts, bits, level_bits};
 use crate::prelude::*;
-use crate::pte_check::PteCheck;
-use crate::pte_masks::PteMasks;
+use crate::tlb::geometry::{MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::walk::check::PteCheck;
+use crate::walk::masks::PteMasks;
 use pagewalk_arch::{FRAME_SHIFT, MmuConfig};
 
 /// See the module. States are one-hot: `idle look request waiting check done`.

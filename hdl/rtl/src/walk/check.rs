@@ -1,13 +1,13 @@
 //! The verdict on one page-table entry: pointer to be updated, refill, or fault.
 //!
 //! Owns the rules of the manuals for a single entry, as one block of logic without state. Does not own the walk
-//! ([`crate::ptw::Ptw`]). RISC-V Privileged Architecture, "Virtual Address Translation Process", steps 3-8; Intel
+//! ([`crate::walk::walker::Ptw`]). RISC-V Privileged Architecture, "Virtual Address Translation Process", steps 3-8; Intel
 //! SDM vol. 3A, 4.6 (rights), 4.7 (error codes), 4.8 (A and D). The order of the checks is in hdl/CONTRACT.md.
 
-use crate::geometry::{self, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
-use crate::mode_ports::{ModePorts, bits, level_bits};
+use crate::bundle::mode::{ModePorts, bits, level_bits};
 use crate::prelude::*;
-use crate::pte_masks::PteMasks;
+use crate::tlb::geometry::{self, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::walk::masks::PteMasks;
 use pagewalk_arch::{FaultKind, MmuConfig, PageSize};
 
 /// See the module.

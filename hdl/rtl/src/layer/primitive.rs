@@ -6,8 +6,8 @@
 //! The emitter does not instantiate primitives but writes them into the parent module; it recognises them by the
 //! first line of their Verilog, see [`Primitive`]. The rest of that text serves rust-hdl's own generator.
 
-use crate::bits::Bv;
-use crate::wire::Wire;
+use super::bits::Bv;
+use super::wire::Wire;
 use rust_hdl::prelude::*;
 
 /// Which storage element a block is.
@@ -86,9 +86,6 @@ impl Logic for Register {
             self.q.next = self.d.val();
         }
     }
-    fn connect(&mut self) {
-        self.q.connect();
-    }
     fn hdl(&self) -> Verilog {
         Primitive::Register.verilog()
     }
@@ -120,9 +117,6 @@ impl Logic for RegisterEn {
         if self.clock.pos_edge() && self.en.val() {
             self.q.next = self.d.val();
         }
-    }
-    fn connect(&mut self) {
-        self.q.connect();
     }
     fn hdl(&self) -> Verilog {
         Primitive::RegisterEn.verilog()
@@ -159,9 +153,6 @@ impl<T: Synth> Logic for StateRegister<T> {
         if self.clock.pos_edge() {
             self.q.next = self.d.val();
         }
-    }
-    fn connect(&mut self) {
-        self.q.connect();
     }
     fn hdl(&self) -> Verilog {
         Primitive::Register.verilog()
@@ -205,9 +196,6 @@ impl<T: Synth> Logic for StateRegisterEn<T> {
         if self.clock.pos_edge() && self.en.val() {
             self.q.next = self.d.val();
         }
-    }
-    fn connect(&mut self) {
-        self.q.connect();
     }
     fn hdl(&self) -> Verilog {
         Primitive::RegisterEn.verilog()
@@ -273,9 +261,6 @@ impl Logic for LutRam {
             self._rows[row] = self.write_data.val();
         }
         self.read_data.next = self._rows[self.row_of(self.read_address.val())];
-    }
-    fn connect(&mut self) {
-        self.read_data.connect();
     }
     fn hdl(&self) -> Verilog {
         Primitive::LutRam { rows: self._rows.len() }.verilog()

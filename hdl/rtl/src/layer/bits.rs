@@ -8,7 +8,7 @@
 //! * `!x` and `x << n`, `x >> n` have the width of `x`; a shift by at least that width gives 0.
 //! * Comparisons zero-extend the narrower operand.
 //! * A plain integer is an *untyped literal*. It takes the width of the other operand and must fit into it.
-//! * Storing into a [`crate::wire::Wire`] cuts or zero-extends to the width of the wire.
+//! * Storing into a [`crate::layer::wire::Wire`] cuts or zero-extends to the width of the wire.
 
 use std::cmp::Ordering;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Not, Shl, Shr, Sub};

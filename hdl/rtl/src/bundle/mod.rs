@@ -1,0 +1,3 @@
+//! The interfaces between blocks, each declared once. Owns no logic.
+
+pub mod mode;

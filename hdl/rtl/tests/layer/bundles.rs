@@ -1,0 +1,176 @@
+//! Interfaces: declared once for both sides, nested, with ports that one side lacks; joined to the block's own ports, and
+//! part to part.
+
+use crate::bench::{compare, expect_text};
+use crate::under_test;
+use pagewalk_rtl::emit::{self, Defect};
+use pagewalk_rtl::layer::ports::{PinName, Pins};
+use pagewalk_rtl::prelude::*;
+
+bundle! {
+    /// What an answer says.
+    pub struct Answer / AnswerIn (width: usize) {
+        /// The sum.
+        out sum: wire(width),
+        /// Its top bit.
+        out top: bit,
+    }
+}
+
+bundle! {
+    /// A question and its answer.
+    pub struct Query / QueryIn (width: usize, flags: usize, spaces: usize) {
+        /// A question is asked.
+        out valid: bit,
+        /// It is taken.
+        in ready: bit,
+        /// The number.
+        out number: wire(width),
+        /// Modes of the question.
+        out flag: bits(flags),
+        /// What is added.
+        out space: wires(spaces, 4),
+        /// The answer.
+        in answer: Answer / AnswerIn(width),
+    }
+}
+
+block! {
+    /// Asks.
+    struct Asker(width: usize, spaces: usize);
+    {
+        clock: Signal<In, Clock>,
+        go: Wire<In> = Wire::new(width),
+        query: Query = Query::new(width, 1, spaces),
+        heard: Wire<Out> = Wire::new(width),
+        taken: BitRegister,
+        _spaces: usize = spaces,
+    }
+}
+
+impl Logic for Asker {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, taken);
+        self.taken.d.next = self.query.ready.val();
+        self.query.valid.next = self.go.val().any() && !self.taken.q.val();
+        self.query.number.next = self.go.val();
+        self.query.flag[0].next = self.go.val().get_bit(1);
+        for s in 0..self._spaces {
+            self.query.space[s].next = 3.into();
+        }
+        self.heard.next = self.query.answer.sum.val();
+        if self.query.answer.top.val() {
+            self.heard.next = 0.into();
+        }
+    }
+}
+
+block! {
+    /// Answers; has no use for flags.
+    struct Answerer(width: usize, spaces: usize);
+    {
+        clock: Signal<In, Clock>,
+        query: QueryIn = QueryIn::new(width, 0, spaces),
+        total: Wire<Local> = Wire::new(width),
+        _spaces: usize = spaces,
+    }
+}
+
+impl Logic for Answerer {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.query.ready.next = self.query.valid.val();
+        self.total.next = self.query.number.val() + 1;
+        for s in 0..self._spaces {
+            self.total.next = self.total.val() + self.query.space[s].val();
+        }
+        self.query.answer.sum.next = self.total.val();
+        self.query.answer.top.next = self.total.val() > 200;
+    }
+}
+
+block! {
+    /// Joins an asker to an answerer, and leads another answerer out.
+    struct Both(width: usize, spaces: usize);
+    {
+        clock: Signal<In, Clock>,
+        go: Wire<In> = Wire::new(width),
+        outer: QueryIn = QueryIn::new(width, 0, spaces),
+        heard: Wire<Out> = Wire::new(width),
+        asker: Asker = Asker::new(width, spaces),
+        answerer: Ports<Answerer> = Ports::of(2, |_| Answerer::new(width, spaces)),
+    }
+}
+
+impl Logic for Both {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(self, clock, asker, answerer[0], answerer[1]);
+        Bundle::join(&mut self.go, &mut self.asker.go);
+        Bundle::join(&mut self.heard, &mut self.asker.heard);
+        Bundle::join(&mut self.asker.query, &mut self.answerer[0].query);
+        Bundle::join(&mut self.outer, &mut self.answerer[1].query);
+    }
+}
+
+impl crate::bench::Pin for QueryIn {
+    fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
+        self.valid.drive(source);
+        self.number.drive(source);
+        self.space.iter_mut().for_each(|space| space.drive(source));
+    }
+    fn sample(&self, values: &mut Vec<u128>) {
+        self.ready.sample(values);
+        self.answer.sum.sample(values);
+        self.answer.top.sample(values);
+    }
+}
+
+under_test!(Both: go outer => outer heard);
+
+#[test]
+fn joined_bundles_agree_and_read_well() {
+    for (spaces, text) in [(1, "bundles.v"), (0, "bundles_bare.v")] {
+        let verilog = compare(&format!("bundles{spaces}"), &mut Both::new(8, spaces), 3, 2000);
+        expect_text(text, &verilog);
+    }
+}
+
+#[test]
+fn pins_bear_the_names_of_the_verilog() {
+    for spaces in [0, 1, 3] {
+        let mut query = QueryIn::new(8, 1, spaces);
+        let mut visited = vec![];
+        query.visit_pins(PinName::of("outer"), &mut |name, pin| {
+            visited.push((name.to_string(), pin.direction()))
+        });
+        let mut both = Both::new(8, spaces);
+        both.outer = query;
+        let ports = emit::ports(&both).expect("the block is well-formed");
+        let ports = ports.iter().filter(|port| port.name.starts_with("outer"));
+        assert_eq!(visited, ports.map(|port| (port.name.clone(), port.direction)).collect::<Vec<_>>());
+    }
+}
+
+block! {
+    /// Joins two of its own inputs.
+    struct TwoInputs();
+    {
+        a: QueryIn = QueryIn::new(4, 0, 0),
+        b: QueryIn = QueryIn::new(4, 0, 0),
+    }
+}
+
+impl Logic for TwoInputs {
+    #[hdl_gen]
+    fn update(&mut self) {
+        Bundle::join(&mut self.a, &mut self.b);
+    }
+}
+
+#[test]
+fn a_join_that_nobody_drives_is_refused() {
+    let defect = emit::verilog(&TwoInputs::new(), "dut", "").expect_err("both are inputs").defect;
+    assert_eq!(defect, Defect::NotJoinable("a$valid".into(), "b$valid".into()));
+}
