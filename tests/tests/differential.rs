@@ -83,7 +83,7 @@ fn hand_written_cases_agree_with_the_running_linux() {
     let Some(mut both) = both("cases") else { return };
     let alone = std::env::var("PAGEWALK_CASE").ok().map(PathBuf::from);
     let files = alone.clone().map_or_else(case_files, |path| vec![path]);
-    let scope = Scope::of_this_machine();
+    let scope = Scope::of_the_asked();
     let (mut total, mut failures) = (0, Vec::new());
     for path in &files {
         for Case { name, sequence } in cases(path) {
@@ -121,7 +121,7 @@ fn random_sequences_agree_with_the_running_linux() {
     let mut kinds: BTreeMap<(String, Question), Kind> = BTreeMap::new();
     let (mut run, mut agreeing) = (0, 0);
     while run < sequences && (kinds.is_empty() || keep_going) {
-        let sequence = generate::sequence(seed, run, Scope::of_this_machine());
+        let sequence = generate::sequence(seed, run, Scope::of_the_asked());
         run += 1;
         let Some(difference) = both.judge(&sequence).difference else {
             agreeing += 1;
@@ -136,7 +136,7 @@ fn random_sequences_agree_with_the_running_linux() {
     }
     let agreement = format!("{agreeing} of {run} sequences agree in every step (PAGEWALK_SEED={seed})");
     say(&format!("Linux {}: {agreement}", both.release()));
-    report_what_is_left_out(&both, Scope::of_this_machine());
+    report_what_is_left_out(&both, Scope::of_the_asked());
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, kind)| std::cmp::Reverse(kind.count));
     let mut report = String::new();
