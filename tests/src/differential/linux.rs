@@ -98,8 +98,7 @@ impl Linux {
 
     /// Major and minor number of its version.
     pub fn version(&self) -> Option<(u32, u32)> {
-        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        version_of(&self.release)
     }
 
     /// Carries out `sequence` in a fresh process and says what each step came to.
@@ -137,6 +136,12 @@ impl Linux {
                 .ok_or_else(|| LinuxError::agent(format!("says {line:?}, which means nothing")))?;
         }
     }
+}
+
+/// Major and minor number of a release as `uname -r` has it.
+pub(super) fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 impl Drop for Linux {
