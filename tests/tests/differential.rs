@@ -3,11 +3,15 @@
 //! * `PAGEWALK_SEQUENCES`: how many random sequences (2,000), `PAGEWALK_SEED`: from which seed; both are printed.
 //! * `PAGEWALK_DIFF_KEEP_GOING=1`: goes on after a difference and shows one shrunk sequence for each kind of them.
 //! * `PAGEWALK_CASE=path`: carries out that file alone and shows both sides, step by step.
+//! * `PAGEWALK_LINUX=command`: asks another Linux, which the command reaches (`tests/differential/boot.sh`).
+//! * `PAGEWALK_RECORD=path`: writes down what Linux answers to the cases.
 
+use pagewalk_kernel::LinuxVersion;
 use pagewalk_tests::differential::generate::{self, Scope};
 use pagewalk_tests::differential::{
-    Answer, Case, Frame, Question, Sequence, SideBySide, Signalled, SpaceState, narrate,
+    Answer, Case, Frame, Question, Recording, Sequence, SideBySide, Signalled, SpaceState, Step, narrate,
 };
+
 use pagewalk_tests::skipped;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -69,8 +73,16 @@ fn cases(path: &Path) -> Vec<Case> {
     Case::all(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+fn both_of<'a>(sequence: &'a Sequence, told: &'a [Answer]) -> impl Iterator<Item = (&'a Step, &'a Answer)> {
+    sequence.steps.iter().zip(told)
+}
+
 fn case_files() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
+    text_files("differential")
+}
+
+fn text_files(name: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let entries = std::fs::read_dir(&directory).expect("the cases lie beside this package");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "txt")).collect();
@@ -83,28 +95,89 @@ fn hand_written_cases_agree_with_the_running_linux() {
     let Some(mut both) = both("cases") else { return };
     let alone = std::env::var("PAGEWALK_CASE").ok().map(PathBuf::from);
     let files = alone.clone().map_or_else(case_files, |path| vec![path]);
-    let scope = Scope::of_this_machine();
+    let scope = Scope::of_the_asked();
+    let mut recording = Recording::new(both.release());
     let (mut total, mut failures) = (0, Vec::new());
     for path in &files {
-        for Case { name, sequence } in cases(path) {
+        for case in cases(path) {
+            let Case { name, sequence } = &case;
             assert!(sequence.is_possible(), "{}: {name}: a process acts that does not live", path.display());
             if sequence.steps.iter().any(|step| scope.excludes(&step.action)) {
                 say(&format!("{}: {name}: left out on this machine", path.display()));
                 continue;
             }
             total += 1;
-            let verdict = both.judge(&sequence);
+            let told = both.ask_linux(sequence);
+            recording.add(&case, &told);
+            let verdict = both.judge_as_told(sequence, &told);
             if alone.is_some() {
-                let told = both.ask_linux(&sequence);
-                eprintln!("== {name}\nLinux:\n{}\n{}", narrate(&sequence, &told), verdict.report);
+                eprintln!("== {name}\nLinux:\n{}\n{}", narrate(both_of(sequence, &told)), verdict.report);
             }
             if verdict.difference.is_some() {
                 failures.push(format!("{}: {name}\n{}", path.display(), verdict.report));
             }
         }
     }
+    if let Some(path) = std::env::var_os("PAGEWALK_RECORD") {
+        std::fs::write(path, recording.to_string())
+            .expect("PAGEWALK_RECORD names a file that can be written");
+    }
     report_what_is_left_out(&both, scope);
     conclude(&both, &format!("{} of {total} cases agree", total - failures.len()), &failures.join("\n"));
+}
+
+/// The versions of the table that this does not run on, by what they answered.
+fn recordings() -> Vec<Recording> {
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        Recording::parse(&text).unwrap_or_else(|| panic!("{} is no recording", path.display()))
+    };
+    text_files("differential/recorded").into_iter().map(read).collect()
+}
+
+#[test]
+fn hand_written_cases_agree_with_what_other_versions_answered() {
+    let cases: Vec<Case> = case_files().iter().flat_map(|path| cases(path)).collect();
+    let recordings = recordings();
+    assert!(!recordings.is_empty(), "no answers of other versions");
+    for recording in recordings {
+        let version = recording.version().expect("it is in the table");
+        let differences: Vec<String> =
+            cases.iter().filter_map(|case| recording.difference(case, version)).collect();
+        assert!(differences.is_empty(), "Linux {}\n{}", recording.release, differences.join("\n"));
+    }
+}
+
+#[test]
+fn the_recorded_answers_tell_the_versions_apart() {
+    let cases: Vec<Case> = case_files().iter().flat_map(|path| cases(path)).collect();
+    for recording in recordings() {
+        for other in LinuxVersion::ALL {
+            let differs = cases.iter().any(|case| recording.difference(case, other).is_some());
+            assert_eq!(differs, recording.version() != Some(other), "{} as {other}", recording.release);
+        }
+    }
+}
+
+#[test]
+fn a_recording_of_other_cases_is_refused() {
+    let of = |text: &str| Case::all(text).unwrap().remove(0);
+    let case = of("== one\nP0: mmap 0,4 RW anon\n");
+    let text =
+        "linux 6.12.1\n\n== one\nP0: mmap 0,4 RW anon: 0 faults, result 0x10\n      P0 [0,4 RW anon] 0 []\n";
+    let recording = Recording::parse(text).unwrap();
+    assert_eq!(recording.to_string(), text);
+    assert_eq!(recording.difference(&case, LinuxVersion::V6_12), None);
+    for changed in ["== two\nP0: exit\n", "== one\nP0: exit\n", "== one\nP0: mmap 0,4 RW anon\nP0: exit\n"] {
+        let difference = recording.difference(&of(changed), LinuxVersion::V6_12).expect("it is another case");
+        assert!(difference.contains("record the answers of 6.12.1 anew"), "{difference}");
+    }
+    for (right, wrong) in [("0 faults", "1 faults"), ("0,4 RW anon]", "0,5 RW anon]"), ("0 []", "1 [0]")] {
+        let recording = Recording::parse(&text.replace(right, wrong)).unwrap();
+        let difference = recording.difference(&case, LinuxVersion::V6_12).expect(wrong);
+        assert!(difference.contains(wrong) && difference.contains(right), "{difference}");
+    }
+    assert_eq!(Recording::parse("== one\n"), None);
 }
 
 /// One difference of each kind, and how many there were.
@@ -121,7 +194,7 @@ fn random_sequences_agree_with_the_running_linux() {
     let mut kinds: BTreeMap<(String, Question), Kind> = BTreeMap::new();
     let (mut run, mut agreeing) = (0, 0);
     while run < sequences && (kinds.is_empty() || keep_going) {
-        let sequence = generate::sequence(seed, run, Scope::of_this_machine());
+        let sequence = generate::sequence(seed, run, Scope::of_the_asked());
         run += 1;
         let Some(difference) = both.judge(&sequence).difference else {
             agreeing += 1;
@@ -136,7 +209,7 @@ fn random_sequences_agree_with_the_running_linux() {
     }
     let agreement = format!("{agreeing} of {run} sequences agree in every step (PAGEWALK_SEED={seed})");
     say(&format!("Linux {}: {agreement}", both.release()));
-    report_what_is_left_out(&both, Scope::of_this_machine());
+    report_what_is_left_out(&both, Scope::of_the_asked());
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, kind)| std::cmp::Reverse(kind.count));
     let mut report = String::new();
@@ -180,7 +253,7 @@ fn the_agent_takes_no_faults_of_its_own() {
             "P0: mlockall CURRENT FUTURE" => 4,
             _ => 0,
         };
-        assert_eq!(answer.faults, expected, "{step}\n{}", narrate(&sequence, &told));
+        assert_eq!(answer.faults, expected, "{step}\n{}", narrate(both_of(&sequence, &told)));
     }
 }
 

@@ -45,4 +45,4 @@ pub use proc::{BuddyInfo, Maps};
 pub use process::{Ended, Process};
 pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use stats::KernelStats;
-pub use vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};

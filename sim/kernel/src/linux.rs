@@ -2,7 +2,7 @@
 //!
 //! Owns which version behaves how. What a behaviour means is explained where it is carried out.
 
-use crate::MergeRules;
+use crate::{BesideSource, MergeRules};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -65,6 +65,15 @@ pub(crate) struct VersionRules {
     /// mremap with MREMAP_FIXED looks at the source only after it has unmapped the target (before 6.17), so that a
     /// call that fails has unmapped it.
     pub(crate) remap_unmaps_first: bool,
+    /// MREMAP_DONTUNMAP takes the locks off the pages that it moves alone, for which it splits their area, not off the
+    /// whole area. A fix of the stable series: 6.1.192 and 6.12.117 have it, 6.1.170, 6.12.100 and 6.18.44 do not; nor
+    /// do these have another [`BesideSource`] than `Joins`.
+    pub(crate) dont_unmap_splits_locked: bool,
+    /// MADV_POPULATE_READ and _WRITE end at a hole (6.9), else pass over it and fail at the end.
+    pub(crate) populate_stops_at_holes: bool,
+    /// mprotect takes VM_ACCOUNT off untouched anonymous memory that may no longer be written (6.3), which can merge
+    /// then.
+    pub(crate) unaccounts_unwritable: bool,
 }
 
 impl LinuxVersion {
@@ -89,20 +98,40 @@ impl LinuxVersion {
     pub(crate) const fn rules(self) -> VersionRules {
         match self {
             LinuxVersion::V6_1 => VersionRules {
-                merge: MergeRules { used_joins_untouched: false, prefers_lower: false },
+                merge: MergeRules {
+                    used_joins_untouched: false,
+                    prefers_lower: false,
+                    beside_source: BesideSource::StaysAlone,
+                },
                 has_guards: false,
                 remap_moves_several: false,
                 remap_unmaps_first: true,
+                dont_unmap_splits_locked: true,
+                populate_stops_at_holes: false,
+                unaccounts_unwritable: false,
             },
             LinuxVersion::V6_12 => VersionRules {
-                merge: MergeRules { used_joins_untouched: false, prefers_lower: true },
+                merge: MergeRules {
+                    used_joins_untouched: false,
+                    prefers_lower: true,
+                    beside_source: BesideSource::SparesSource,
+                },
+                populate_stops_at_holes: true,
+                unaccounts_unwritable: true,
                 ..LinuxVersion::V6_1.rules()
             },
             LinuxVersion::V6_18 => VersionRules {
-                merge: MergeRules { used_joins_untouched: true, prefers_lower: true },
+                merge: MergeRules {
+                    used_joins_untouched: true,
+                    prefers_lower: true,
+                    beside_source: BesideSource::Joins,
+                },
                 has_guards: true,
                 remap_moves_several: true,
                 remap_unmaps_first: false,
+                dont_unmap_splits_locked: false,
+                populate_stops_at_holes: true,
+                unaccounts_unwritable: true,
             },
         }
     }

@@ -3,7 +3,7 @@
 //! are legal, and most calls succeed.
 
 use super::step::{Action, Advice, MapFlags, Object, Sequence, Span, Step, Target};
-use super::{FILE_PAGES, PROCESSES_MAX};
+use super::{FILE_PAGES, Linux, PROCESSES_MAX};
 use pagewalk_arch::{Protection, SplitMix64};
 
 /// Pages that a sequence works on.
@@ -42,8 +42,12 @@ fn may_lock(limits: &str, status: &str) -> bool {
 }
 
 impl Scope {
-    /// That of this machine.
-    pub fn of_this_machine() -> Self {
+    /// That of the Linux that is asked: of this machine, or everything, which another one has to offer.
+    pub fn of_the_asked() -> Self {
+        if Linux::is_elsewhere() { Self::default() } else { Self::of_this_machine() }
+    }
+
+    fn of_this_machine() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Self {
             has_swap: read("/proc/swaps").lines().count() > 1,

@@ -3,7 +3,7 @@
 
 use super::model::ModelError;
 use super::text::rights_name;
-use super::{Answer, Area, AreaKind, Frame, Sequence, Signalled, SpaceState};
+use super::{Answer, Area, AreaKind, Frame, Sequence, Signalled, SpaceState, Step};
 use std::collections::HashMap;
 use std::fmt;
 use std::fmt::Write as _;
@@ -218,17 +218,53 @@ impl fmt::Display for Area {
     }
 }
 
-/// What Linux answered to `sequence`, with the state after every step.
-pub fn narrate(sequence: &Sequence, linux: &[Answer]) -> String {
+/// What Linux answered to each step, with the state after it.
+pub fn narrate<'a>(steps: impl Iterator<Item = (&'a Step, &'a Answer)>) -> String {
     let mut text = String::new();
-    for (step, answer) in sequence.steps.iter().zip(linux) {
+    for (step, answer) in steps {
         let signal = answer.signal.map(|signal| format!(", {}", Shown(&signal))).unwrap_or_default();
-        let _ = writeln!(text, "{step}: {} faults, result {:#x}{signal}", answer.faults, answer.result);
+        let header = Narrated { faults: answer.faults, around: answer.around, result: answer.result };
+        let _ = writeln!(text, "{step}: {header}{signal}");
         for (number, state) in &answer.spaces {
             let _ = writeln!(text, "      P{number} {} {}", areas(state), present(state));
         }
     }
     text
+}
+
+/// What [`narrate`] says of a call itself.
+pub(super) struct Narrated {
+    faults: u64,
+    around: u64,
+    result: i64,
+}
+
+impl Narrated {
+    /// Reads it from the text of `step`.
+    pub(super) fn parse(step: &Step, text: &str) -> Option<Self> {
+        let told = text.strip_prefix(&step.to_string())?.strip_prefix(": ")?;
+        let (faults, told) = told.split_once(" faults")?;
+        let (around, told) = told.split_once(", result 0x")?;
+        let around = around.strip_prefix(" or up to ").map_or("0", |text| text.trim_end_matches(" more"));
+        let digits = told.split([',', '\n']).next()?;
+        let result = u64::from_str_radix(digits, 16).ok()?.cast_signed();
+        Some(Self { faults: faults.parse().ok()?, around: around.parse().ok()?, result })
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        let &Self { faults, around, result } = self;
+        Answer { result, faults, around, ..Answer::default() }
+    }
+}
+
+impl fmt::Display for Narrated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} faults", self.faults)?;
+        if self.around > 0 {
+            write!(f, " or up to {} more", self.around)?;
+        }
+        write!(f, ", result {:#x}", self.result)
+    }
 }
 
 struct Shown<'a>(&'a Signalled);

@@ -1,4 +1,5 @@
-//! The Linux that this runs on, asked through `agent.c`. Owns the agent: its building, its process, its language.
+//! The Linux that this runs on, or one that a command reaches, asked through `agent.c`. Owns the agent: its building, its
+//! process, its language.
 
 use super::step::{Action, Object, Sequence, Span, Step, Target};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
@@ -8,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const AGENT: &str = include_str!("agent.c");
+/// Names a command that runs the agent on another Linux: it is given the agent's path and arguments, and its standard
+/// input and output are the agent's.
+const RUNNER: &str = "PAGEWALK_LINUX";
 /// `FD_FILE` of the agent.
 const FD_FILE: i64 = 100;
 
@@ -54,13 +58,26 @@ pub struct Linux {
 }
 
 impl Linux {
+    /// Whether another Linux is asked than the one that this runs on.
+    pub fn is_elsewhere() -> bool {
+        std::env::var_os(RUNNER).is_some()
+    }
+
     /// Builds the agent in `directory` and starts it.
     ///
     /// # Errors
     /// Where there is no compiler, or the system does not let a process look at its own pages.
     pub fn start(directory: &Path) -> Result<Self, LinuxError> {
         let program = build(directory)?;
-        let mut command = Command::new(&program);
+        let mut command = match std::env::var(RUNNER) {
+            Ok(runner) => {
+                let mut shell = Command::new("sh");
+                // A shell, since the command may have arguments of its own.
+                shell.arg("-c").arg(format!("exec {runner} \"$@\"")).arg(RUNNER).arg(&program);
+                shell
+            }
+            Err(_) => Command::new(&program),
+        };
         command.arg(ARENA.to_string()).arg(ARENA_PAGES.to_string());
         command.args(FILE_PAGES.iter().map(u64::to_string));
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
@@ -81,8 +98,7 @@ impl Linux {
 
     /// Major and minor number of its version.
     pub fn version(&self) -> Option<(u32, u32)> {
-        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        version_of(&self.release)
     }
 
     /// Carries out `sequence` in a fresh process and says what each step came to.
@@ -120,6 +136,12 @@ impl Linux {
                 .ok_or_else(|| LinuxError::agent(format!("says {line:?}, which means nothing")))?;
         }
     }
+}
+
+/// Major and minor number of a release as `uname -r` has it.
+pub(super) fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 impl Drop for Linux {

@@ -132,7 +132,7 @@ impl AddressSpace {
         let mut from = pages.start();
         while let Some(area) = self.vmas.next_in(PageRange::new(from, pages.end())) {
             had_hole |= area.pages.start() > from;
-            if had_hole && matches!(action, Action::Populate(_)) {
+            if had_hole && system.rules.populate_stops_at_holes && matches!(action, Action::Populate(_)) {
                 return Err(Errno::NoMem.into());
             }
             from = area.pages.end();

@@ -39,7 +39,8 @@ impl AddressSpace {
         let never_accounted = VmFlags::ACCOUNT.union(VmFlags::NORESERVE);
         if protection.write && area.is_private() && !before.flags.intersects(never_accounted) {
             after.flags.insert(VmFlags::ACCOUNT);
-        } else if !protection.write
+        } else if system.rules.unaccounts_unwritable
+            && !protection.write
             && area.attributes.backing == crate::Backing::Anonymous
             && area.anon.is_none()
         {

@@ -70,8 +70,8 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// What a call changes that failed: the target may have been unmapped before the source was looked at. A length
-    /// of 0 can have its source within the target.
+    /// What a call changes that failed: the target may have been unmapped, and what a shorter length leaves, before the
+    /// source was looked at. A length of 0 can have its source within the target.
     pub(crate) fn remap_failed(
         &mut self,
         system: &mut System,
@@ -80,15 +80,18 @@ impl AddressSpace {
         to: PageRange,
         flags: RemapFlags,
     ) {
-        let source = self.vmas.find(from.start());
-        let is_whole = source.is_some_and(|vma| vma.pages.covers(&from));
-        let loses_source = from.is_empty()
-            && from.start() == to.start()
-            && !flags.dont_unmap
-            && source.is_some_and(|vma| !vma.is_private());
-        let unmaps = loses_source || (system.rules.remap_unmaps_first && !is_whole && !from.overlaps(&to));
-        if flags.fixed && unmaps {
+        let Some(source) = self.vmas.find(from.start()).copied() else { return };
+        let is_refused_at_once = from.overlaps(&to) || (flags.dont_unmap && from.pages() != to.pages());
+        if !flags.fixed || to.is_empty() || is_refused_at_once {
+            return;
+        }
+        let moved = PageRange::new(from.start(), from.start().up(from.pages().min(to.pages())));
+        let has_no_copy = from.is_empty() && source.is_private();
+        let loses_source = from.is_empty() && from.start() == to.start() && !has_no_copy;
+        let is_late = loses_source || has_no_copy || !source.pages.covers(&moved);
+        if loses_source || (system.rules.remap_unmaps_first && is_late) {
             self.unmap(system, platform, to);
+            self.unmap(system, platform, PageRange::new(moved.end(), from.end()));
         }
     }
 
@@ -111,7 +114,10 @@ impl AddressSpace {
         let leaves = self.table.mapped(platform, source);
         system.objects.retain(&new);
         if keeps_source {
-            self.vmas.insert_moved(new);
+            if system.rules.dont_unmap_splits_locked && old.has(VmFlags::LOCKED) {
+                self.vmas.isolate(source);
+            }
+            self.vmas.insert_moved(new, Some(source.start()));
             // Of the whole area, however little of it moves, and even where the new one has become one with it. Its
             // pages are not asked: those that stay are locked for good.
             if old.has(VmFlags::LOCKED) {
@@ -129,7 +135,7 @@ impl AddressSpace {
         } else {
             self.vmas.remove(source);
             self.unmapped.insert(source);
-            self.vmas.insert_moved(new);
+            self.vmas.insert_moved(new, None);
             system.objects.release(&mut system.memory, &old);
         }
         self.unmapped.remove(target);

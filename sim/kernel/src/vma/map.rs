@@ -99,10 +99,10 @@ impl VmaMap {
         self.join(vma, Candidate::New(vma.anon), true);
     }
 
-    /// As [`Self::insert`], of an area that mremap moves.
-    pub(crate) fn insert_moved(&mut self, vma: Vma) {
+    /// As [`Self::insert`], of an area that mremap moves, from `source` if that stays mapped.
+    pub(crate) fn insert_moved(&mut self, vma: Vma, source: Option<Vpn>) {
         self.pages += vma.pages.pages();
-        self.join(vma, Candidate::Moved(vma.anon), true);
+        self.join(vma, Candidate::Moved(vma.anon, source), true);
     }
 
     /// Adds an area as it is: fork copies areas without merging them.
@@ -225,6 +225,12 @@ impl VmaMap {
         if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
             vma.attributes.flags.remove(flags);
         }
+    }
+
+    /// Splits the area that holds `pages` so that they are one of their own, which nothing merges again.
+    pub(crate) fn isolate(&mut self, pages: PageRange) {
+        self.split_at(pages.start());
+        self.split_at(pages.end());
     }
 
     fn split_at(&mut self, page: Vpn) {

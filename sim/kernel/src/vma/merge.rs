@@ -5,7 +5,7 @@
 //! memory has the same history. The first two are plain; the third is where versions of Linux differ.
 
 use super::{AnonVma, Vma};
-use crate::PageRange;
+use crate::{PageRange, Vpn};
 
 /// How a version of Linux judges the histories of neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +15,24 @@ pub struct MergeRules {
     pub used_joins_untouched: bool,
     /// Of two neighbours that a new area cannot both join, it joins the lower (since 6.12), else the upper.
     pub prefers_lower: bool,
+    /// What MREMAP_DONTUNMAP puts beside the area that it was moved from.
+    pub beside_source: BesideSource,
+}
+
+/// What becomes of untouched memory that MREMAP_DONTUNMAP puts beside its source, which could join it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BesideSource {
+    /// It joins the source as it joins any other neighbour.
+    Joins,
+    /// It may join its other neighbour.
+    SparesSource,
+    /// It joins nothing.
+    StaysAlone,
 }
 
 impl Default for MergeRules {
     fn default() -> Self {
-        Self { used_joins_untouched: true, prefers_lower: true }
+        Self { used_joins_untouched: true, prefers_lower: true, beside_source: BesideSource::Joins }
     }
 }
 
@@ -28,8 +41,8 @@ impl Default for MergeRules {
 pub(super) enum Candidate {
     /// Pages that no area held: a new mapping, or the continuation of an area.
     New(Option<AnonVma>),
-    /// What mremap moves here, with its history.
-    Moved(Option<AnonVma>),
+    /// What mremap moves here, with its history, and the page that it was moved from if that stays mapped.
+    Moved(Option<AnonVma>, Option<Vpn>),
     /// An area, or the part of one, whose attributes have changed.
     Changed(Option<AnonVma>),
 }
@@ -37,8 +50,13 @@ pub(super) enum Candidate {
 impl Candidate {
     fn anon(self) -> Option<AnonVma> {
         match self {
-            Candidate::New(anon) | Candidate::Moved(anon) | Candidate::Changed(anon) => anon,
+            Candidate::New(anon) | Candidate::Moved(anon, _) | Candidate::Changed(anon) => anon,
         }
+    }
+
+    /// Whether `neighbour` is where it comes from.
+    fn is_from(self, neighbour: &Vma) -> bool {
+        matches!(self, Candidate::Moved(_, Some(source)) if neighbour.pages.contains(source))
     }
 }
 
@@ -63,6 +81,15 @@ impl MergeRules {
         below: Option<Vma>,
         above: Option<Vma>,
     ) -> (Option<Vma>, Option<Vma>) {
+        let is_source = |neighbour: &Vma| candidate.is_from(neighbour);
+        let (below, above) = match self.beside_source {
+            BesideSource::Joins => (below, above),
+            BesideSource::SparesSource => {
+                (below.filter(|vma| !is_source(vma)), above.filter(|vma| !is_source(vma)))
+            }
+            BesideSource::StaysAlone if below.iter().chain(&above).any(is_source) => (None, None),
+            BesideSource::StaysAlone => (below, above),
+        };
         let (Some(lower), Some(upper)) = (below, above) else { return (below, above) };
         // Compatible with either does not mean that the two are with each other.
         let together = match (lower.anon, upper.anon) {

@@ -9,7 +9,7 @@ mod merge;
 mod ranges;
 
 pub use map::VmaMap;
-pub use merge::MergeRules;
+pub use merge::{BesideSource, MergeRules};
 pub(crate) use ranges::RangeSet;
 
 use crate::{PageRange, Vpn};
