@@ -5,7 +5,7 @@
 
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
+use crate::space::{MmId, Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal};
 use pagewalk_arch::{Event, FRAME_BYTES, Platform, Syscall, SyscallOutcome, VirtAddr};
 

@@ -1,10 +1,10 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
-use crate::asid::AsidAllocator;
-use crate::mm::{AddressSpace, FaultStop, MmId};
 use crate::objects::Objects;
 use crate::process::Ended;
+use crate::space::{AddressSpace, FaultStop, MmId};
 use crate::system::System;
+use crate::tlb::asid::AsidAllocator;
 use crate::{
     BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
     PageTable, PhysicalMemory, Process, SegvCode, Signal,

@@ -12,37 +12,35 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
-mod asid;
 mod config;
 mod errno;
 mod event;
+mod frame;
 mod kernel;
 mod linux;
-mod mm;
 mod objects;
 mod page;
-mod pgtable;
-mod physical;
-mod proc;
 mod process;
-mod signal;
+mod screens;
+mod space;
 mod stats;
 mod system;
-mod vma;
+mod table;
+mod tlb;
 
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
-pub use kernel::Kernel;
-pub use linux::LinuxVersion;
-pub use mm::{AddressSpace, MmId};
-pub use page::{PageRange, Vpn};
-pub use pgtable::{EntryLayout, Mapped, PageTable, Pte};
-pub use physical::{
+pub use frame::{
     AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
 };
-pub use proc::{BuddyInfo, Maps};
+pub use kernel::Kernel;
+pub use linux::LinuxVersion;
+pub use page::{PageRange, Vpn};
+pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::{Ended, Process};
-pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
+pub use screens::{BuddyInfo, Maps};
+pub use space::vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::{AddressSpace, MmId};
 pub use stats::KernelStats;
-pub use vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use table::{EntryLayout, Mapped, PageTable, Pte};

@@ -2,10 +2,10 @@
 //!
 //! Owns the only places where a context is set and a fence is issued, so that every one of them is counted.
 
-use crate::asid::{AsidAllocator, AsidTag, Switch};
 use crate::linux::VersionRules;
-use crate::mm::MmId;
 use crate::objects::Objects;
+use crate::space::MmId;
+use crate::tlb::asid::{AsidAllocator, AsidTag, Switch};
 use crate::{AdMode, AnonVma, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
 use pagewalk_arch::{
     AccessKind, Context, CpuId, FormatSpec, Isa, Mode, PhysAddr, Platform, TlbFlush, VirtAddr,

@@ -4,8 +4,10 @@
 //! counted and not kept apart. A borrower is a process that runs in another's address space (vfork, CLONE_VM) until it
 //! executes a program or ends. An address space goes with the last process that uses it.
 
+pub(crate) mod signal;
+
 use crate::kernel::Kernel;
-use crate::mm::{AddressSpace, MmId};
+use crate::space::{AddressSpace, MmId};
 use crate::{Bound, Death, OutOfMemory, Signal};
 use pagewalk_arch::{CloneKind, Platform, Syscall, SyscallOutcome};
 

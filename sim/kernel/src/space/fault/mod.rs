@@ -6,8 +6,8 @@
 //!    and D bits are behind what the area permits; or there is nothing to do, and the fault is spurious.
 
 use super::{AddressSpace, Gather};
+use crate::space::vma::{permits, widened};
 use crate::system::System;
-use crate::vma::{permits, widened};
 use crate::{
     AdMode, AnonState, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal,
     VmFlags, Vma, Vpn,

@@ -10,24 +10,24 @@ mod bound;
 mod brk;
 mod fault;
 mod fork;
-mod gather;
 mod lock;
 mod map;
 mod populate;
 mod protect;
 mod remap;
 mod unmap;
+pub(crate) mod vma;
 
+use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas};
 pub(crate) use fault::FaultStop;
-use gather::Gather;
 pub(crate) use lock::lock_flags;
 
-use crate::asid::AsidTag;
 use crate::errno::{CallStop, Errno};
-use crate::pgtable::Slot;
+use crate::space::vma::RangeSet;
 use crate::system::System;
-use crate::vma::RangeSet;
+use crate::table::Slot;
+use crate::tlb::asid::AsidTag;
 use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
 use pagewalk_arch::{CpuId, FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
 
