@@ -14,7 +14,7 @@ use super::too_wide::{NarrowCore, RefusedCalls};
 use super::translations::TranslationWriter;
 use super::watch::Watch;
 use crate::trace::Trace;
-use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats, Platform, Uniprocessor};
+use pagewalk_arch::{CpuId, FRAME_SHIFT, Mmu, MmuStats, Platform, Uniprocessor};
 use pagewalk_cosim::build::TraceFormat;
 use pagewalk_cosim::{Hardware, Lockstep, Machine, MachineError, RunCounts, RunEnd, Tapped, Verilated};
 use pagewalk_golden::Golden;
@@ -255,7 +255,7 @@ impl Session {
         {
             counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
-            let _ = kernel.on_event(platform, exit);
+            let _ = kernel.on_event(platform, CpuId::BOOT, exit);
         }
         if platform.difference().is_some() {
             end = RunEnd::Difference;

@@ -1,7 +1,7 @@
 //! The software half of an MMU, on Linux's model: who owns which frame, which pages a process may use, and what
 //! happens at a page fault.
 //!
-//! Owns physical memory (zones, buddy allocator, frame metadata), address spaces (VMAs, page tables, identifiers),
+//! Owns physical memory (zones, buddy allocator, frame metadata), address spaces (VMAs, page tables, ASIDs),
 //! processes, and the fault handler. Learns from the hardware what Linux learns: faults, and the A and D bits in
 //! page tables. Acts on it as Linux does: by stores into page tables and fences. Never looks into a TLB, walks for
 //! nobody but itself, and does no input or output.
@@ -13,6 +13,7 @@
 //! and fences, whatever engine is below.
 
 mod config;
+mod cpu;
 mod errno;
 mod event;
 mod frame;

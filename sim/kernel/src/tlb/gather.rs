@@ -45,9 +45,9 @@ impl AddressSpace {
         match gather.pages {
             _ if gather.is_empty() => {}
             Some(pages) if !gather.whole && pages.pages() <= system.config.flush_ceiling_pages => {
-                pages.iter().for_each(|page| system.flush_page(platform, self.id(), &self.asid, page));
+                pages.iter().for_each(|page| system.flush_page(platform, self.id(), page));
             }
-            _ => system.flush_address_space(platform, self.id(), &self.asid),
+            _ => system.flush_address_space(platform, self.id()),
         }
     }
 }

@@ -48,7 +48,8 @@ impl AddressSpace {
         }
         let found_nothing = !self.resolve(system, platform, &mut vma, page, access.kind)?;
         let this = (self.id, access.va, access.kind);
-        let before = std::mem::replace(&mut system.last_spurious, found_nothing.then_some(this));
+        let last = &mut system.cpus[system.this_cpu.0].last_spurious;
+        let before = std::mem::replace(last, found_nothing.then_some(this));
         if found_nothing && before == Some(this) {
             return Err(match access.privilege {
                 // SMAP, SMEP or SUM: supervisor code that reaches for user pages where it must not.
