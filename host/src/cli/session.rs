@@ -13,7 +13,7 @@ use super::source::TraceName;
 use super::too_wide::{NarrowCore, RefusedCalls};
 use super::translations::TranslationWriter;
 use super::watch::Watch;
-use pagewalk_arch::{FRAME_SHIFT, Mmu, MmuStats, Platform, Uniprocessor};
+use pagewalk_arch::{CpuId, FRAME_SHIFT, Mmu, MmuStats, Platform, Uniprocessor};
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelStats};
@@ -256,7 +256,7 @@ impl Session {
         {
             counts.losses.on_event(exit);
             // Only processes end here: no address can be wrong.
-            let _ = kernel.on_event(platform, exit);
+            let _ = kernel.on_event(platform, CpuId::BOOT, exit);
         }
         if platform.difference().is_some() {
             end = RunEnd::Difference;

@@ -8,7 +8,7 @@ use super::translate::{self, job::Job, job::Query};
 use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
 use pagewalk_arch::{
-    Access, Batch, Boundary, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
+    Access, Batch, Boundary, CpuId, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
     TraceSource, Uniprocessor,
 };
 use pagewalk_golden::Golden;
@@ -211,7 +211,7 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
             return Ok(text);
         };
         let before = kernel.stats();
-        match kernel.on_fault(&mut golden, &access, &fault) {
+        match kernel.on_fault(&mut golden, CpuId::BOOT, &access, &fault) {
             FaultResolution::Delivered(signal) => {
                 let _ = writeln!(text, "  the kernel delivers {signal}");
                 return Ok(text);

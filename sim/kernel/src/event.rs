@@ -5,9 +5,9 @@
 
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::mm::{MmId, Punch, advice_changes_areas, lock_flags};
+use crate::space::{MmId, Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal};
-use pagewalk_arch::{Event, FRAME_BYTES, Platform, Syscall, SyscallOutcome, VirtAddr};
+use pagewalk_arch::{CpuId, Event, FRAME_BYTES, Platform, Syscall, SyscallOutcome, VirtAddr};
 
 /// An event that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,14 +59,21 @@ impl CallSite {
 }
 
 impl Kernel {
-    /// Carries out an event of the trace. What the model itself makes of a call is then [`Kernel::verdict`].
+    /// Carries out an event of the trace on `cpu`: a switch changes who runs there, and a call is made there, wherever
+    /// the fences that it needs have to go. What the model itself makes of a call is then [`Kernel::verdict`].
     ///
     /// # Errors
     /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on.
-    pub fn on_event(&mut self, platform: &mut dyn Platform, event: &Event) -> Result<(), EventError> {
+    pub fn on_event(
+        &mut self,
+        platform: &mut dyn Platform,
+        cpu: CpuId,
+        event: &Event,
+    ) -> Result<(), EventError> {
+        self.system.this_cpu = cpu;
         self.verdict = Ok(());
         match event {
-            Event::Switch { pid, .. } => self.switch(platform, *pid),
+            Event::Switch { pid, .. } => self.switch(platform, cpu, *pid),
             Event::File(fact) => {
                 if let Some(offsets) = self.system.objects.learn(fact) {
                     self.punch(platform, &Punch { file: fact.file, offsets }, true);

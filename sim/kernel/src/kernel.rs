@@ -1,10 +1,11 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
-use crate::asid::AsidAllocator;
-use crate::mm::{AddressSpace, FaultStop, MmId};
+use crate::cpu::{Cpu, Task};
 use crate::objects::Objects;
 use crate::process::Ended;
+use crate::space::{AddressSpace, FaultStop, MmId};
 use crate::system::System;
+use crate::tlb::asid::AsidAllocator;
 use crate::{
     BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
     PageTable, PhysicalMemory, Process, SegvCode, Signal,
@@ -20,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 const FIRST_PID: u32 = 1;
 
 /// The memory management of one machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Kernel {
     pub(crate) system: System,
     pub(crate) spaces: BTreeMap<MmId, AddressSpace>,
@@ -33,11 +34,11 @@ pub struct Kernel {
     pub(crate) deaths: Vec<Death>,
     /// What the model makes of the last system call.
     pub(crate) verdict: Result<(), Errno>,
-    pub(crate) running: Option<u32>,
     /// No event has named the first process yet.
     pub(crate) is_unnamed: bool,
     pub(crate) has_faulted: bool,
     spaces_created: u64,
+    asid_bits: u32,
     /// Empty tables, for while no process runs; gone once the kernel is shut down.
     idle: Option<PageTable>,
 }
@@ -62,11 +63,12 @@ impl Kernel {
                 objects: Objects::default(),
                 anon_vmas_created: 0,
                 interrupt: None,
-                asids: AsidAllocator::new(spec.isa, mmu.asid_bits),
-                current: None,
+                asids: AsidAllocator::new(spec.isa, mmu.asid_bits, 1),
+                cpus: vec![Cpu::default()],
+                this_cpu: CpuId::BOOT,
+                idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
-                last_spurious: None,
             },
             spaces: BTreeMap::new(),
             processes: BTreeMap::new(),
@@ -74,10 +76,10 @@ impl Kernel {
             ended: BTreeMap::new(),
             deaths: Vec::new(),
             verdict: Ok(()),
-            running: None,
             is_unnamed: true,
             has_faulted: false,
             spaces_created: 0,
+            asid_bits: mmu.asid_bits,
             idle: Some(idle),
         };
         match kernel.process_or_new(FIRST_PID) {
@@ -86,26 +88,35 @@ impl Kernel {
         }
     }
 
-    /// Takes over an MMU: flushes whatever it holds and lets the first process run.
+    /// Takes over a machine: flushes whatever its MMUs hold and lets the first process run on CPU 0, all others idle.
     pub fn boot(&mut self, platform: &mut dyn Platform) {
-        platform.fence(CpuId::BOOT, &TlbFlush::ALL);
-        self.system.stats.flushes_all += 1;
+        let system = &mut self.system;
+        system.cpus = vec![Cpu::default(); platform.cpus()];
+        system.asids = AsidAllocator::new(system.spec.isa, self.asid_bits, platform.cpus());
+        for cpu in system.cpu_ids() {
+            platform.fence(cpu, &TlbFlush::ALL);
+            system.stats.flushes_all += 1;
+            if cpu != CpuId::BOOT {
+                let switch = system.asids.switch_to_idle(cpu);
+                system.load(platform, cpu, system.idle_root, switch);
+            }
+        }
         let Some((&pid, &process)) = self.processes.first_key_value() else { return };
-        let space = self.spaces.get_mut(&process.mm).expect("a process has an address space");
-        let switch = self.system.asids.switch_to(&mut space.asid);
-        self.running = Some(pid);
-        self.system.current = Some(process.mm);
-        self.system.load(platform, space.page_table().root(), switch);
+        let root = self.spaces[&process.mm].page_table().root();
+        self.system.cpus[CpuId::BOOT.0].task = Some(Task { pid, thread: pid });
+        self.system.enter(platform, CpuId::BOOT, process.mm, root);
     }
 
-    /// Handles the fault `outcome` of `access`, made by the running process.
+    /// Handles the fault `outcome` of `access`, made by the process that runs on `cpu`.
     pub fn on_fault(
         &mut self,
         platform: &mut dyn Platform,
+        cpu: CpuId,
         access: &Access,
         outcome: &Outcome,
     ) -> FaultResolution {
-        let Some(pid) = self.running else { return FaultResolution::NoProcess };
+        self.system.this_cpu = cpu;
+        let Some(pid) = self.running(cpu) else { return FaultResolution::NoProcess };
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
         let address = access.va;
@@ -136,7 +147,9 @@ impl Kernel {
     /// Ends every process and returns every frame, the kernel's own included. Nothing can run afterwards. What
     /// [`PhysicalMemory::frames_in_use`] still counts then has leaked.
     pub fn shutdown(&mut self, platform: &mut dyn Platform) {
-        self.run_nobody(platform);
+        for cpu in self.system.cpu_ids() {
+            self.run_nobody(platform, cpu);
+        }
         self.system.stats.exits += self.processes.len() as u64;
         self.processes.clear();
         while let Some((&mm, _)) = self.spaces.first_key_value() {
@@ -148,15 +161,13 @@ impl Kernel {
         }
         if let Some(idle) = self.idle.take() {
             idle.destroy(platform, &mut self.system.memory);
+            self.system.idle_root = PhysAddr(0);
         }
     }
 
     pub(crate) fn next_mm(&mut self) -> MmId {
         self.spaces_created += 1;
         MmId(self.spaces_created)
-    }
-    pub(crate) fn idle_root(&self) -> PhysAddr {
-        self.idle.as_ref().map_or(PhysAddr(0), PageTable::root)
     }
 
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
@@ -183,9 +194,12 @@ impl Kernel {
     pub fn memory(&self) -> &PhysicalMemory {
         &self.system.memory
     }
-    /// The pid that runs; `None` where nothing does.
-    pub fn running(&self) -> Option<u32> {
-        self.running
+    /// The process that runs on `cpu`, by the number of its thread group; `None` while it is idle.
+    ///
+    /// # Panics
+    /// For a CPU that the machine does not have.
+    pub fn running(&self, cpu: CpuId) -> Option<u32> {
+        self.system.cpus[cpu.0].task.map(|task| task.pid)
     }
     /// Every process that has an address space, by pid.
     pub fn processes(&self) -> impl Iterator<Item = (u32, &Process)> {

@@ -1,7 +1,7 @@
 //! The software half of an MMU, on Linux's model: who owns which frame, which pages a process may use, and what
 //! happens at a page fault.
 //!
-//! Owns physical memory (zones, buddy allocator, frame metadata), address spaces (VMAs, page tables, identifiers),
+//! Owns physical memory (zones, buddy allocator, frame metadata), address spaces (VMAs, page tables, ASIDs),
 //! processes, and the fault handler. Learns from the hardware what Linux learns: faults, and the A and D bits in
 //! page tables. Acts on it as Linux does: by stores into page tables and fences. Never looks into a TLB, walks for
 //! nobody but itself, and does no input or output.
@@ -12,37 +12,36 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
-mod asid;
 mod config;
+mod cpu;
 mod errno;
 mod event;
+mod frame;
 mod kernel;
 mod linux;
-mod mm;
 mod objects;
 mod page;
-mod pgtable;
-mod physical;
-mod proc;
 mod process;
-mod signal;
+mod screens;
+mod space;
 mod stats;
 mod system;
-mod vma;
+mod table;
+mod tlb;
 
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
-pub use kernel::Kernel;
-pub use linux::LinuxVersion;
-pub use mm::{AddressSpace, MmId};
-pub use page::{PageRange, Vpn};
-pub use pgtable::{EntryLayout, Mapped, PageTable, Pte};
-pub use physical::{
+pub use frame::{
     AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
 };
-pub use proc::{BuddyInfo, Maps};
+pub use kernel::Kernel;
+pub use linux::LinuxVersion;
+pub use page::{PageRange, Vpn};
+pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::{Ended, Process};
-pub use signal::{Bound, Death, FaultResolution, SegvCode, Signal};
+pub use screens::{BuddyInfo, Maps};
+pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::{AddressSpace, MmId};
 pub use stats::KernelStats;
-pub use vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use table::{EntryLayout, Mapped, PageTable, Pte};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Objects from this number on are shared anonymous memory; a trace's own numbers lie below.
 const ANONYMOUS_FIRST: u64 = 1 << 63;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Object {
     /// Pages of areas that map it, in all address spaces together.
     mapped_pages: u64,
@@ -29,7 +29,7 @@ struct Object {
 }
 
 /// All objects that some area maps, that persist, or of which something is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Objects {
     objects: HashMap<FileId, Object>,
     anonymous_created: u64,

@@ -39,9 +39,11 @@ pub struct KernelStats {
     pub flushes_address_space: u64,
     /// Fences of everything.
     pub flushes_all: u64,
+    /// Fences among these that were carried out on another CPU than the one that asked for them.
+    pub shootdowns: u64,
     /// Switches to another address space.
     pub context_switches: u64,
-    /// Times that the identifiers ran out.
+    /// Times that the ASIDs ran out, of all CPUs together or, on x86, of one.
     pub asid_rollovers: u64,
     /// System calls that changed an address space.
     pub syscalls: u64,

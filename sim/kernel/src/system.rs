@@ -1,19 +1,15 @@
-//! What all address spaces share: the frames, the shared mappings, the identifiers, the MMU's context, the counters.
-//!
-//! Owns the only places where a context is set and a fence is issued, so that every one of them is counted.
+//! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
-use crate::asid::{AsidAllocator, AsidTag, Switch};
+use crate::cpu::Cpu;
 use crate::linux::VersionRules;
-use crate::mm::MmId;
 use crate::objects::Objects;
+use crate::tlb::asid::AsidAllocator;
 use crate::{AdMode, AnonVma, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
-use pagewalk_arch::{
-    AccessKind, Context, CpuId, FormatSpec, Isa, Mode, PhysAddr, Platform, TlbFlush, VirtAddr,
-};
+use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct System {
     pub(crate) spec: &'static FormatSpec,
     pub(crate) config: KernelConfig,
@@ -25,13 +21,15 @@ pub(crate) struct System {
     /// Set by whoever wants a long call to end.
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) asids: AsidAllocator,
-    /// The address space that the MMU's context names; `None` while no process runs.
-    pub(crate) current: Option<MmId>,
+    /// By number.
+    pub(crate) cpus: Vec<Cpu>,
+    /// The CPU that carries out what is going on: an event or a fault.
+    pub(crate) this_cpu: CpuId,
+    /// Empty tables, for CPUs that run nothing; 0 once the kernel is shut down.
+    pub(crate) idle_root: PhysAddr,
     /// What anonymous memory reads from before its first write; `None` once the kernel is shut down.
     pub(crate) zero_frame: Option<Pfn>,
     pub(crate) stats: KernelStats,
-    /// The last fault, where it found nothing to do: twice in a row means that retrying is of no use.
-    pub(crate) last_spurious: Option<(MmId, VirtAddr, AccessKind)>,
 }
 
 impl System {
@@ -48,16 +46,6 @@ impl System {
                 smap: true,
                 ..Mode::default()
             },
-        }
-    }
-
-    /// Makes the MMU translate through the tables at `root`, and issues the flush that goes with the switch.
-    pub(crate) fn load(&mut self, platform: &mut dyn Platform, root: PhysAddr, switch: Switch) {
-        platform.set_context(CpuId::BOOT, &Context { root, asid: switch.asid, mode: self.mode() });
-        self.stats.asid_rollovers += u64::from(switch.rollover);
-        if let Some(flush) = switch.flush {
-            platform.fence(CpuId::BOOT, &flush);
-            self.stats.flushes_all += 1;
         }
     }
 
@@ -82,32 +70,5 @@ impl System {
     /// Whether `frame` is the page of zeroes.
     pub(crate) fn is_zero_page(&self, frame: Pfn) -> bool {
         self.zero_frame == Some(frame)
-    }
-
-    /// Drops what the MMU may have cached of `page` of the address space `space`.
-    pub(crate) fn flush_page(&mut self, platform: &mut dyn Platform, space: MmId, tag: &AsidTag, page: Vpn) {
-        let is_current = self.current == Some(space);
-        let Some(asid) = self.asids.cached_under(tag, is_current) else { return };
-        let va = page.addr();
-        let flush = match self.spec.isa {
-            Isa::RiscV => TlbFlush::sfence_vma(Some(va), self.asids.has_identifiers().then_some(asid)),
-            Isa::X86 if is_current => TlbFlush::invlpg(va, asid),
-            Isa::X86 => TlbFlush::invpcid_address(va, asid),
-        };
-        platform.fence(CpuId::BOOT, &flush);
-        self.stats.flushes_page += 1;
-    }
-
-    /// Drops what the MMU may have cached of the address space `space`, tables included.
-    pub(crate) fn flush_address_space(&mut self, platform: &mut dyn Platform, space: MmId, tag: &AsidTag) {
-        let Some(asid) = self.asids.cached_under(tag, self.current == Some(space)) else { return };
-        let flush = match (self.spec.isa, self.asids.has_identifiers()) {
-            (Isa::RiscV, true) => TlbFlush::sfence_vma(None, Some(asid)),
-            (Isa::RiscV, false) => TlbFlush::sfence_vma(None, None),
-            (Isa::X86, true) => TlbFlush::address_space(asid),
-            (Isa::X86, false) => TlbFlush::ALL_BUT_GLOBAL,
-        };
-        platform.fence(CpuId::BOOT, &flush);
-        self.stats.flushes_address_space += 1;
     }
 }

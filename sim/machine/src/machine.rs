@@ -151,7 +151,7 @@ impl<'a> Machine<'a> {
                 Boundary::End => return Ok(RunEnd::Complete),
                 Boundary::Event(event) => {
                     self.counts.losses.on_event(&event);
-                    self.kernel.on_event(self.platform, &event)?;
+                    self.kernel.on_event(self.platform, CpuId::BOOT, &event)?;
                     self.counts.losses.on_deaths(&self.kernel.take_deaths(), event.line());
                     if self.platform.difference().is_some() {
                         return Ok(RunEnd::Difference);
@@ -193,7 +193,7 @@ impl<'a> Machine<'a> {
     fn run_accesses(&mut self, accesses: &[Access], end: bool) -> Result<usize, MachineError> {
         let mut rest = accesses;
         while !rest.is_empty() && (end || rest.len() > 1) {
-            if self.kernel.running().is_none() {
+            if self.kernel.running(CpuId::BOOT).is_none() {
                 self.counts.skipped += rest.len() as u64;
                 self.counts.losses.on_skipped(rest);
                 return Ok(0);
@@ -221,7 +221,7 @@ impl<'a> Machine<'a> {
 
     /// Gives whether the access is to be presented again.
     fn handle_fault(&mut self, access: &Access, fault: &Outcome) -> Result<bool, MachineError> {
-        match self.kernel.on_fault(self.platform, access, fault) {
+        match self.kernel.on_fault(self.platform, CpuId::BOOT, access, fault) {
             FaultResolution::Retry => Ok(true),
             FaultResolution::Delivered(_) => {
                 self.counts.signals += 1;

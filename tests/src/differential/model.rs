@@ -4,7 +4,7 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat, Syscall,
+    Access, AccessKind, Batch, CpuId, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat, Syscall,
     SyscallOutcome, Uniprocessor,
 };
 use pagewalk_golden::Golden;
@@ -48,7 +48,7 @@ impl Model {
         model.kernel.boot(&mut model.mmu);
         for (file, &pages) in FILE_PAGES.iter().enumerate() {
             let fact = Event::File(step::file_fact(file, pages));
-            model.kernel.on_event(&mut model.mmu, &fact).expect("a fact is taken");
+            model.kernel.on_event(&mut model.mmu, CpuId::BOOT, &fact).expect("a fact is taken");
         }
         model.catch_signals(0).expect("handlers are taken");
         model
@@ -77,7 +77,7 @@ impl Model {
             Action::Write(span) => answer.signal = self.touch(step.process, span, AccessKind::Store)?,
             Action::Truncate { file, pages } if result == 0 => {
                 let fact = Event::File(step::file_fact(file, pages));
-                self.kernel.on_event(&mut self.mmu, &fact)?;
+                self.kernel.on_event(&mut self.mmu, CpuId::BOOT, &fact)?;
             }
             ref other => {
                 let outcome = match i32::try_from(-result) {
@@ -107,7 +107,7 @@ impl Model {
 
     fn call(&mut self, process: usize, call: Syscall, outcome: SyscallOutcome) -> Result<(), EventError> {
         let event = Event::Syscall { pid: step::pid(process), call, outcome, line: 1 };
-        self.kernel.on_event(&mut self.mmu, &event)
+        self.kernel.on_event(&mut self.mmu, CpuId::BOOT, &event)
     }
 
     fn catch_signals(&mut self, process: usize) -> Result<(), EventError> {
@@ -124,7 +124,7 @@ impl Model {
         kind: AccessKind,
     ) -> Result<Option<Signalled>, ModelError> {
         let switch = Event::Switch { pid: step::pid(process), line: 1 };
-        self.kernel.on_event(&mut self.mmu, &switch)?;
+        self.kernel.on_event(&mut self.mmu, CpuId::BOOT, &switch)?;
         for page in 0..span.bytes.div_ceil(FRAME_BYTES) {
             let access = Access::user(span.address() + page * FRAME_BYTES, kind);
             if let Some((signal, code)) = self.access(&access)? {
@@ -140,7 +140,7 @@ impl Model {
             let accesses = std::slice::from_ref(access);
             let batch = Batch { accesses, end: true, on_fault: OnFault::Stop };
             let Some(outcome) = self.mmu.run(&batch, None).fault else { return Ok(None) };
-            match self.kernel.on_fault(&mut self.mmu, access, &outcome) {
+            match self.kernel.on_fault(&mut self.mmu, CpuId::BOOT, access, &outcome) {
                 FaultResolution::Retry => {}
                 FaultResolution::Delivered(signal) => return Ok(Some(numbers(signal))),
                 FaultResolution::Killed(death) => {

@@ -270,7 +270,7 @@ fn calls_that_failed_change_nothing() {
     let mut machine = Machine::strict(PagingFormat::Sv39);
     let call = Syscall::Map(anonymous(AT, 0x1000, RW));
     let event = Event::Syscall { pid: 1, call, outcome: SyscallOutcome::Failure(12), line: 3 };
-    machine.kernel.on_event(&mut machine.mmu, &event).unwrap();
+    machine.event(&event).unwrap();
     assert_eq!(machine.maps(), "");
     assert_eq!(machine.kernel.stats().syscalls, 0);
 }

@@ -43,7 +43,7 @@ fn advise(at: u64, pages: u64, advice: i32) -> Syscall {
 
 fn fail(machine: &mut Machine, call: Syscall, errno: i32) {
     let event = Event::Syscall { pid: 1, call, outcome: SyscallOutcome::Failure(errno), line: 3 };
-    machine.kernel.on_event(&mut machine.mmu, &event).expect("a call that failed");
+    machine.event(&event).expect("a call that failed");
     machine.check();
 }
 
@@ -204,12 +204,12 @@ fn beyond_the_end_of_an_object_is_sigbus_and_truncation_takes_even_copies() {
         let (file, kind) = (FileId(7), FileKind::Regular);
         Event::File(FileFact { file, kind, bytes: Some(bytes), name: "/tmp/f".into(), line: 1 })
     };
-    machine.kernel.on_event(&mut machine.mmu, &fact(PAGE + 1)).expect("a fact");
+    machine.event(&fact(PAGE + 1)).expect("a fact");
     machine.call(1, Syscall::Map(of_file(7, AT, 4, false)));
     machine.store(AT + PAGE);
     let bus = |page| Err(FaultResolution::Delivered(Signal::Bus { address: VirtAddr(AT + page * PAGE) }));
     assert_eq!(machine.access(AT + 2 * PAGE, AccessKind::Load), bus(2));
-    machine.kernel.on_event(&mut machine.mmu, &fact(PAGE)).expect("a fact");
+    machine.event(&fact(PAGE)).expect("a fact");
     machine.check();
     assert_eq!(machine.access(AT + PAGE, AccessKind::Load), bus(1));
     machine.load(AT);
@@ -233,7 +233,7 @@ fn a_segment_outlives_its_mappings_until_it_is_removed() {
         name: "/SYSV00000000 (deleted)".into(),
         line: 1,
     });
-    machine.kernel.on_event(&mut machine.mmu, &fact).expect("a fact");
+    machine.event(&fact).expect("a fact");
     machine.call(1, Syscall::Map(of_file(9, AT, 2, true)));
     let frame = machine.store(AT);
     machine.fork(1, 2);

@@ -2,7 +2,7 @@
 //! Whatever translates, the kernel must come to the same frames, tables, faults and fences.
 
 use crate::machine::{NONE, R, RW, anonymous};
-use crate::mmu::ExactMmu;
+use crate::mmu::ForgetsNothing;
 use pagewalk_arch::{
     Access, AccessKind, Batch, CloneKind, Context, CpuId, Event, MapRequest, MmuConfig, MmuStats, OnFault,
     Outcome, PagingFormat, PhysAddr, Platform, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome,
@@ -74,9 +74,9 @@ fn program(machine: Box<dyn Platform>, mmu: &MmuConfig, config: KernelConfig) ->
     let mut rng = SplitMix64(7);
     let mut answers = Vec::new();
     let call = |kernel: &mut Kernel, mmu: &mut Witness, call| {
-        let pid = kernel.running().unwrap_or(1);
+        let pid = kernel.running(CpuId::BOOT).unwrap_or(1);
         let event = Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 0 };
-        kernel.on_event(mmu, &event).expect("a legal call");
+        kernel.on_event(mmu, CpuId::BOOT, &event).expect("a legal call");
     };
     for step in 0..3_000 {
         let va = 0x3ffe_0000 + u64::from(rng.below(64)) * 0x1000;
@@ -94,7 +94,7 @@ fn program(machine: Box<dyn Platform>, mmu: &MmuConfig, config: KernelConfig) ->
             6..10 => {
                 let pids: Vec<u32> = kernel.processes().map(|(pid, _)| pid).collect();
                 let pid = if pids.is_empty() { step } else { pids[rng.below(pids.len() as u32) as usize] };
-                kernel.on_event(&mut mmu, &Event::Switch { pid, line: 0 }).expect("a switch");
+                kernel.on_event(&mut mmu, CpuId::BOOT, &Event::Switch { pid, line: 0 }).expect("a switch");
             }
             _ => {
                 let kind = [AccessKind::Load, AccessKind::Store, AccessKind::Store][rng.below(3) as usize];
@@ -119,7 +119,7 @@ fn present(kernel: &mut Kernel, mmu: &mut Witness, access: &Access) -> Result<Ph
         if outcome.is_ok() {
             return Ok(outcome.pa);
         }
-        match kernel.on_fault(mmu, access, &outcome) {
+        match kernel.on_fault(mmu, CpuId::BOOT, access, &outcome) {
             FaultResolution::Retry => {}
             end => return Err(end),
         }
@@ -142,7 +142,7 @@ fn every_engine_leads_the_kernel_to_the_same_state() {
             };
             let bare = program(machine(Golden::bare(&mmu)), &mmu, config);
             let exact = program(machine(Golden::new(&mmu)), &mmu, config);
-            let test = program(Box::new(ExactMmu::new(mmu)), &mmu, config);
+            let test = program(Box::new(ForgetsNothing::new(mmu)), &mmu, config);
             assert!(bare.stats.page_faults_minor > 300 && bare.stats.cow > 20, "{format}: {:?}", bare.stats);
             assert_eq!(bare, exact, "{format} {ad_mode:?}: bare walk against TLBs");
             assert_eq!(bare.answers, test.answers, "{format} {ad_mode:?}: golden against the test MMU");

@@ -54,7 +54,7 @@ fn address_zero_is_nobodys() {
         assert_eq!(machine.killed(0, AccessKind::Store), map_err(0), "{what}");
         let stats = machine.kernel.stats();
         assert_eq!((stats.segv, stats.processes, stats.killed, stats.exits), (1, 0, 1, 0));
-        assert_eq!(machine.kernel.running(), None);
+        assert_eq!(machine.running(), None);
         assert_eq!(stats.frames_in_use, 2, "{what}: its memory is returned");
         assert_eq!(machine.access(AT, AccessKind::Load), Err(FaultResolution::NoProcess));
         machine.shut_down();
@@ -214,7 +214,7 @@ fn what_memory_refuses_is_a_bus_error() {
     machine.map(AT, 0x1000, RW);
     let access = Access::user(AT, AccessKind::Load);
     let outcome = Outcome { va: access.va, fault: FaultKind::Access, code: 5, ..Outcome::default() };
-    let end = machine.kernel.on_fault(&mut machine.mmu, &access, &outcome);
+    let end = machine.fault(&access, &outcome);
     let FaultResolution::Killed(death) = end else { panic!("{end:?}") };
     assert_eq!(death.to_string(), "process 1 killed by SIGBUS (BUS_ADRERR) at 0x10000000");
     assert_eq!(machine.kernel.stats().sigbus, 1);
@@ -241,7 +241,7 @@ fn an_mmu_that_refuses_what_the_tables_grant_is_found_out() {
     machine.store(AT);
     let access = Access::user(AT, AccessKind::Store);
     let refusal = Outcome { va: access.va, fault: FaultKind::Page, code: 15, ..Outcome::default() };
-    let fault = |m: &mut Machine, a: &Access| m.kernel.on_fault(&mut m.mmu, a, &refusal);
+    let fault = |m: &mut Machine, a: &Access| m.fault(a, &refusal);
     assert_eq!(fault(&mut machine, &access), FaultResolution::Retry, "once may be a stale entry");
     assert_eq!(fault(&mut machine, &access), FaultResolution::Refused);
     assert_eq!(machine.kernel.stats().spurious, 1);

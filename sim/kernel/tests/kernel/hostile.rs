@@ -164,7 +164,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Event(event) => {
-                    let _refused = machine.kernel.on_event(&mut machine.mmu, &event);
+                    let _refused = machine.event(&event);
                 }
                 Step::Access(va, kind) => {
                     let kind = [AccessKind::Load, AccessKind::Store, AccessKind::Fetch][usize::from(kind)];

@@ -17,7 +17,7 @@ fn exec_empties_the_address_space_and_the_pid_goes_on() {
     machine.store(AT);
     machine.call(1, exec());
     assert_eq!(machine.kernel.stats().rss_bytes, 0);
-    assert_eq!(machine.kernel.running(), Some(1));
+    assert_eq!(machine.running(), Some(1));
     // The old program had no mapping here that the new one could trip over: inferred anew.
     machine.load(AT + 0x2000);
     let stats = machine.kernel.stats();
@@ -99,7 +99,7 @@ fn a_signal_of_the_recorded_kernel_ends_a_process_and_a_handler_saves_it() {
     assert_eq!(machine.killed(AT, AccessKind::Load), map_err(AT), "exec takes handlers away");
     assert_eq!(machine.kernel.ended(2), Some(Ended::Killed(map_err(AT))));
     let fatal = Event::Signal { pid: 1, signal: 15, fatal: true, line: 9 };
-    machine.kernel.on_event(&mut machine.mmu, &fatal).expect("a signal");
+    machine.event(&fatal).expect("a signal");
     let stats = machine.kernel.stats();
     assert_eq!((stats.processes, stats.segv, stats.killed), (0, 3, 2));
     machine.shut_down();

@@ -1,8 +1,8 @@
 //! A kernel with its MMU, driven as a program would drive it, with the kernel's identities checked on request.
 
-use crate::mmu::ExactMmu;
+use crate::mmu::ForgetsNothing;
 use pagewalk_arch::{
-    Access, AccessKind, CloneKind, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat,
+    Access, AccessKind, CloneKind, CpuId, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat,
     PhysAddr, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
 };
 use pagewalk_kernel::{
@@ -20,7 +20,7 @@ pub const MOVES: RemapFlags = RemapFlags { may_move: true, fixed: false, dont_un
 
 pub struct Machine {
     pub kernel: Kernel,
-    pub mmu: ExactMmu,
+    pub mmu: ForgetsNothing,
 }
 
 /// A private anonymous mmap.
@@ -30,8 +30,11 @@ pub fn anonymous(at: u64, bytes: u64, protection: Protection) -> MapRequest {
 
 impl Machine {
     pub fn with(config: KernelConfig, mmu: MmuConfig) -> Self {
+        Self::of_cpus(config, mmu, 1)
+    }
+    pub fn of_cpus(config: KernelConfig, mmu: MmuConfig, cpus: usize) -> Self {
         let mut kernel = Kernel::new(config, &mmu).expect("the configuration works");
-        let mut mmu = ExactMmu::new(mmu);
+        let mut mmu = ForgetsNothing::of_cpus(mmu, cpus);
         kernel.boot(&mut mmu);
         Self { kernel, mmu }
     }
@@ -41,6 +44,23 @@ impl Machine {
     }
     pub fn inferring(format: PagingFormat) -> Self {
         Self::with(KernelConfig::default(), MmuConfig::of(format))
+    }
+
+    /// What follows happens on `cpu`.
+    pub fn on(&mut self, cpu: CpuId) -> &mut Self {
+        self.mmu.on = cpu;
+        self
+    }
+    pub fn running(&self) -> Option<u32> {
+        self.kernel.running(self.mmu.on)
+    }
+    pub fn event(&mut self, event: &Event) -> Result<(), EventError> {
+        let cpu = self.mmu.on;
+        self.kernel.on_event(&mut self.mmu, cpu, event)
+    }
+    pub fn fault(&mut self, access: &Access, outcome: &Outcome) -> FaultResolution {
+        let cpu = self.mmu.on;
+        self.kernel.on_fault(&mut self.mmu, cpu, access, outcome)
     }
 
     /// The access as a core makes it: retried until translated or fatal.
@@ -53,7 +73,7 @@ impl Machine {
             if outcome.is_ok() {
                 return Ok(outcome.pa);
             }
-            match self.kernel.on_fault(&mut self.mmu, access, &outcome) {
+            match self.fault(access, &outcome) {
                 FaultResolution::Retry => {}
                 end => return Err(end),
             }
@@ -76,34 +96,34 @@ impl Machine {
 
     pub fn try_call(&mut self, pid: u32, call: Syscall) -> Result<(), EventError> {
         let event = Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 7 };
-        self.kernel.on_event(&mut self.mmu, &event)
+        self.event(&event)
     }
     pub fn call(&mut self, pid: u32, call: Syscall) {
         self.try_call(pid, call).expect("a legal call");
     }
     pub fn map(&mut self, at: u64, bytes: u64, protection: Protection) {
-        let pid = self.kernel.running().unwrap();
+        let pid = self.running().unwrap();
         self.call(pid, Syscall::Map(anonymous(at, bytes, protection)));
     }
     pub fn unmap(&mut self, at: u64, bytes: u64) {
-        let pid = self.kernel.running().unwrap();
+        let pid = self.running().unwrap();
         self.call(pid, Syscall::Unmap { at: VirtAddr(at), bytes });
     }
     pub fn protect(&mut self, at: u64, bytes: u64, protection: Protection) {
-        let pid = self.kernel.running().unwrap();
+        let pid = self.running().unwrap();
         self.call(pid, Syscall::Protect { at: VirtAddr(at), bytes, protection });
     }
     pub fn fork(&mut self, parent: u32, child: u32) {
         self.call(parent, Syscall::Clone { child, kind: CloneKind::Process });
     }
     pub fn switch(&mut self, pid: u32) {
-        self.kernel.on_event(&mut self.mmu, &Event::Switch { pid, line: 1 }).expect("a switch");
+        self.event(&Event::Switch { pid, line: 1 }).expect("a switch");
     }
     pub fn exit(&mut self, pid: u32) {
         self.call(pid, Syscall::Exit { status: 0 });
     }
     pub fn maps(&self) -> String {
-        self.kernel.maps(self.kernel.running().unwrap()).unwrap().to_string()
+        self.kernel.maps(self.running().unwrap()).unwrap().to_string()
     }
 
     /// Ends everything; nothing may be left.
@@ -129,9 +149,14 @@ impl Machine {
         let (kernel, stats) = (&self.kernel, self.kernel.stats());
         let memory = kernel.memory();
         assert_eq!(memory.frames_in_use() + memory.frames_free(), memory.frames_total());
-        let root = pagewalk_kernel::Pfn::of(self.mmu.context().root);
-        let usage = memory.usage(root);
-        assert!(matches!(usage, Some(FrameUse::PageTable { .. })), "the MMU walks from {root:?}: {usage:?}");
+        for root in self.mmu.roots() {
+            let usage = memory.usage(root);
+            assert!(
+                matches!(usage, Some(FrameUse::PageTable { .. })),
+                "an MMU walks from {root:?}: {usage:?}"
+            );
+        }
+        self.mmu.audit();
         let mut spaces = BTreeMap::new();
         for (pid, _) in kernel.processes() {
             let space = kernel.address_space(pid).unwrap();

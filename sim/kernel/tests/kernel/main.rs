@@ -2,6 +2,7 @@
 
 mod address_space;
 mod calls;
+mod cpus;
 mod engines;
 mod fault;
 mod hostile;

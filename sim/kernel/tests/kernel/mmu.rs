@@ -1,12 +1,13 @@
-//! An MMU for tests, written from the manuals and from nothing in the kernel. Its TLB and its page-walk cache are
-//! unbounded, and drop exactly what a fence must drop. So whatever may be stale is: each hit is checked against a
-//! fresh walk, and a difference is a fence that the kernel forgot.
+//! A machine for tests whose MMUs are written from the manuals and from nothing in the kernel. Their TLBs and page-walk
+//! caches are unbounded, and drop exactly what a fence must drop. So whatever may be stale is: each hit is checked
+//! against a fresh walk, and a difference is a fence that the kernel forgot.
 
 use pagewalk_arch::{
     Access, AccessKind, Asid, Batch, Context, CpuId, FaultKind, FormatSpec, Isa, MmuConfig, MmuStats,
     OnFault, Outcome, PF_FETCH, PF_PRESENT, PF_USER, PF_WRITE, PhysAddr, Platform, Privilege, Progress,
     PteMemory, PteWrite, TableMemory, TlbFlush, VirtAddr,
 };
+use pagewalk_kernel::Pfn;
 use std::collections::BTreeMap;
 
 /// What a walk found: the frame, the slot of the leaf, and the rights.
@@ -19,34 +20,82 @@ struct Leaf {
     dirty: bool,
 }
 
-pub struct ExactMmu {
-    config: MmuConfig,
-    memory: TableMemory,
+/// The MMU of one CPU.
+#[derive(Clone, Default)]
+struct Core {
     context: Context,
     resident: [u64; 4],
-    /// By identifier, page and port: what one port replaces stays stale in the other.
+    /// By ASID, page and side: what one side replaces stays stale in the other.
     tlb: BTreeMap<(u16, u64, usize), Leaf>,
-    /// By identifier, level and the address bits above that level: the table there.
+    /// By ASID, level and the address bits above that level: the table there.
     pwc: BTreeMap<(u16, usize, u64), u64>,
-    pub fences: Vec<TlbFlush>,
-    pub contexts: Vec<Context>,
-    pub stores: Vec<(PhysAddr, u64)>,
     log: Vec<PteWrite>,
 }
 
-impl ExactMmu {
+#[derive(Clone)]
+pub struct ForgetsNothing {
+    config: MmuConfig,
+    memory: TableMemory,
+    cores: Vec<Core>,
+    /// The CPU that accesses are made on.
+    pub on: CpuId,
+    /// Of all CPUs, in order.
+    pub fences: Vec<TlbFlush>,
+    pub contexts: Vec<Context>,
+    pub stores: Vec<(PhysAddr, u64)>,
+    /// A CPU that carries out no fence: for tests of tests.
+    pub deaf: Option<CpuId>,
+}
+
+impl ForgetsNothing {
     pub fn new(config: MmuConfig) -> Self {
+        Self::of_cpus(config, 1)
+    }
+    pub fn of_cpus(config: MmuConfig, cpus: usize) -> Self {
         Self {
             config,
             memory: TableMemory::new(config.spec(), 1 << config.physical_bits),
-            context: Context::default(),
-            resident: [0; 4],
-            tlb: BTreeMap::new(),
-            pwc: BTreeMap::new(),
+            cores: vec![Core::default(); cpus],
+            on: CpuId::BOOT,
             fences: Vec::new(),
             contexts: Vec::new(),
             stores: Vec::new(),
-            log: Vec::new(),
+            deaf: None,
+        }
+    }
+
+    fn core(&self) -> &Core {
+        &self.cores[self.on.0]
+    }
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.cores[self.on.0]
+    }
+
+    /// The root tables that the CPUs walk from.
+    pub fn roots(&self) -> impl Iterator<Item = Pfn> {
+        self.cores.iter().map(|core| Pfn::of(core.context.root))
+    }
+
+    /// Whatever the CPUs have cached of the address spaces that they have loaded agrees with memory.
+    pub fn audit(&self) {
+        for on in (0..self.cores.len()).map(CpuId) {
+            let view =
+                Self { on, cores: self.cores.clone(), memory: self.memory.clone(), ..Self::new(self.config) };
+            for (&(asid, page, _), leaf) in &self.cores[on.0].tlb {
+                let kinds = [AccessKind::Fetch, AccessKind::Load, AccessKind::Store];
+                let granted =
+                    |kind: &AccessKind| grants(leaf, *kind) && (*kind != AccessKind::Store || leaf.dirty);
+                for kind in kinds.into_iter().filter(granted).filter(|_| asid == view.core().context.asid.0) {
+                    let mut view = view.clone();
+                    let va = page << 12;
+                    let fresh = view.walk(&Access::user(va, kind), true).map(|fresh| fresh.frame);
+                    assert_eq!(
+                        fresh,
+                        Ok(leaf.frame),
+                        "{on:?} holds a stale {kind:?} of {va:#x}: a fence is missing"
+                    );
+                }
+            }
         }
     }
 
@@ -57,19 +106,19 @@ impl ExactMmu {
         self.config.spec()
     }
     pub fn context(&self) -> &Context {
-        &self.context
+        &self.core().context
     }
 
     /// One access, translated or refused.
     pub fn access(&mut self, access: &Access) -> Outcome {
         let va = access.va;
-        let key = (self.context.asid.0, va.page(), access.kind.port() as usize);
+        let key = (self.core().context.asid.0, va.page(), access.kind.port() as usize);
         if !self.spec().is_canonical(va) {
             let fault =
                 if self.spec().isa == Isa::X86 { FaultKind::GeneralProtection } else { FaultKind::Page };
             return Outcome { va, fault, ..Outcome::default() };
         }
-        if let Some(&hit) = self.tlb.get(&key)
+        if let Some(&hit) = self.core().tlb.get(&key)
             && grants(&hit, access.kind)
             && (access.kind != AccessKind::Store || hit.dirty)
         {
@@ -79,12 +128,12 @@ impl ExactMmu {
         }
         match self.walk(access, false) {
             Ok(leaf) => {
-                self.tlb.insert(key, leaf);
+                self.core_mut().tlb.insert(key, leaf);
                 translated(va, &leaf)
             }
             Err(code) => {
                 if self.spec().isa == Isa::X86 {
-                    self.drop_entries(&TlbFlush::invlpg(va, self.context.asid));
+                    self.drop_entries(&TlbFlush::invlpg(va, self.core().context.asid));
                 }
                 Outcome { va, fault: FaultKind::Page, code, ..Outcome::default() }
             }
@@ -96,20 +145,20 @@ impl ExactMmu {
         let spec = self.spec();
         let x86 = spec.isa == Isa::X86;
         let top = spec.levels() - 1;
-        let mut table = self.context.root.0;
+        let mut table = self.core().context.root.0;
         let (mut write, mut user, mut execute) = (true, true, true);
         for level in (0..=top).rev() {
             let resident = level == top && spec.resident_root_entries > 0;
             let slot = PhysAddr(table + spec.index(access.va, level) * u64::from(spec.pte_bytes));
             let mut pte = if resident {
-                self.resident[spec.index(access.va, level) as usize]
+                self.core().resident[spec.index(access.va, level) as usize]
             } else {
                 self.memory.read(slot, spec.pte_bytes).expect("tables lie in memory")
             };
             if pte & 1 == 0 {
-                let key = (self.context.asid.0, level, access.va.0 >> spec.level_shift(level));
+                let key = (self.core().context.asid.0, level, access.va.0 >> spec.level_shift(level));
                 assert!(
-                    !self.pwc.contains_key(&key),
+                    !self.core().pwc.contains_key(&key),
                     "a table that is gone is still cached: a fence is missing"
                 );
                 return Err(self.fault_code(access, false));
@@ -149,7 +198,7 @@ impl ExactMmu {
             let (a, d) = if x86 { (0x20, 0x40) } else { (0x40, 0x80) };
             let wanted = a | if access.kind == AccessKind::Store { d } else { 0 };
             if pte & wanted != wanted {
-                if !x86 && !self.context.mode.adue {
+                if !x86 && !self.core().context.mode.adue {
                     return Err(self.fault_code(access, true));
                 }
                 if !checks {
@@ -165,8 +214,8 @@ impl ExactMmu {
 
     /// A cached way to a table must be the way that memory shows.
     fn check_walk_cache(&mut self, va: VirtAddr, level: usize, table: u64) {
-        let key = (self.context.asid.0, level, va.0 >> self.spec().level_shift(level));
-        let cached = *self.pwc.entry(key).or_insert(table);
+        let key = (self.core().context.asid.0, level, va.0 >> self.spec().level_shift(level));
+        let cached = *self.core_mut().pwc.entry(key).or_insert(table);
         assert_eq!(
             cached,
             table,
@@ -177,7 +226,7 @@ impl ExactMmu {
 
     fn swap(&mut self, addr: PhysAddr, before: u64, after: u64) {
         self.memory.write(addr, self.spec().pte_bytes, after).expect("tables lie in memory");
-        self.log.push(PteWrite { addr, before, after });
+        self.core_mut().log.push(PteWrite { addr, before, after });
     }
 
     fn fault_code(&self, access: &Access, present: bool) -> u8 {
@@ -195,8 +244,9 @@ impl ExactMmu {
     /// nothing about non-leaf entries: privileged manual, SFENCE.VMA, rs1 ≠ x0.
     fn drop_entries(&mut self, flush: &TlbFlush) {
         let this = |asid: u16| flush.asid.is_none_or(|only: Asid| only.0 == asid);
-        self.tlb.retain(|&(asid, page, _), _| !(this(asid) && flush.va.is_none_or(|va| va.page() == page)));
-        self.pwc.retain(|&(asid, ..), _| !(this(asid) && flush.va.is_none()));
+        let core = self.core_mut();
+        core.tlb.retain(|&(asid, page, _), _| !(this(asid) && flush.va.is_none_or(|va| va.page() == page)));
+        core.pwc.retain(|&(asid, ..), _| !(this(asid) && flush.va.is_none()));
     }
 }
 
@@ -212,23 +262,28 @@ fn translated(va: VirtAddr, leaf: &Leaf) -> Outcome {
     Outcome { va, pa: PhysAddr((leaf.frame << 12) | va.page_offset()), ..Outcome::default() }
 }
 
-impl Platform for ExactMmu {
+impl Platform for ForgetsNothing {
     fn cpus(&self) -> usize {
-        1
+        self.cores.len()
     }
-    fn set_context(&mut self, _cpu: CpuId, context: &Context) {
-        self.context = *context;
+    fn set_context(&mut self, cpu: CpuId, context: &Context) {
         self.contexts.push(*context);
         for i in 0..self.spec().resident_root_entries {
-            self.resident[i] =
+            self.cores[cpu.0].resident[i] =
                 self.memory.read(PhysAddr(context.root.0 + 8 * i as u64), 8).expect("a root in memory");
         }
+        self.cores[cpu.0].context = *context;
     }
-    fn fence(&mut self, _cpu: CpuId, flush: &TlbFlush) {
+    fn fence(&mut self, cpu: CpuId, flush: &TlbFlush) {
         self.fences.push(*flush);
-        self.drop_entries(flush);
+        if self.deaf != Some(cpu) {
+            let before = std::mem::replace(&mut self.on, cpu);
+            self.drop_entries(flush);
+            self.on = before;
+        }
     }
-    fn run(&mut self, _cpu: CpuId, batch: &Batch<'_>, mut outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+    fn run(&mut self, cpu: CpuId, batch: &Batch<'_>, mut outcomes: Option<&mut Vec<Outcome>>) -> Progress {
+        self.on = cpu;
         let mut progress = Progress::default();
         for access in batch.accesses {
             let outcome = self.access(access);
@@ -252,8 +307,8 @@ impl Platform for ExactMmu {
             .write(addr, self.spec().pte_bytes, value)
             .expect("the kernel writes tables in memory alone");
     }
-    fn take_pte_writes(&mut self, _cpu: CpuId, log: &mut Vec<PteWrite>) {
-        log.append(&mut self.log);
+    fn take_pte_writes(&mut self, cpu: CpuId, log: &mut Vec<PteWrite>) {
+        log.append(&mut self.cores[cpu.0].log);
     }
     fn stats(&self, _cpu: CpuId) -> MmuStats {
         MmuStats::default()

@@ -40,7 +40,7 @@ fn fork_copies_nothing_and_then_one_frame_per_page_written() {
         assert_eq!((machine.kernel.stats().cow, machine.kernel.stats().cow_reuse), (4, 1));
         machine.check();
         machine.exit(2);
-        assert_eq!(machine.kernel.running(), None);
+        assert_eq!(machine.running(), None);
         machine.switch(1);
         assert_eq!(machine.store(AT + 0x6000), before[6]);
         machine.shut_down();
@@ -161,12 +161,12 @@ fn the_first_event_names_the_first_process() {
     let mut machine = Machine::inferring(PagingFormat::La48);
     machine.store(0x40_0000);
     machine.call(4711, Syscall::Brk { end: VirtAddr(0x50_0000) });
-    assert_eq!(machine.kernel.running(), Some(4711));
+    assert_eq!(machine.running(), Some(4711));
     assert_eq!(machine.kernel.stats().processes, 1);
     machine.switch(4712);
     assert_eq!(machine.kernel.stats().processes, 2);
     machine.call(4713, Syscall::Brk { end: VirtAddr(0x50_0000) });
-    assert_eq!(machine.kernel.running(), Some(4712), "a call of another does not switch to it");
+    assert_eq!(machine.running(), Some(4712), "a call of another does not switch to it");
     machine.shut_down();
 }
 

@@ -10,26 +10,25 @@ mod bound;
 mod brk;
 mod fault;
 mod fork;
-mod gather;
 mod lock;
 mod map;
 mod populate;
 mod protect;
 mod remap;
 mod unmap;
+pub(crate) mod vma;
 
+use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas};
 pub(crate) use fault::FaultStop;
-use gather::Gather;
 pub(crate) use lock::lock_flags;
 
-use crate::asid::AsidTag;
 use crate::errno::{CallStop, Errno};
-use crate::pgtable::Slot;
+use crate::space::vma::RangeSet;
 use crate::system::System;
-use crate::vma::RangeSet;
+use crate::table::Slot;
 use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
-use pagewalk_arch::{CpuId, FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
+use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
 
 /// Rights of memory that a call shows to be mapped without saying how.
 const INFERRED_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
@@ -52,12 +51,11 @@ pub(crate) struct Heap {
 }
 
 /// One address space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AddressSpace {
     id: MmId,
     vmas: VmaMap,
     table: PageTable,
-    pub(crate) asid: AsidTag,
     heap: Option<Heap>,
     /// What the trace itself unmapped and did not map again: never inferred.
     unmapped: RangeSet,
@@ -78,7 +76,6 @@ impl AddressSpace {
             id,
             vmas: VmaMap::new(system.rules.merge),
             table: PageTable::new(system.spec, &mut system.memory)?,
-            asid: AsidTag::default(),
             heap: None,
             unmapped: RangeSet::default(),
             guards: RangeSet::default(),
@@ -139,8 +136,8 @@ impl AddressSpace {
         asked
     }
 
-    /// The place of the entry of `page`. Where that needed a new entry that the MMU holds resident, the context is
-    /// set again, as an operating system does on PAE.
+    /// The place of the entry of `page`. Where that needed a new entry that MMUs hold resident, contexts are set
+    /// again, as an operating system does on PAE.
     fn slot(
         &mut self,
         system: &mut System,
@@ -152,12 +149,9 @@ impl AddressSpace {
         Ok(addr)
     }
 
-    fn reload(&mut self, system: &mut System, platform: &mut dyn Platform, resident_changed: bool) {
-        if resident_changed && system.current == Some(self.id) {
-            let asid = system.asids.cached_under(&self.asid, true).unwrap_or_default();
-            let mode = system.mode();
-            platform
-                .set_context(CpuId::BOOT, &pagewalk_arch::Context { root: self.table.root(), asid, mode });
+    fn reload(&self, system: &System, platform: &mut dyn Platform, resident_changed: bool) {
+        if resident_changed {
+            system.reload(platform, self.id, self.table.root());
         }
     }
 
@@ -260,14 +254,15 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// Gives everything back. The MMU must not translate through its tables any more.
+    /// Gives everything back. No CPU may translate through its tables any more.
     pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
         self.zap(system, platform, everything, &mut Gather::default());
         for vma in self.vmas.remove(everything) {
             system.objects.release(&mut system.memory, &vma);
         }
-        system.flush_address_space(platform, self.id, &self.asid);
+        system.flush_address_space(platform, self.id);
+        system.asids.release(self.id);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
         self.table.destroy(platform, &mut system.memory);
     }

@@ -4,10 +4,13 @@
 //! counted and not kept apart. A borrower is a process that runs in another's address space (vfork, CLONE_VM) until it
 //! executes a program or ends. An address space goes with the last process that uses it.
 
+pub(crate) mod signal;
+
+use crate::cpu::Task;
 use crate::kernel::Kernel;
-use crate::mm::{AddressSpace, MmId};
+use crate::space::{AddressSpace, MmId};
 use crate::{Bound, Death, OutOfMemory, Signal};
-use pagewalk_arch::{CloneKind, Platform, Syscall, SyscallOutcome};
+use pagewalk_arch::{CloneKind, CpuId, Platform, Syscall, SyscallOutcome};
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,45 +54,43 @@ pub enum Ended {
 }
 
 impl Kernel {
-    /// Makes `pid` run. A pid that was never heard of is a process that existed before recording began; one that is
-    /// dead stays dead, and nothing runs.
-    pub(crate) fn switch(&mut self, platform: &mut dyn Platform, pid: u32) {
+    /// Makes `thread` run on `cpu`, wherever it ran before. A pid that was never heard of is a process that existed
+    /// before recording began; one that is dead stays dead, and nothing runs.
+    pub(crate) fn switch(&mut self, platform: &mut dyn Platform, cpu: CpuId, thread: u32) {
         if self.is_unnamed && !self.has_faulted {
-            self.name_first_process(pid);
+            self.name_first_process(thread);
         }
         self.is_unnamed = false;
-        let pid = self.group_of(pid);
+        let pid = self.group_of(thread);
         let Some(mm) = self.process_or_new(pid) else {
-            self.run_nobody(platform);
+            self.run_nobody(platform, cpu);
             return;
         };
-        self.running = Some(pid);
-        if self.system.current == Some(mm) {
-            return;
+        for other in self.system.cpus.iter_mut() {
+            // Its tables stay loaded there: it may come back.
+            other.task = other.task.filter(|task| task.thread != thread);
         }
-        let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-        let switch = self.system.asids.switch_to(&mut space.asid);
-        self.system.current = Some(mm);
-        self.system.stats.context_switches += 1;
-        self.system.load(platform, space.page_table().root(), switch);
+        self.system.cpus[cpu.0].task = Some(Task { pid, thread });
+        if self.system.cpus[cpu.0].loaded != Some(mm) {
+            let root = self.spaces[&mm].page_table().root();
+            self.system.stats.context_switches += 1;
+            self.system.enter(platform, cpu, mm, root);
+        }
     }
 
-    /// Leaves the MMU with empty tables while no process runs, so that it never walks freed ones.
-    pub(crate) fn run_nobody(&mut self, platform: &mut dyn Platform) {
-        self.running = None;
-        if self.system.current.take().is_some() {
-            let switch = self.system.asids.switch_to_idle();
-            self.system.load(platform, self.idle_root(), switch);
-        }
+    /// Leaves `cpu` with empty tables: whoever ran there has ended.
+    pub(crate) fn run_nobody(&mut self, platform: &mut dyn Platform, cpu: CpuId) {
+        self.system.cpus[cpu.0].task = None;
+        self.system.leave(platform, cpu);
     }
 
     /// The first event of a trace that names a process names the one that ran from the beginning.
     pub(crate) fn name_first_process(&mut self, pid: u32) {
         self.is_unnamed = false;
-        let Some(first) = self.running else { return };
+        let Some(first) = self.running(CpuId::BOOT) else { return };
         if let Some(process) = self.processes.remove(&first) {
             self.processes.insert(pid, process);
-            self.running = Some(pid);
+            self.system.cpus[CpuId::BOOT.0].task = Some(Task { pid, thread: pid });
         }
     }
 
@@ -195,13 +196,19 @@ impl Kernel {
             self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
-        let was_running = self.running == Some(pid);
+        // The calling thread goes on, and its CPU with it; the others are gone.
+        let running = self.system.cpus_running(pid);
+        let stays =
+            running.iter().copied().find(|&cpu| cpu == self.system.this_cpu).or(running.first().copied());
+        for cpu in running.into_iter().filter(|&cpu| Some(cpu) != stays) {
+            self.run_nobody(platform, cpu);
+        }
         self.thread_of.retain(|_, group| *group != pid);
         self.processes.insert(pid, Process::new(id));
         self.spaces.insert(id, space);
         self.free_if_unused(platform, old);
-        if was_running {
-            self.switch(platform, pid);
+        if let Some(cpu) = stays {
+            self.switch(platform, cpu, pid);
         }
     }
 
@@ -227,8 +234,8 @@ impl Kernel {
         let Some(process) = self.processes.remove(&pid) else { return false };
         self.thread_of.retain(|_, group| *group != pid);
         self.ended.insert(pid, how);
-        if self.running == Some(pid) {
-            self.run_nobody(platform);
+        for cpu in self.system.cpus_running(pid) {
+            self.run_nobody(platform, cpu);
         }
         self.free_if_unused(platform, process.mm);
         true
@@ -283,8 +290,8 @@ impl Kernel {
 
     /// Returns all that `mm` holds.
     pub(crate) fn free_address_space(&mut self, platform: &mut dyn Platform, mm: MmId) {
-        if self.system.current == Some(mm) {
-            self.run_nobody(platform);
+        for cpu in self.system.cpus_on(mm) {
+            self.run_nobody(platform, cpu);
         }
         if let Some(space) = self.spaces.remove(&mm) {
             space.destroy(&mut self.system, platform);

@@ -44,7 +44,7 @@ pub(crate) struct Released {
 const PAE_ROOT_END: u64 = 1 << (32 - FRAME_SHIFT);
 
 /// The page tables of one address space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PageTable {
     layout: EntryLayout,
     root: Pfn,

@@ -6,8 +6,8 @@
 //!    and D bits are behind what the area permits; or there is nothing to do, and the fault is spurious.
 
 use super::{AddressSpace, Gather};
+use crate::space::vma::{permits, widened};
 use crate::system::System;
-use crate::vma::{permits, widened};
 use crate::{
     AdMode, AnonState, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal,
     VmFlags, Vma, Vpn,
@@ -48,7 +48,8 @@ impl AddressSpace {
         }
         let found_nothing = !self.resolve(system, platform, &mut vma, page, access.kind)?;
         let this = (self.id, access.va, access.kind);
-        let before = std::mem::replace(&mut system.last_spurious, found_nothing.then_some(this));
+        let last = &mut system.cpus[system.this_cpu.0].last_spurious;
+        let before = std::mem::replace(last, found_nothing.then_some(this));
         if found_nothing && before == Some(this) {
             return Err(match access.privilege {
                 // SMAP, SMEP or SUM: supervisor code that reaches for user pages where it must not.
