@@ -3,7 +3,6 @@
 
 use crate::emit::{self, EmitError, Port};
 use crate::mmu::Mmu;
-use crate::prelude::Block;
 use pagewalk_arch::{ConfigError, L1Config, MmuConfig, Preset, Replacement, Structure};
 
 /// Name of the top module.
@@ -36,8 +35,8 @@ pub enum GenerateError {
 /// # Errors
 /// [`GenerateError`].
 pub fn generate(config: &MmuConfig) -> Result<Design, GenerateError> {
-    let mut mmu = Mmu::new(config)?;
-    mmu.connect_all();
+    config.validate()?;
+    let mmu = Mmu::new(config);
     let verilog = emit::verilog(&mmu, TOP, &header(config))?;
     Ok(Design { top: TOP.to_owned(), verilog, ports: emit::ports(&mmu)? })
 }
@@ -47,7 +46,7 @@ fn header(config: &MmuConfig) -> String {
     format!(
         "{TOP}: memory management unit, {format}, {va} virtual and {pa} physical address bits\n\
          \n\
-         identifier bits {asid}, tag bits {tag}\n\
+         ASID bits {asid}, tag bits {tag}\n\
          instruction TLB: {l1i}\n\
          data TLB: {l1d}\n\
          \n\

@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod emit;
 mod generate;
+pub mod geometry;
 pub mod layer;
 pub mod mmu;
 pub mod prelude;

@@ -1,15 +1,54 @@
-//! The bits of a page-table entry as masks, worked out from the format's row of the table and the implemented
-//! physical-address bits. Owns the numbers that [`crate::walk::walker::Ptw`] compares with; no logic.
+//! The bits of a page-table entry as constants: positions from the table of PTE bits, and masks worked out from the
+//! format's row of the table and the implemented physical-address bits. Owns numbers that walker and verdict compare
+//! with; no logic.
 
-use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, MmuConfig};
+use crate::prelude::*;
+use pagewalk_arch::pte_bit::{riscv, x86};
+use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, MmuConfig, PageSize, PteBit};
 
-/// x86: P and A.
-const X86_PRESENT_ACCESSED: u128 = 0x21;
-/// x86: PS.
-pub const X86_PAGE_SIZE: u128 = 1 << 7;
-/// RISC-V: V, and V R W X U A D.
-const RISCV_VALID: u128 = 0x01;
-const RISCV_POINTER_BITS: u128 = 0xdf;
+/// Declares constants that hold positions of the table of PTE bits, by the manual's names.
+macro_rules! positions {
+    ($(#[$meta:meta])* $name:ident = $table:ident: $($field:ident $bit:ident),*) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $(#[doc = concat!("Position of `", stringify!($bit), "`.")] pub $field: Const,)*
+        }
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: Const::new(7, u128::from($table::$bit.position)),)* }
+            }
+        }
+        impl Block for $name {
+            fn connect_all(&mut self) {}
+            fn update_all(&mut self) {}
+            fn has_changed(&self) -> bool {
+                false
+            }
+            fn accept(&self, name: &str, probe: &mut dyn Probe) {
+                probe.visit_start_namespace(name, self);
+                $(self.$field.accept(stringify!($field), probe);)*
+                probe.visit_end_namespace(name, self);
+            }
+        }
+        impl Logic for $name {
+            fn update(&mut self) {}
+        }
+    };
+}
+positions! {
+    /// Positions of RISC-V PTE bits.
+    RiscvBits = riscv: v V, r R, w W, x X, u U, g G, a A, d D, pbmt PBMT, n N
+}
+positions! {
+    /// Positions of x86 PTE bits.
+    X86Bits = x86: p P, rw RW, us US, pwt PWT, a A, d D, pat PAT, ps PS, g G, pat_large PAT_LARGE, pse36 PSE36, xd XD
+}
+
+/// The bits of some rows of the table.
+fn bits_of(bits: &[PteBit]) -> u128 {
+    bits.iter().map(|bit| u128::from(bit.mask())).sum()
+}
 
 /// Bits `from..to`.
 fn field(from: u32, to: u32) -> u128 {
@@ -50,11 +89,12 @@ impl PteMasks {
     fn riscv(config: &MmuConfig, spec: &FormatSpec) -> Self {
         let ppn_end = spec.ppn_shift + spec.pa_bits - FRAME_SHIFT;
         let riscv_beyond = field(spec.ppn_shift + config.frame_bits(), ppn_end);
-        let riscv_reserved = if spec.has_pbmt_and_napot { field(54, 61) } else { 0 };
-        let extensions = if spec.has_pbmt_and_napot { field(61, 64) } else { 0 };
+        let riscv_reserved = if spec.has_pbmt_and_napot { bits_of(&[riscv::RESERVED]) } else { 0 };
+        let extensions = if spec.has_pbmt_and_napot { bits_of(&[riscv::PBMT, riscv::N]) } else { 0 };
+        let pointer_bits = bits_of(&[riscv::V, riscv::R, riscv::W, riscv::X, riscv::U, riscv::A, riscv::D]);
         Self {
-            pointer_mask: RISCV_POINTER_BITS | riscv_reserved | extensions | riscv_beyond,
-            pointer_value: RISCV_VALID,
+            pointer_mask: pointer_bits | riscv_reserved | extensions | riscv_beyond,
+            pointer_value: bits_of(&[riscv::V]),
             riscv_reserved,
             riscv_beyond,
             riscv_misaligned: (0..spec.levels())
@@ -77,18 +117,19 @@ impl PteMasks {
         };
         let pointer = |level: usize| {
             let no_leaf_here = level > spec.leaf_level_max;
-            beyond | if no_leaf_here { X86_PAGE_SIZE } else { 0 }
+            beyond | if no_leaf_here { bits_of(&[x86::PS]) } else { 0 }
         };
         let leaf = |level: usize| match (level, legacy) {
             (0, _) => beyond,
             // SDM table 4-4: bits 20:13 hold address bits 39:32 as far as implemented, the rest up to 21 is reserved.
-            (_, true) => field(13 + config.physical_bits.saturating_sub(32), 22),
-            (_, false) => beyond | field(13, spec.level_shift(level)),
+            (_, true) => field(x86::PSE36.position + config.physical_bits.saturating_sub(32), 22),
+            (_, false) => beyond | field(x86::PAT_LARGE.position + 1, spec.level_shift(level)),
         };
-        let plain_page_size = if legacy { 0 } else { X86_PAGE_SIZE };
+        let plain_page_size = if legacy { 0 } else { bits_of(&[x86::PS]) };
+        let present_accessed = bits_of(&[x86::P, x86::A]);
         Self {
-            pointer_mask: X86_PRESENT_ACCESSED | plain_page_size | beyond,
-            pointer_value: X86_PRESENT_ACCESSED,
+            pointer_mask: present_accessed | plain_page_size | beyond,
+            pointer_value: present_accessed,
             riscv_reserved: 0,
             riscv_beyond: 0,
             riscv_misaligned: vec![0; spec.levels()],
@@ -97,6 +138,20 @@ impl PteMasks {
             pdpte_reserved: field(1, 3) | field(5, 9) | field(config.physical_bits, 64),
         }
     }
+}
+
+/// Page-number bits that a leaf of each size leaves to the address, by the code of [`PageSize`].
+pub fn offset_masks(config: &MmuConfig) -> Vec<u128> {
+    let spec = config.spec();
+    (0..=PageSize::Napot64K as u8)
+        .map(|code| {
+            let size = PageSize::from_code(code).expect("the codes up to Napot64K are dense");
+            if size.level() > spec.leaf_level_max {
+                return 0;
+            }
+            u128::from(spec.page_bytes(size) >> FRAME_SHIFT) - 1
+        })
+        .collect()
 }
 
 #[cfg(test)]
