@@ -402,3 +402,12 @@ pub trait TraceSource {
         None
     }
 }
+
+impl<T: TraceSource + ?Sized> TraceSource for &mut T {
+    fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
+        (**self).next_block(block)
+    }
+    fn position(&self) -> Option<(u64, u64)> {
+        (**self).position()
+    }
+}

@@ -74,6 +74,15 @@ impl From<pagewalk_arch::ConfigError> for CliError {
     }
 }
 
+impl From<pagewalk_machine::SessionError> for CliError {
+    fn from(error: pagewalk_machine::SessionError) -> Self {
+        match error {
+            pagewalk_machine::SessionError::Mmu(error) => error.into(),
+            pagewalk_machine::SessionError::Kernel(error) => error.into(),
+        }
+    }
+}
+
 impl From<pagewalk_kernel::ConfigError> for CliError {
     fn from(error: pagewalk_kernel::ConfigError) -> Self {
         Self::Settings(error.into())

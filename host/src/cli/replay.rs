@@ -2,8 +2,9 @@
 
 use super::console::Console;
 use super::engine::Engine;
-use super::session::{Found, Session};
+use super::session::Session;
 use pagewalk_arch::PagingFormat;
+use pagewalk_machine::Difference;
 use std::path::{Path, PathBuf};
 
 /// Cycles of the waveform before the difference.
@@ -54,7 +55,7 @@ fn quoted(argument: &str) -> String {
 
 /// Runs up to the difference once more, writing the waveform of its last cycles, unless one was `written` already. Says
 /// where it lies, or why there is none.
-pub fn write_waveform(session: &Session, found: &Found, written: Option<&Path>, console: &Console) {
+pub fn write_waveform(session: &Session, found: &Difference, written: Option<&Path>, console: &Console) {
     let Engine::Verilator(_) = session.engine else {
         return console.note("no waveform: only the engine verilator writes them");
     };

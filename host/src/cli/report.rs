@@ -133,13 +133,14 @@ pub struct TlbReport {
 impl RunReport {
     /// The report of `session`, which ended as `outcome`; `replay` shows a difference again.
     pub fn new(session: &Session, outcome: &Outcome, replay: impl Fn(u64) -> String) -> Self {
+        let outcome = &outcome.run;
         let (counts, mmu, kernel) = (&outcome.counts, &outcome.mmu, &outcome.kernel);
         let elapsed_s = outcome.elapsed.as_secs_f64();
         let per_second = |count: u64| if elapsed_s > 0.0 { count as f64 / elapsed_s } else { 0.0 };
         let difference = outcome.difference.as_ref().map(|found| DifferenceReport {
-            access: found.number,
+            access: found.number.max(1),
             what: found.what.clone(),
-            replay: replay(found.number),
+            replay: replay(found.number.max(1)),
         });
         Self {
             format: session.settings.mmu.format.name(),

@@ -187,7 +187,7 @@ impl<'a> Plan<'a> {
             if several && !report.unmodelled.is_empty() {
                 notes.add(&format!("not modelled: {}", losses::unmodelled(&report)), format);
             }
-            for complaint in losses::complaints(&outcome.counts) {
+            for complaint in losses::complaints(&outcome.run.counts) {
                 match several {
                     true => notes.add(&format!("{format}: {complaint}"), format),
                     false => console.on_stderr(&complaint),
@@ -195,10 +195,10 @@ impl<'a> Plan<'a> {
                 verdict = Verdict::Failed;
             }
             reports.push(report);
-            if let Some(error) = outcome.error.as_ref().filter(|_| several) {
+            if let Some(error) = outcome.run.error.as_ref().filter(|_| several) {
                 notes.add(&format!("{format}: {error}"), format);
             }
-            error = error.or(outcome.error);
+            error = error.or(outcome.run.error);
             if interrupt::requested() {
                 break;
             }
@@ -268,8 +268,8 @@ impl Notes {
 
 /// Tells about a difference, and how to see it again.
 fn explain(session: &Session, outcome: &Outcome, report: &RunReport, console: &Console) -> Verdict {
-    let Some(found) = &outcome.difference else { return Verdict::Done };
-    console.on_stderr(&found.report);
+    let Some(found) = &outcome.run.difference else { return Verdict::Done };
+    console.on_stderr(&found.to_string());
     if let Some(difference) = &report.difference {
         console.on_stderr(&format!("  replay it alone: {}", difference.replay));
     }

@@ -1,17 +1,21 @@
 //! A kernel on MMUs, fed by a trace, and two engines in lockstep.
 //!
 //! Owns the loop that runs a kernel on a platform ([`Machine`]), the comparison of two engines ([`Lockstep`],
-//! [`Difference`]), and what a run has to say of accesses that were not carried out ([`Losses`]). Does not own the
+//! [`Difference`]), whole runs as library calls ([`Session`]), and what a run has to say of accesses that were not carried out ([`Losses`]). Does not own the
 //! engines, the kernel, nor reading traces; prints nothing.
 
 mod difference;
+mod final_exit;
 mod lockstep;
 mod loss;
 mod machine;
+mod narrow;
+mod session;
 mod tapped;
 
 pub use difference::{Difference, RECENT_COUNT, TableEntry};
 pub use lockstep::Lockstep;
 pub use loss::{Ending, Losses, ProcessEnd, Verdict};
 pub use machine::{BATCH_ACCESSES, Machine, MachineError, Observer, RunCounts, RunEnd};
+pub use session::{Engine, RunOutcome, Session, SessionError, Taps};
 pub use tapped::{Tap, Tapped};

@@ -14,6 +14,12 @@ pub trait Tap {
     fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome], retries: u32);
 }
 
+impl<T: Tap + ?Sized> Tap for &mut T {
+    fn answered(&mut self, accesses: &[Access], outcomes: &[Outcome], retries: u32) {
+        (**self).answered(accesses, outcomes, retries);
+    }
+}
+
 /// An engine with a tap, or without: then it costs nothing.
 pub struct Tapped<M, T> {
     inner: M,

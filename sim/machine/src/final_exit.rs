@@ -19,10 +19,6 @@ impl<T: TraceSource> FinalExit<T> {
     pub fn held(&self) -> Option<&Event> {
         self.held.as_ref()
     }
-    /// The trace.
-    pub fn inner(&self) -> &T {
-        &self.inner
-    }
 }
 
 impl<T: TraceSource> TraceSource for FinalExit<T> {

@@ -88,10 +88,6 @@ impl<T: TraceSource> RefusedCalls<T> {
     pub fn new(inner: T, user_end: Option<u64>) -> Self {
         Self { inner, user_end }
     }
-    /// The trace.
-    pub fn inner(&self) -> &T {
-        &self.inner
-    }
 }
 
 /// Whether `call` names addresses at or beyond `end`.

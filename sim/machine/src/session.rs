@@ -1,0 +1,219 @@
+//! One run as a library call: a kernel on an engine, or on two in lockstep, fed by a trace to its end.
+//!
+//! Owns the way from settings to what came out ([`RunOutcome`]), the same for every engine. Does not own how an engine
+//! is built, how a trace is opened, nor how anything is shown.
+
+use crate::final_exit::FinalExit;
+use crate::narrow::{NarrowCore, RefusedCalls};
+use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
+use pagewalk_arch::{CpuId, FRAME_SHIFT, Mmu, MmuConfig, MmuStats, Platform, TraceSource, Uniprocessor};
+use pagewalk_driver::RustHdl;
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
+use pagewalk_verilator::Verilated;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// What a run is made of, besides its engine and its trace. `..Session::default()` is a machine of the default format.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// The MMU.
+    pub mmu: MmuConfig,
+    /// The kernel.
+    pub kernel: KernelConfig,
+    /// Accesses at most.
+    pub limit: Option<u64>,
+    /// The trace's addresses are as they were recorded: those that the format cannot hold are refused as its core and
+    /// its kernel refuse them.
+    pub no_rebase: bool,
+    /// Ends long calls of the kernel when it is set.
+    pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+/// What runs under the kernel.
+pub enum Engine<'a> {
+    /// The golden model alone, exact.
+    Golden,
+    /// The golden model alone, without TLB and clock.
+    Bare,
+    /// Golden model and rust-hdl's simulation in lockstep.
+    RustHdl,
+    /// Golden model and compiled Verilog in lockstep. It must be freshly started.
+    Verilator(&'a mut Verilated),
+}
+
+/// Who is handed the answers of each engine as it gives them.
+#[derive(Default)]
+pub struct Taps<'a> {
+    /// Takes the golden model's.
+    pub golden: Option<&'a mut (dyn Tap + Send)>,
+    /// Takes the hardware's. Where there is none, nothing comes.
+    pub hardware: Option<&'a mut (dyn Tap + Send)>,
+}
+
+/// What came out of a run.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// What was carried out.
+    pub counts: RunCounts,
+    /// How it ended.
+    pub end: RunEnd,
+    /// Why it ended before its trace, where something is wrong.
+    pub error: Option<MachineError>,
+    /// The kernel's counters. Its gauges are as they were before the exit that ends the trace.
+    pub kernel: KernelStats,
+    /// The hardware's counters; the golden model's where there is no hardware.
+    pub mmu: MmuStats,
+    /// The golden model's cycles.
+    pub golden_cycles: u64,
+    /// The first difference.
+    pub difference: Option<Difference>,
+    /// Time in which the trace was carried out.
+    pub elapsed: Duration,
+}
+
+/// Why a run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No such MMU can be built.
+    #[error(transparent)]
+    Mmu(#[from] pagewalk_arch::ConfigError),
+    /// No such kernel can be built.
+    #[error(transparent)]
+    Kernel(#[from] pagewalk_kernel::ConfigError),
+}
+
+impl Session {
+    /// First address at which no memory answers.
+    ///
+    /// # Errors
+    /// A memory that the format's entries cannot name.
+    pub fn memory_limit(&self) -> Result<u64, SessionError> {
+        Ok(self.kernel.frames(&self.mmu)?.end << FRAME_SHIFT)
+    }
+
+    /// Runs `trace` to its end, to the limit, to the first difference, or until `observer` ends it.
+    ///
+    /// # Errors
+    /// What prevents a run altogether. What ends one early is part of the [`RunOutcome`].
+    pub fn run(
+        &self,
+        engine: Engine<'_>,
+        taps: Taps<'_>,
+        trace: &mut dyn TraceSource,
+        observer: &mut dyn Observer,
+    ) -> Result<RunOutcome, SessionError> {
+        let config = &self.mmu;
+        match engine {
+            Engine::Golden => self.run_alone(Golden::new(config)?, taps, trace, observer),
+            Engine::Bare => self.run_alone(Golden::bare(config)?, taps, trace, observer),
+            Engine::RustHdl => {
+                self.run_lockstep((RustHdl::simulation(config)?, "rust-hdl"), taps, trace, observer)
+            }
+            Engine::Verilator(hardware) => self.run_lockstep((hardware, "verilator"), taps, trace, observer),
+        }
+    }
+
+    fn run_alone(
+        &self,
+        golden: Golden,
+        taps: Taps<'_>,
+        trace: &mut dyn TraceSource,
+        observer: &mut dyn Observer,
+    ) -> Result<RunOutcome, SessionError> {
+        let mut golden = Tapped::new(golden, taps.golden);
+        let mut outcome = self.drive(&mut golden, trace, observer)?;
+        let (golden, _) = golden.into_parts();
+        outcome.mmu = golden.stats();
+        outcome.golden_cycles = outcome.mmu.cycles;
+        Ok(outcome)
+    }
+
+    fn run_lockstep<B: Mmu + Send>(
+        &self,
+        (hardware, name): (B, &'static str),
+        taps: Taps<'_>,
+        trace: &mut dyn TraceSource,
+        observer: &mut dyn Observer,
+    ) -> Result<RunOutcome, SessionError> {
+        let golden = Tapped::new(Golden::new(&self.mmu)?, taps.golden);
+        let hardware = Tapped::new(hardware, taps.hardware);
+        let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
+        let mut outcome = self.drive(&mut lockstep, trace, observer)?;
+        outcome.difference = lockstep.report().cloned();
+        let (golden, hardware) = lockstep.into_engines();
+        outcome.mmu = hardware.stats();
+        outcome.golden_cycles = golden.stats().cycles;
+        // The taps get what an engine still holds back.
+        golden.into_parts();
+        hardware.into_parts();
+        Ok(outcome)
+    }
+
+    /// Runs a kernel on `mmu`; what only the engines know is left at its default.
+    fn drive(
+        &self,
+        mmu: &mut dyn Mmu,
+        trace: &mut dyn TraceSource,
+        observer: &mut dyn Observer,
+    ) -> Result<RunOutcome, SessionError> {
+        let mut kernel = Kernel::new(self.kernel, &self.mmu)?;
+        if let Some(interrupt) = &self.interrupt {
+            kernel.interrupt_on(Arc::clone(interrupt));
+        }
+        let refused_from = self.no_rebase.then(|| self.mmu.spec().user_end());
+        let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
+        let limit = self.memory_limit()?;
+        let (mut narrow, mut whole);
+        let platform: &mut dyn Platform = if self.no_rebase {
+            narrow = Uniprocessor::new(NarrowCore(mmu), limit);
+            &mut narrow
+        } else {
+            whole = Uniprocessor::new(mmu, limit);
+            &mut whole
+        };
+
+        let started = Instant::now();
+        let mut machine = Machine::new(&mut kernel, platform);
+        let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), observer);
+        let mut counts = machine.counts().clone();
+        let elapsed = started.elapsed();
+
+        let (mut end, error) = match result {
+            Ok(end) => (end, None),
+            Err(error) => (RunEnd::Complete, Some(error)),
+        };
+        let alive = kernel.stats();
+        if let Some(exit) = source.held()
+            && end == RunEnd::Complete
+            && error.is_none()
+        {
+            counts.losses.on_event(exit);
+            // Only processes end here: no address can be wrong.
+            let _ = kernel.on_event(platform, CpuId::BOOT, exit);
+        }
+        if platform.difference().is_some() {
+            end = RunEnd::Difference;
+        }
+        let ended = kernel.stats();
+        Ok(RunOutcome {
+            counts,
+            end,
+            error,
+            kernel: KernelStats {
+                processes: alive.processes,
+                vsz_bytes: alive.vsz_bytes,
+                rss_bytes: alive.rss_bytes,
+                page_table_bytes: alive.page_table_bytes,
+                leaf_entries: alive.leaf_entries,
+                frames_in_use: alive.frames_in_use,
+                ..ended
+            },
+            mmu: MmuStats::default(),
+            golden_cycles: 0,
+            difference: None,
+            elapsed,
+        })
+    }
+}
