@@ -26,7 +26,7 @@ impl<'a> Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn goes_on(&mut self, _counts: &RunCounts, source: &dyn TraceSource) -> bool {
+    fn keep_running(&mut self, _counts: &RunCounts, source: &dyn TraceSource) -> bool {
         if self.drawn.elapsed() >= REFRESH {
             self.drawn = Instant::now();
             self.progress.at(source.position());

@@ -1,0 +1,161 @@
+//! One CPU of a machine and what it has in hand.
+//!
+//! Owns how accesses are carried out: batches up to the next fault, the fault to the kernel, the access again. Does not own
+//! where they come from, nor whose turn it is.
+
+use crate::run::{BATCH_ACCESSES, MachineError, RunCounts};
+use pagewalk_arch::{Access, AccessKind, Batch, CpuId, Event, OnFault, Outcome, Platform};
+use pagewalk_kernel::{FaultResolution, Kernel};
+
+/// A CPU.
+pub(crate) struct Cpu {
+    id: CpuId,
+    pub(crate) counts: RunCounts,
+    /// The last access of a block, left until its successor is known.
+    carried: Option<Access>,
+}
+
+impl Cpu {
+    pub(crate) fn new(id: CpuId) -> Self {
+        Self { id, counts: RunCounts::default(), carried: None }
+    }
+
+    /// Accesses taken from the trace that did not kill their process.
+    pub(crate) fn begun(&self) -> u64 {
+        self.counts.accesses + self.counts.signals + u64::from(self.carried.is_some())
+    }
+
+    /// Carries out what the trace says between two accesses.
+    pub(crate) fn on_event(
+        &mut self,
+        kernel: &mut Kernel,
+        platform: &mut dyn Platform,
+        event: &Event,
+    ) -> Result<(), MachineError> {
+        self.counts.losses.on_event(event);
+        kernel.on_event(platform, self.id, event)?;
+        self.counts.losses.on_deaths(&kernel.take_deaths(), event.line());
+        Ok(())
+    }
+
+    /// Runs the carried access and `block`; the last access may be carried on unless `end`.
+    pub(crate) fn run_block(
+        &mut self,
+        kernel: &mut Kernel,
+        platform: &mut dyn Platform,
+        block: &[Access],
+        end: bool,
+    ) -> Result<(), MachineError> {
+        let mut rest = block;
+        if let Some(carried) = self.carried.take() {
+            // Until the carried access is through, it stands before a little of the block.
+            let mut head = vec![carried];
+            head.extend_from_slice(&block[..block.len().min(2)]);
+            let head_ends = end && head.len() == block.len() + 1;
+            let left = self.run_accesses(kernel, platform, &head, head_ends)?;
+            if platform.difference().is_some() {
+                return Ok(());
+            }
+            rest = &block[head.len() - 1 - left.min(head.len() - 1)..];
+            if left == head.len() {
+                self.carried = Some(carried);
+                return Ok(());
+            }
+        }
+        let left = self.run_accesses(kernel, platform, rest, end)?;
+        if left > 0 && platform.difference().is_none() {
+            self.carried = rest.last().copied();
+        }
+        Ok(())
+    }
+
+    /// Runs accesses through all their faults. Gives how many are left: 0, or 1 if not `end`.
+    fn run_accesses(
+        &mut self,
+        kernel: &mut Kernel,
+        platform: &mut dyn Platform,
+        accesses: &[Access],
+        end: bool,
+    ) -> Result<usize, MachineError> {
+        let mut rest = accesses;
+        while !rest.is_empty() && (end || rest.len() > 1) {
+            if kernel.running(self.id).is_none() {
+                self.counts.skipped += rest.len() as u64;
+                self.counts.losses.on_skipped(rest);
+                return Ok(0);
+            }
+            let batch = Batch { accesses: rest, end, on_fault: OnFault::Stop };
+            let progress = platform.run(self.id, &batch, None);
+            if platform.difference().is_some() {
+                return Ok(0);
+            }
+            let translated = progress.consumed - usize::from(progress.fault.is_some());
+            self.count(&rest[..translated]);
+            rest = &rest[translated..];
+            match progress.fault {
+                Some(fault) => {
+                    if !self.handle_fault(kernel, platform, &rest[0], &fault)? {
+                        rest = &rest[1..];
+                    }
+                }
+                None if rest.len() == 1 && !end => break,
+                None => assert!(progress.consumed > 0, "an engine that makes no progress says why"),
+            }
+        }
+        Ok(rest.len())
+    }
+
+    /// Gives whether the access is to be presented again.
+    fn handle_fault(
+        &mut self,
+        kernel: &mut Kernel,
+        platform: &mut dyn Platform,
+        access: &Access,
+        fault: &Outcome,
+    ) -> Result<bool, MachineError> {
+        match kernel.on_fault(platform, self.id, access, fault) {
+            FaultResolution::Retry => Ok(true),
+            FaultResolution::Delivered(_) => {
+                self.counts.signals += 1;
+                Ok(false)
+            }
+            FaultResolution::Killed(death) => {
+                self.counts.losses.on_kill(death, access);
+                self.counts.losses.on_deaths(&kernel.take_deaths(), access.line);
+                self.counts.skipped += 1;
+                Ok(false)
+            }
+            FaultResolution::NoProcess => {
+                self.counts.losses.on_skipped(&[*access]);
+                self.counts.skipped += 1;
+                Ok(false)
+            }
+            FaultResolution::Refused => Err(MachineError::Refused {
+                number: self.counts.accesses + self.counts.signals + 1,
+                access: *access,
+            }),
+        }
+    }
+
+    fn count(&mut self, accesses: &[Access]) {
+        // Both counts in one word, so that an access costs one addition: more would show in the speed of `run`.
+        const STORE_SHIFT: u32 = 32;
+        const SHARES: [u64; 3] = {
+            let mut shares = [0; 3];
+            shares[AccessKind::Fetch as usize] = 1;
+            shares[AccessKind::Store as usize] = 1 << STORE_SHIFT;
+            shares
+        };
+        let (mut fetches, mut stores) = (0, 0);
+        for chunk in accesses.chunks(BATCH_ACCESSES) {
+            let both: u64 = chunk.iter().map(|access| SHARES[access.kind as usize]).sum();
+            fetches += both & ((1 << STORE_SHIFT) - 1);
+            stores += both >> STORE_SHIFT;
+        }
+        let total = accesses.len() as u64;
+        self.counts.accesses += total;
+        self.counts.instructions += fetches;
+        self.counts.stores += stores;
+        self.counts.loads += total - fetches - stores;
+    }
+}

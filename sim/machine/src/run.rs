@@ -1,0 +1,93 @@
+//! What a run counts, how it ends, and who watches it. Owns the words alone.
+
+use crate::loss::{Ending, Losses};
+use pagewalk_arch::{Access, TraceError, TraceSource};
+use pagewalk_kernel::{Death, EventError};
+
+/// Accesses per batch: enough to make the hand-over between two threads cheap, few enough to stay in a cache.
+pub const BATCH_ACCESSES: usize = 4096;
+
+/// Why a run ended before its trace.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// The trace cannot be read on.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The trace asks of the kernel what it cannot do.
+    #[error("trace {0}")]
+    Event(EventError),
+    /// The MMU refuses what the page tables grant.
+    #[error(
+        "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",
+        kind = access.kind, va = access.va.0
+    )]
+    Refused {
+        /// Number of the access in the trace, from 1.
+        number: u64,
+        /// The access.
+        access: Access,
+    },
+}
+
+// Its text is part of this one's, so that it is not named as the source as well.
+impl From<EventError> for MachineError {
+    fn from(error: EventError) -> Self {
+        MachineError::Event(error)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The trace is over, or the limit is reached.
+    #[default]
+    Complete,
+    /// Two engines differ.
+    Difference,
+    /// Somebody asked it to stop.
+    Interrupted,
+}
+
+/// What was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Accesses of the trace that were translated.
+    pub accesses: u64,
+    /// Fetches among them.
+    pub instructions: u64,
+    /// Loads among them.
+    pub loads: u64,
+    /// Stores among them.
+    pub stores: u64,
+    /// Accesses that killed their process, and those of processes that had ended.
+    pub skipped: u64,
+    /// Accesses that ended in a signal for which the program has a handler.
+    pub signals: u64,
+    /// Processes that ended early, and what the trace says to it.
+    pub losses: Losses,
+}
+
+impl RunCounts {
+    /// Accesses of the trace that were come to: translated, ended in a signal, or left out.
+    pub fn presented(&self) -> u64 {
+        self.accesses + self.signals + self.skipped
+    }
+    /// The first process that was killed, if any was.
+    pub fn death(&self) -> Option<Death> {
+        self.losses.ends().iter().find_map(|end| match end.ending {
+            Ending::Killed(death) => Some(death),
+            Ending::Signalled(_) | Ending::Exited => None,
+        })
+    }
+}
+
+/// Whoever watches a run.
+pub trait Observer {
+    /// After each block of the trace: progress so far. `false` ends the run.
+    fn keep_running(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {
+        true
+    }
+}
+
+/// Watches nothing.
+impl Observer for () {}

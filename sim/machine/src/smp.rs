@@ -1,0 +1,130 @@
+//! A kernel on several CPUs, each fed by a trace of its own.
+//!
+//! Owns whose turn it is: whole accesses of the CPUs are interleaved by a seeded scheduler, so that a run can be had again.
+//! Each CPU has its own MMU and its own clock; no contention for memory is timed. Does not own how accesses are carried
+//! out ([`crate::cpu`]), nor what processes run where: each trace begins with the switch to its own, and processes of two
+//! traces are the same process where their pids are.
+
+use crate::cpu::Cpu;
+use crate::run::{BATCH_ACCESSES, MachineError, RunCounts, RunEnd};
+use pagewalk_arch::{Access, Boundary, CpuId, Event, Platform, SplitMix64, TraceError, TraceSource};
+use pagewalk_kernel::Kernel;
+
+/// How CPUs take turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interleaving {
+    /// Seed of the scheduler.
+    pub seed: u64,
+    /// Accesses that a CPU carries out in one turn at most; each turn draws its own length. At least 1.
+    pub turn_accesses_max: u32,
+}
+
+/// The machine of several CPUs.
+pub struct SmpMachine<'a> {
+    kernel: &'a mut Kernel,
+    platform: &'a mut dyn Platform,
+    cpus: Vec<Cpu>,
+}
+
+/// What a CPU has read of its trace and not yet carried out.
+struct Feed<'s> {
+    source: &'s mut dyn TraceSource,
+    block: Vec<Access>,
+    taken: usize,
+    /// What follows the block; `None` before the first.
+    boundary: Option<Result<Boundary, TraceError>>,
+    ended: bool,
+}
+
+impl<'a> SmpMachine<'a> {
+    /// Boots `kernel` on all CPUs of `platform`.
+    pub fn new(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
+        kernel.boot(platform);
+        let cpus = (0..platform.cpus()).map(|number| Cpu::new(CpuId(number))).collect();
+        Self { kernel, platform, cpus }
+    }
+
+    /// What `cpu` carried out so far.
+    pub fn counts(&self, cpu: CpuId) -> &RunCounts {
+        &self.cpus[cpu.0].counts
+    }
+    /// The kernel and what it runs on.
+    pub fn parts(&mut self) -> (&mut Kernel, &mut dyn Platform) {
+        (self.kernel, self.platform)
+    }
+
+    /// Carries out an event on `cpu`, before or between runs.
+    ///
+    /// # Errors
+    /// [`MachineError::Event`].
+    pub fn on_event(&mut self, cpu: CpuId, event: &Event) -> Result<(), MachineError> {
+        self.cpus[cpu.0].on_event(self.kernel, self.platform, event)
+    }
+
+    /// Runs one trace on each of the first CPUs, all to their ends or to the first difference.
+    ///
+    /// # Errors
+    /// [`MachineError`] of whichever CPU met it first.
+    ///
+    /// # Panics
+    /// With more traces than CPUs.
+    pub fn run(
+        &mut self,
+        sources: &mut [&mut dyn TraceSource],
+        interleaving: Interleaving,
+    ) -> Result<RunEnd, MachineError> {
+        assert!(sources.len() <= self.cpus.len(), "{} traces for {} CPUs", sources.len(), self.cpus.len());
+        let mut random = SplitMix64(interleaving.seed);
+        let mut feeds: Vec<Feed<'_>> = sources.iter_mut().map(|source| Feed::new(&mut **source)).collect();
+        let mut running: Vec<usize> = (0..feeds.len()).collect();
+        while !running.is_empty() {
+            let turn = random.below(running.len() as u32) as usize;
+            let number = running[turn];
+            let accesses = 1 + random.below(interleaving.turn_accesses_max.max(1)) as usize;
+            self.take_turn(number, &mut feeds[number], accesses)?;
+            if self.platform.difference().is_some() {
+                return Ok(RunEnd::Difference);
+            }
+            if feeds[number].ended {
+                running.swap_remove(turn);
+            }
+        }
+        Ok(RunEnd::Complete)
+    }
+
+    /// Carries out up to `accesses` accesses of a CPU, and the event behind them where its block ends.
+    fn take_turn(&mut self, number: usize, feed: &mut Feed<'_>, accesses: usize) -> Result<(), MachineError> {
+        let cpu = &mut self.cpus[number];
+        let (kernel, platform) = (&mut *self.kernel, &mut *self.platform);
+        feed.fill();
+        let until = (feed.taken + accesses).min(feed.block.len());
+        let is_last = until == feed.block.len();
+        // A turn that ends within a block leaves the pipeline as it is: the CPU does not know that others had their turn.
+        let end = is_last && !matches!(feed.boundary, Some(Ok(Boundary::Full)));
+        cpu.run_block(kernel, platform, &feed.block[feed.taken..until], end)?;
+        feed.taken = until;
+        if is_last && platform.difference().is_none() {
+            match feed.boundary.take().transpose()? {
+                Some(Boundary::Event(event)) => cpu.on_event(kernel, platform, &event)?,
+                Some(Boundary::End) => feed.ended = true,
+                Some(Boundary::Full) | None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'s> Feed<'s> {
+    fn new(source: &'s mut dyn TraceSource) -> Self {
+        let block = Vec::with_capacity(BATCH_ACCESSES);
+        Self { source, block, taken: 0, boundary: None, ended: false }
+    }
+
+    /// Reads on if everything read has been carried out.
+    fn fill(&mut self) {
+        if self.boundary.is_none() {
+            self.taken = 0;
+            self.boundary = Some(self.source.next_block(&mut self.block));
+        }
+    }
+}
