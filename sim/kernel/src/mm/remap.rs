@@ -173,7 +173,8 @@ impl AddressSpace {
         }
         let grown = PageRange::new(source.end(), end);
         let tail = Vma { pages: grown, page_offset: last.offset_of(source.end()), ..last };
-        self.map_area(system, mmu, tail);
+        self.make_room(system, mmu, &tail);
+        self.vmas.insert_grown(tail);
         self.populate_tail(system, mmu, &tail, grown)
     }
 
