@@ -9,7 +9,8 @@
 use pagewalk_kernel::LinuxVersion;
 use pagewalk_tests::differential::generate::{self, Scope};
 use pagewalk_tests::differential::{
-    Answer, Case, Frame, Question, Recording, Sequence, SideBySide, Signalled, SpaceState, Step, narrate,
+    Answer, Case, Frame, Linux, Question, Recording, Sequence, SideBySide, Signalled, SpaceState, Step,
+    narrate,
 };
 
 use pagewalk_tests::skipped;
@@ -41,6 +42,8 @@ fn directory() -> PathBuf {
 fn both(test: &str) -> Option<SideBySide> {
     match SideBySide::start(&directory().join(test)) {
         Ok(both) => Some(both),
+        // Who names another Linux wants that one asked.
+        Err(error) if Linux::is_elsewhere() => panic!("PAGEWALK_LINUX: {error}"),
         Err(error) => {
             skipped::check(CHECK, &error.to_string());
             None

@@ -100,7 +100,7 @@ impl LinuxVersion {
             LinuxVersion::V6_1 => VersionRules {
                 merge: MergeRules {
                     used_joins_untouched: false,
-                    prefers_lower: false,
+                    mmap_looks_up_first: true,
                     beside_source: BesideSource::StaysAlone,
                 },
                 has_guards: false,
@@ -113,7 +113,7 @@ impl LinuxVersion {
             LinuxVersion::V6_12 => VersionRules {
                 merge: MergeRules {
                     used_joins_untouched: false,
-                    prefers_lower: true,
+                    mmap_looks_up_first: false,
                     beside_source: BesideSource::SparesSource,
                 },
                 populate_stops_at_holes: true,
@@ -123,7 +123,7 @@ impl LinuxVersion {
             LinuxVersion::V6_18 => VersionRules {
                 merge: MergeRules {
                     used_joins_untouched: true,
-                    prefers_lower: true,
+                    mmap_looks_up_first: false,
                     beside_source: BesideSource::Joins,
                 },
                 has_guards: true,

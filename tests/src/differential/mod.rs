@@ -4,7 +4,8 @@
 //! small C program on the running Linux ([`linux`]) and by the kernel model under an MMU without TLBs ([`model`]).
 //! After every step both say what it came to and what the address spaces look like now; [`judge`] compares. Sequences
 //! are written by hand (`tests/differential/*.txt`) or drawn from a seed ([`generate`]), and one that differs shrinks
-//! to the steps that matter ([`shrink`]), in the same language.
+//! to the steps that matter ([`shrink`]), in the same language. What other versions of Linux answered to the written
+//! ones is kept ([`recording`]).
 //!
 //! What Linux does because of a page cache (fault-around, page_mkwrite) is taken out: files are memfds, which have no
 //! page_mkwrite, and the agent unmaps at once what is mapped around a fault.

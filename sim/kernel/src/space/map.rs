@@ -46,11 +46,16 @@ impl AddressSpace {
 
     /// Puts `vma` in place of whatever is there.
     pub(super) fn map_area(&mut self, system: &mut System, platform: &mut dyn Platform, vma: Vma) {
+        self.make_room(system, platform, &vma);
+        self.vmas.insert(vma);
+    }
+
+    /// Unmaps whatever is where `vma` will be.
+    pub(super) fn make_room(&mut self, system: &mut System, platform: &mut dyn Platform, vma: &Vma) {
         // Before what lies there goes: that may be the last mapping of the same object.
-        system.objects.retain(&vma);
+        system.objects.retain(vma);
         self.discard(system, platform, vma.pages);
         self.unmapped.remove(vma.pages);
-        self.vmas.insert(vma);
     }
 
     /// shmdt(2): unmaps what is left of the segment whose mapping began at `at`, wherever calls have cut it.

@@ -180,7 +180,8 @@ impl AddressSpace {
         }
         let grown = PageRange::new(source.end(), end);
         let tail = Vma { pages: grown, page_offset: last.offset_of(source.end()), ..last };
-        self.map_area(system, platform, tail);
+        self.make_room(system, platform, &tail);
+        self.vmas.insert_grown(tail);
         self.populate_tail(system, platform, &tail, grown)
     }
 

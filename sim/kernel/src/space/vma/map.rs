@@ -99,6 +99,12 @@ impl VmaMap {
         self.join(vma, Candidate::New(vma.anon), true);
     }
 
+    /// As [`Self::insert`], of the continuation of an area.
+    pub(crate) fn insert_grown(&mut self, vma: Vma) {
+        self.pages += vma.pages.pages();
+        self.join(vma, Candidate::Grown(vma.anon), true);
+    }
+
     /// As [`Self::insert`], of an area that mremap moves, from `source` if that stays mapped.
     pub(crate) fn insert_moved(&mut self, vma: Vma, source: Option<Vpn>) {
         self.pages += vma.pages.pages();

@@ -13,8 +13,10 @@ pub struct MergeRules {
     /// An area with anonymous memory may join an untouched neighbour (since 6.16). Before, only the other way round:
     /// the test asked for a chain of exactly one link in the neighbour, which an untouched one does not have.
     pub used_joins_untouched: bool,
-    /// Of two neighbours that a new area cannot both join, it joins the lower (since 6.12), else the upper.
-    pub prefers_lower: bool,
+    /// mmap looks at the upper neighbour first, and what has joined it joins the lower as memory of its history (before
+    /// 6.12). Else, as always for other calls, both neighbours are looked at for the new memory alone, and of two that
+    /// cannot be one the lower is joined.
+    pub mmap_looks_up_first: bool,
     /// What MREMAP_DONTUNMAP puts beside the area that it was moved from.
     pub beside_source: BesideSource,
 }
@@ -32,15 +34,17 @@ pub enum BesideSource {
 
 impl Default for MergeRules {
     fn default() -> Self {
-        Self { used_joins_untouched: true, prefers_lower: true, beside_source: BesideSource::Joins }
+        Self { used_joins_untouched: true, mmap_looks_up_first: false, beside_source: BesideSource::Joins }
     }
 }
 
 /// What asks to join a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// Pages that no area held: a new mapping, or the continuation of an area.
+    /// Pages that no area held: a new mapping.
     New(Option<AnonVma>),
+    /// Pages that no area held and that continue one.
+    Grown(Option<AnonVma>),
     /// What mremap moves here, with its history, and the page that it was moved from if that stays mapped.
     Moved(Option<AnonVma>, Option<Vpn>),
     /// An area, or the part of one, whose attributes have changed.
@@ -50,7 +54,10 @@ pub(super) enum Candidate {
 impl Candidate {
     fn anon(self) -> Option<AnonVma> {
         match self {
-            Candidate::New(anon) | Candidate::Moved(anon, _) | Candidate::Changed(anon) => anon,
+            Candidate::New(anon)
+            | Candidate::Grown(anon)
+            | Candidate::Moved(anon, _)
+            | Candidate::Changed(anon) => anon,
         }
     }
 
@@ -68,7 +75,8 @@ impl MergeRules {
             (None, None) => true,
             (Some(theirs), None) => is_sole(theirs),
             (None, Some(ours)) => {
-                self.used_joins_untouched && (matches!(candidate, Candidate::New(_)) || is_sole(ours))
+                self.used_joins_untouched
+                    && (matches!(candidate, Candidate::New(_) | Candidate::Grown(_)) || is_sole(ours))
             }
             (Some(theirs), Some(ours)) => theirs.id == ours.id,
         }
@@ -91,15 +99,17 @@ impl MergeRules {
             BesideSource::StaysAlone => (below, above),
         };
         let (Some(lower), Some(upper)) = (below, above) else { return (below, above) };
+        let looks_up_first = self.mmap_looks_up_first && matches!(candidate, Candidate::New(_));
         // Compatible with either does not mean that the two are with each other.
         let together = match (lower.anon, upper.anon) {
             (Some(a), Some(b)) => a.id == b.id,
+            (None, Some(_)) => !looks_up_first,
             _ => true,
         };
-        match (together, self.prefers_lower || matches!(candidate, Candidate::Changed(_))) {
+        match (together, looks_up_first) {
             (true, _) => (below, above),
-            (false, true) => (below, None),
-            (false, false) => (None, above),
+            (false, false) => (below, None),
+            (false, true) => (None, above),
         }
     }
 }
