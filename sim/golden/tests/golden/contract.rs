@@ -121,7 +121,7 @@ fn both_ports_hit_in_every_cycle() {
     let mut golden = sv39(balanced());
     run(&mut golden, &[load(0), fetch(0)]);
     let start = golden.mmu.stats().cycles;
-    // Fetch and load join; so do load and fetch; a store joins nobody, but a fetch joins it.
+    // Fetch and load join; so do load and fetch; a store joins no access, but a fetch joins it.
     let stream = [fetch(0), load(0), load(0), fetch(0), fetch(0), Access::user(0, Store), fetch(0), fetch(0)];
     let found: Vec<_> = cycles(&mut golden, &stream).iter().map(|cycle| cycle - start).collect();
     assert_eq!(found, [1, 1, 2, 2, 3, 4, 4, 5]);

@@ -192,7 +192,7 @@ fn svade_faults_and_svadu_writes() {
     assert_eq!((outcome.code, writes.len()), (15, 0));
 }
 
-/// Memory in which somebody else changes an entry just before the walker's swap.
+/// Memory in which another agent changes an entry just before the walker's swap.
 struct Raced {
     memory: TableMemory,
     interference: Option<u64>,

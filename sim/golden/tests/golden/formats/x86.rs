@@ -174,7 +174,7 @@ fn x86_32_bit_paging_with_and_without_pse() {
     let mut scene = Scene::new(X86Legacy, &[(0x1000, 0x00c0_00e7 | 0xab << 13)]).mode(pse);
     let (outcome, _) = scene.run(Access::user(0x3f_fedc, Load));
     assert_eq!((outcome.pa.0, outcome.page), (0xab_00ff_fedc, PageSize::Level1));
-    // Bit 21 is always reserved, 20:13 as far as not implemented.
+    // Bit 21 is always reserved, and those of 20:13 that are not implemented.
     for (physical_bits, first_reserved) in [(40, 21), (36, 17), (33, 14), (32, 13)] {
         for bit in 13..22 {
             let config = MmuConfig { physical_bits, ..MmuConfig::of(X86Legacy) };
