@@ -155,7 +155,7 @@ impl<P: Pins> Driver<P> {
         }
     }
 
-    /// Takes requests off the pins and leaves their opposite there: what is not valid may not matter.
+    /// Takes requests off the pins and leaves their opposite there: what is not valid may not matter, here as in P-8.
     fn scramble_idle_inputs(&mut self) {
         let mem_resp_data = self.shared.mem_resp_data;
         for at in self.ports {
@@ -169,7 +169,7 @@ impl<P: Pins> Driver<P> {
         inputs[mem_resp_data] = !inputs[mem_resp_data];
     }
 
-    /// Presents what memory shows in this cycle.
+    /// Presents what memory shows in this cycle: P-3 to P-6.
     #[inline]
     fn serve_memory(&mut self, memory: &mut TableMemory) {
         let requested = self.pins.outputs()[self.shared.mem_req_valid] != 0;
@@ -463,6 +463,7 @@ impl<P: Pins> Mmu for Driver<P> {
         &self.config
     }
 
+    /// P-9: at rest, where nothing of the old context is under way.
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         let at = self.shared.clone();
         for (entry, &pin) in at.pdpte.iter().enumerate() {

@@ -89,7 +89,7 @@ impl Architecture {
 }
 
 impl Walked {
-    /// The outcome, without its place in time.
+    /// The outcome, without its place in time. P-7: what a fault does not have is 0.
     pub(crate) fn outcome(&self, access: &Access) -> Outcome {
         let common = Outcome {
             va: access.va,
