@@ -1,4 +1,5 @@
-//! Plays the core and the memory around the MMU, cycle by cycle: hdl/CONTRACT.md, "The driver".
+//! Plays the core and the memory around the MMU, cycle by cycle: hdl/CONTRACT.md, D-1 to D-16. Numbers like these are
+//! rules of that page.
 //!
 //! Owns the issue of accesses, the answers of page-table memory, and the reading of responses into [`Outcome`]s. It
 //! predicts nothing: what comes out is what the hardware did.
@@ -27,11 +28,11 @@ struct InFlight {
     answered: Option<u64>,
 }
 
-/// Where the memory's one transaction stands.
+/// Where the memory's one transaction stands (P-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transaction {
     None,
-    /// Seen; taken in cycle `ready`, answered `latency` later.
+    /// Seen; taken in cycle `ready`, answered `latency` later (T-10).
     Requested {
         ready: u64,
         latency: u64,
@@ -66,7 +67,7 @@ pub struct Driver<P> {
     issued: u64,
 }
 
-/// Memory operations of the walk for one port.
+/// Memory operations of the walk for one side.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     reads: u8,
@@ -126,10 +127,11 @@ impl<P: Pins> Driver<P> {
         self.pins.inputs()[reset] = 0;
         self.drive_response_ready();
         self.pins.low()?;
-        // Reset is a fence of everything. Nothing answers yet.
+        // F-14: reset is a fence of everything. Nothing answers yet.
         self.await_fence_ready(&mut TableMemory::new(self.config.spec(), 0))
     }
 
+    /// D-7.
     fn drive_response_ready(&mut self) {
         for port in 0..2 {
             let ready = !self.response_stalls[port].stalled(self.cycle);
@@ -153,7 +155,7 @@ impl<P: Pins> Driver<P> {
         }
     }
 
-    /// Takes requests off the pins and leaves their opposite there: nothing may depend on a pin that nobody drives.
+    /// Takes requests off the pins and leaves their opposite there: what is not valid may not matter, here as in P-8.
     fn scramble_idle_inputs(&mut self) {
         let mem_resp_data = self.shared.mem_resp_data;
         for at in self.ports {
@@ -167,7 +169,7 @@ impl<P: Pins> Driver<P> {
         inputs[mem_resp_data] = !inputs[mem_resp_data];
     }
 
-    /// Presents what memory shows in this cycle.
+    /// Presents what memory shows in this cycle: P-3 to P-6.
     #[inline]
     fn serve_memory(&mut self, memory: &mut TableMemory) {
         let requested = self.pins.outputs()[self.shared.mem_req_valid] != 0;
@@ -194,6 +196,7 @@ impl<P: Pins> Driver<P> {
             }
         }
         if self.transaction == Transaction::None && requested {
+            // T-17.
             let draw = self.latencies.draw();
             let ready = self.cycle + u64::from(draw.ready_delay);
             self.transaction = Transaction::Requested { ready, latency: u64::from(draw.latency) };
@@ -208,7 +211,8 @@ impl<P: Pins> Driver<P> {
         }
     }
 
-    /// Carries out the request on the pins; gives the data and error of its response.
+    /// Carries out the request on the pins; gives the data and error of its response. W-1: a swap answers with what
+    /// memory holds afterwards; W-2: one that failed is no write.
     fn perform(&mut self, memory: &mut TableMemory) -> (u64, bool) {
         let at = &self.shared;
         let out = self.pins.outputs();
@@ -238,7 +242,7 @@ impl<P: Pins> Driver<P> {
         (answer.unwrap_or(0), answer.is_err())
     }
 
-    /// Whether `access` may be presented in this cycle: rules 1-3 of the driver.
+    /// Whether `access` may be presented in this cycle: D-2 to D-5.
     #[inline]
     fn may_accept(&self, access: &Access, port: usize) -> bool {
         if self.pins.outputs()[self.ports[port].req_ready] == 0 || self.in_flight[port].is_some() {
@@ -274,7 +278,7 @@ impl<P: Pins> Driver<P> {
         self.transactions[port] = Counts::default();
     }
 
-    /// Reads the response of `port`, if one is out. Gives whether a fault was seen.
+    /// Reads the response of side `port`, if one is out (D-15). Gives whether a fault was seen (D-11).
     #[inline]
     fn collect(&mut self, port: usize) -> bool {
         let Some(flight) = &mut self.in_flight[port] else { return false };
@@ -330,7 +334,7 @@ impl<P: Pins> Driver<P> {
         faulted
     }
 
-    /// What must hold of every response and is in no [`Outcome`].
+    /// What must hold of every response and is in no [`Outcome`]: P-11.
     #[inline]
     fn check_response(&mut self, port: usize, flight: &InFlight) {
         let at = &self.ports[port];
@@ -359,7 +363,7 @@ impl<P: Pins> Driver<P> {
             while next < count && !stopped {
                 let access = &batch.accesses[next];
                 let port = access.kind.port() as usize;
-                // The successor of the last access is unknown: it may only follow its predecessor.
+                // D-9: the successor of the last access is unknown: it may only follow its predecessor.
                 let successor_known = batch.end || next + 1 < count || next > first_of_cycle;
                 if !successor_known || !self.may_accept(access, port) {
                     break;
@@ -393,7 +397,7 @@ impl<P: Pins> Driver<P> {
         Ok(self.conclude(next, stops))
     }
 
-    /// Counts what was answered; with `stops`, drops what is younger than the oldest fault.
+    /// Counts what was answered; with `stops`, drops what is younger than the oldest fault (D-12).
     fn conclude(&mut self, answered: usize, stops: bool) -> Progress {
         let fault_at = self.outcomes[..answered].iter().position(|outcome| !outcome.is_ok());
         let consumed = match fault_at {
@@ -415,6 +419,7 @@ impl<P: Pins> Driver<P> {
         Progress { consumed, fault }
     }
 
+    /// F-1: hands a fence over and waits until the next could be.
     fn fence_to_end(&mut self, memory: &mut TableMemory, flush: &TlbFlush) -> Result<(), PinsError> {
         self.await_fence_ready(memory)?;
         let at = self.shared.clone();
@@ -458,6 +463,7 @@ impl<P: Pins> Mmu for Driver<P> {
         &self.config
     }
 
+    /// P-9: at rest, where nothing of the old context is under way.
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         let at = self.shared.clone();
         for (entry, &pin) in at.pdpte.iter().enumerate() {
@@ -489,6 +495,7 @@ impl<P: Pins> Mmu for Driver<P> {
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
+        // D-13.
         assert!(
             batch.on_fault == OnFault::Continue || self.config.timing.issue == IssueOrder::Blocking,
             "a core that stops at faults issues in order"

@@ -27,6 +27,7 @@ fn sv39() -> Uniprocessor<RustHdl> {
     machine
 }
 
+/// Contract: F-14, T-2, T-13, T-16, D-15.
 #[test]
 fn a_walk_with_a_swap_then_hits() {
     let mut machine = sv39();
@@ -45,6 +46,7 @@ fn a_walk_with_a_swap_then_hits() {
     assert_eq!((outcomes[2].cycle, outcomes[2].pa), (43, PhysAddr(0x80238)));
 }
 
+/// Contract: W-3, W-11, P-7, F-4, F-5.
 #[test]
 fn faults_and_fences() {
     let mut machine = sv39();

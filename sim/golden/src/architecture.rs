@@ -21,7 +21,7 @@ pub(crate) struct Walked {
     pub verdict: Result<Leaf, Fault>,
     /// Sum of what its transactions cost.
     pub cost: u64,
-    /// Compare-and-swaps, those that failed included.
+    /// Compare-and-swaps, those that failed included (W-2: they cost time and are no writes).
     pub swaps: u64,
     reads: u8,
     writes: u8,
@@ -37,7 +37,7 @@ impl Architecture {
         Ok(Self { config: *config, context, tables, stats, writes })
     }
 
-    /// The part of an identifier that is implemented.
+    /// F-17: the part of an ASID that is implemented.
     fn implemented_asid(&self, asid: Asid) -> Asid {
         Asid((u32::from(asid.0) & ((1 << self.config.asid_bits) - 1)) as u16)
     }
@@ -50,7 +50,7 @@ impl Architecture {
         self.tables = PageTables::new(&self.config, &context, memory);
         changed
     }
-    /// A fence as the implemented ports can express it: without identifiers there is none to narrow it by.
+    /// A fence as the ports can express it (F-17): without ASIDs there is none to narrow it by.
     pub(crate) fn implemented_flush(&self, flush: &TlbFlush) -> TlbFlush {
         let asid = if self.config.asid_bits == 0 { None } else { flush.asid };
         TlbFlush { asid: asid.map(|asid| self.implemented_asid(asid)), ..*flush }
@@ -89,7 +89,7 @@ impl Architecture {
 }
 
 impl Walked {
-    /// The outcome, without its place in time.
+    /// The outcome, without its place in time. P-7: what a fault does not have is 0.
     pub(crate) fn outcome(&self, access: &Access) -> Outcome {
         let common = Outcome {
             va: access.va,

@@ -47,7 +47,7 @@ impl<'a> Delivery<'a> {
                 self.window.pop_front();
                 self.deliver(outcome, stats);
                 if self.stopped() {
-                    // Whoever was accepted after it is squashed, answered already or not.
+                    // D-12: what was accepted after it is squashed, answered already or not.
                     stats.squashed += self.window.len() as u64;
                     self.window.clear();
                 }

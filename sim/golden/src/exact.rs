@@ -3,8 +3,9 @@
 //! Owns the order of events. Two kinds exist: an access is accepted, and a walk is carried out. A walk that starts in
 //! cycle x may only be carried out once every access accepted before x is known, because a data access among them goes
 //! first; so [`Exact::advance`] always takes the earlier of the two. Walks are then whole events: the walker does one
-//! at a time, and only walks touch page-table memory and draw latencies. A TLB sees the events of its own port in the
-//! order of the trace, since a port holds one access. Rules of time are asked of `timing`.
+//! at a time, and only walks touch page-table memory and draw latencies. A TLB sees the events of its own side in the
+//! order of the trace, since a side holds one access. Rules of time are asked of `timing`. Numbers like T-6 in this
+//! crate are rules of hdl/CONTRACT.md.
 
 use crate::architecture::Architecture;
 use crate::delivery::Delivery;
@@ -17,7 +18,7 @@ use pagewalk_arch::{
     TableMemory, TlbFlush,
 };
 
-/// An access that missed and waits for the walker.
+/// An access that missed and waits for the walker (T-5).
 #[derive(Clone, Copy)]
 struct Waiting {
     index: usize,
@@ -45,8 +46,8 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Accesses that may be accepted as the first of their cycle: the last one's partner is unknown unless the batch
-    /// ends with it.
+    /// Accesses that may be accepted as the first of their cycle (D-9): the last one's partner is unknown unless the
+    /// batch ends with it.
     pub(crate) fn leaders(&self) -> usize {
         self.accesses.len() - usize::from(!self.end && !self.accesses.is_empty())
     }
@@ -69,7 +70,7 @@ pub(crate) struct Exact {
     pub schedule: Schedule,
     pub filter: Filter,
     streaming: bool,
-    /// A TLB may hold pieces of a leaf in entries that a fence of one address would not reach.
+    /// F-11: a TLB may hold pieces of a leaf in entries that a fence of one address would not reach.
     split: bool,
     waiting: [Option<Waiting>; 2],
 }
@@ -101,7 +102,8 @@ impl Exact {
         self.drop_entries(&flush);
         self.schedule.fence(flush.va);
     }
-    /// The fence that `flush` becomes: while pieces of a split leaf may be about, one without an address.
+    /// The fence that `flush` becomes (F-12): while a leaf may be kept in pieces, one without an address. F-13: such a
+    /// fence clears that state if it leaves nothing.
     fn carried_out_as(&mut self, flush: &TlbFlush) -> TlbFlush {
         let flush = TlbFlush { va: flush.va.filter(|_| !self.split), ..*flush };
         let leaves_nothing = flush == TlbFlush::ALL || !self.tlbs.iter().any(Tlb::is_fully_associative);
@@ -161,8 +163,8 @@ impl Exact {
         }
     }
 
-    /// The walk that would be next if nothing more were accepted: the walker takes a waiting access in the first cycle
-    /// x in which it is idle, the data port's if both wait in that cycle.
+    /// T-6: the walk that would be next if nothing more were accepted. The walker takes a waiting access in the first
+    /// cycle x in which it is idle, the data side's if both wait in that cycle.
     fn next_walk(&self) -> Option<(Port, u64)> {
         let [data, instruction] = &self.waiting;
         let earliest = data.iter().chain(instruction).map(Waiting::since).min()?;
@@ -171,7 +173,7 @@ impl Exact {
         Some((if data_waits { Port::Data } else { Port::Instruction }, x))
     }
 
-    /// The cycle c of the next acceptance, if it does not depend on a walk or fence still to come.
+    /// D-1: the cycle c of the next acceptance, if it does not depend on a walk or fence still to come.
     fn next_acceptance(&self, running: &Running<'_>) -> Option<u64> {
         let access = running.accesses.get(running.next)?;
         if running.delivery.stopped() {
@@ -195,6 +197,7 @@ impl Exact {
         self.schedule.accept(c);
         match self.look_up(arch, &access) {
             Ok(outcome) => {
+                // T-2.
                 let valid = c + 1;
                 self.schedule.respond(port, valid);
                 let outcome = Outcome { cycle: valid, latency: 1, ..outcome };
@@ -208,7 +211,7 @@ impl Exact {
         }
     }
 
-    /// Looks an access up and touches what it hits. The outcome is without its place in time.
+    /// Looks an access up (L-1 to L-3) and touches what it hits (E-17). The outcome is without its place in time.
     pub(crate) fn look_up(&mut self, arch: &Architecture, access: &Access) -> Result<Outcome, Matches> {
         if !arch.config.spec().is_canonical(access.va) {
             return Err(Matches::default());
@@ -239,7 +242,7 @@ impl Exact {
         let walked = arch.walk(running.memory, access, || self.schedule.transaction());
         let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
         match &walked.verdict {
-            // A leaf larger than the implemented memory is not kept: other addresses in it must fault.
+            // E-8: a leaf larger than the implemented memory is not kept: other addresses in it must fault.
             Ok(leaf) if arch.config.spec().page_bytes(leaf.page) > 1 << arch.config.physical_bits => {}
             Ok(leaf) => {
                 let page = access.va.page();
@@ -256,7 +259,7 @@ impl Exact {
                 }
             }
             Err(fault) if fault.kind == FaultKind::Page && arch.config.spec().isa == Isa::X86 => {
-                // SDM volume 3A, 4.10.4.1: a page fault invalidates what is cached for its address.
+                // W-4. SDM volume 3A, 4.10.4.1: a page fault invalidates what is cached for its address.
                 let flush = arch.implemented_flush(&TlbFlush::invlpg(access.va, arch.context.asid));
                 self.schedule.fault_fence(valid, flush);
             }

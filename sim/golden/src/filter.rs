@@ -1,24 +1,25 @@
 //! Direct-mapped tables in front of the TLBs that answer most hits without looking at them.
 //!
+//! They may be cleared at any time: everything in them is a copy of what the TLBs and the rights say.
+//!
 //! Row r of `latest` holds the page that was touched last in its set, with the kinds of access that its entry does not
 //! grant. Touching the same way again changes no replacement state (see `tlb::replacement`), so an access that finds
-//! its page here may be counted as a hit and nothing else be done. In a fully associative TLB other pages' touches
-//! come in between; there the row's touch is still to be applied. `recent` holds pages that were touched before the
-//! last one of their set: whoever finds its page there applies the touch, and the page is the latest again. A row may
-//! be dropped at any time, and must be when its entry or its rights change, in `latest` also when anything else is
-//! touched in the set. Owns no truth: everything in it is a copy.
+//! its page here may be counted as a hit and nothing else be done. In a fully associative TLB other pages' touches come
+//! in between; there the row's touch is still to be applied. `recent` holds pages that were touched before the last one
+//! of their set: an access that finds its page there applies the touch, and the page is the latest again. A row must be
+//! dropped when its entry or its rights change, in `latest` also when anything else is touched in the set.
 
 use crate::rights::{COMBINATIONS, combination};
 use crate::tlb::{Payload, Tlb, Touch};
 use pagewalk_arch::{Access, AccessKind, PageSize, Port};
 
-/// Rows per port: as many as the largest TLB has sets.
+/// Rows per side: as many as the largest TLB has sets.
 const ROWS: usize = 256;
 /// Rows used at least for recent pages, and all that are used for a fully associative TLB.
 const FEW_ROWS: usize = 64;
 const PAGE_BITS: u32 = 52;
 const PAGE_MASK: u64 = (1 << PAGE_BITS) - 1;
-/// A row that answers nobody: every combination is denied.
+/// A row that answers no access: every combination is denied.
 const EMPTY: u64 = ((1 << COMBINATIONS) - 1) << PAGE_BITS;
 
 /// Per combination the bits of a word that must agree with a page number.
@@ -43,7 +44,7 @@ pub(crate) struct Answer {
     pub memory_type: u8,
 }
 
-/// A port's rows: which bits of the page number select one, and the first.
+/// A side's rows: which bits of the page number select one, and the first.
 #[derive(Clone, Copy, Debug)]
 struct Rows {
     mask: u64,

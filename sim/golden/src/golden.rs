@@ -61,7 +61,7 @@ impl Golden {
     pub fn page_tables(&self) -> &PageTables {
         &self.arch.tables
     }
-    /// The current context, its identifier cut to the implemented bits.
+    /// The current context, its ASID cut to the implemented bits.
     pub fn context(&self) -> &Context {
         &self.arch.context
     }

@@ -1,6 +1,6 @@
 //! What a translation allows, and whom: the one place where rights meet mode bits. Owns no walk and no look-up; both
-//! ask here. RISC-V Privileged Architecture, "Virtual Address Translation Process" step 6 (with SUM and MXR);
-//! Intel SDM volume 3A, 4.6.1.
+//! ask here: W-18, W-42, and L-3 for an entry. RISC-V Privileged Architecture, "Virtual Address Translation Process"
+//! step 6 (with SUM and MXR); Intel SDM volume 3A, 4.6.1.
 
 use pagewalk_arch::{Access, AccessKind, Isa, Mode, Privilege};
 use std::fmt;
@@ -79,7 +79,7 @@ pub enum Denial {
     NotExecutable,
 }
 
-/// Whether an access of `kind` made with `privilege` is within `rights`.
+/// W-18, W-45 to W-49: whether an access of `kind` made with `privilege` is within `rights`.
 pub fn check(
     isa: Isa,
     mode: &Mode,
@@ -123,8 +123,8 @@ pub(crate) fn combination(access: &Access) -> u32 {
     access.kind as u32 * 2 + access.privilege as u32
 }
 
-/// What a TLB entry grants under the current mode, precomputed: per rights and D bit a set of combinations. A store
-/// needs D, because setting it is the walker's work.
+/// L-3: what a TLB entry grants under the current mode, precomputed: per rights and D bit a set of combinations. A
+/// store needs D, because setting it is the walker's work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GrantTable([u8; 32]);
 

@@ -1,7 +1,8 @@
-//! When things happen: the driver's rules, the two-port pipeline, the walker and the fences, in cycles.
+//! When things happen: the driver's rules, the two-sided pipeline, the walker and the fences, in cycles.
 //!
 //! Owns every cycle number and nothing else: what is translated and what a TLB holds is decided elsewhere. The rules
-//! are those of the contract of the MMU, sections "Timing" and "The driver"; the letters c, x, y, t and e are its own.
+//! are T-1 to T-18, F-1 to F-4 and F-14 to F-16, D-1 to D-16 of hdl/CONTRACT.md; the letters c, x, y, t and e are its
+//! own.
 
 use pagewalk_arch::{
     AccessKind, IssueOrder, LatencyStream, MmuConfig, Port, StallPattern, TlbFlush, VirtAddr,
@@ -26,21 +27,21 @@ pub(crate) struct Schedule {
     sweep_rows: u64,
     /// Cycle in which the last access was accepted, or in which the engine came to rest after it.
     accepted: u64,
-    /// Exactly one access was accepted in that cycle: another may join it.
+    /// Exactly one access was accepted in that cycle: another may join it (D-4).
     lone: bool,
     /// First cycle after the last fence.
     fences_done: u64,
-    /// Per port the cycle in which its last response was taken.
+    /// Per side the cycle in which its last response was taken.
     taken: [u64; 2],
     /// Latest cycle in which a response became valid.
     answered: u64,
-    /// t + 1: first cycle in which the walker is idle.
+    /// T-15, t + 1: first cycle in which the walker is idle.
     walker_idle: u64,
     fence: Option<PendingFence>,
 }
 
 impl Schedule {
-    /// Reset acts as a fence of everything carried out in cycles 0 to N − 1.
+    /// F-14: reset acts as a fence of everything carried out in cycles 0 to N − 1.
     pub(crate) fn new(config: &MmuConfig) -> Self {
         let timing = &config.timing;
         let sweep_rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
@@ -63,14 +64,14 @@ impl Schedule {
     pub(crate) fn is_blocking(&self) -> bool {
         self.order == IssueOrder::Blocking
     }
-    /// Whether streams of hits run at one access per cycle and port, whatever the cycle.
+    /// Whether streams of hits run at one access per cycle and side, whatever the cycle.
     pub(crate) fn is_uniform(&self) -> bool {
         self.is_blocking()
             && self.request_stalls.iter().chain(&self.response_stalls).all(StallPattern::is_never)
     }
 
-    /// The cycle c in which the next access can be accepted, given whether an older access waits for the walker. Its
-    /// own port waits for none. `None` where that cycle is decided by a walk or fence still to come.
+    /// D-2 to D-5: the cycle c in which the next access can be accepted, given whether an older access waits for the
+    /// walker. Its own side waits for none. `None` where that cycle is decided by a walk or fence still to come.
     pub(crate) fn acceptance(&self, kind: AccessKind, older_waits: bool) -> Option<u64> {
         let port = kind.port() as usize;
         let stalls = &self.request_stalls[port];
@@ -94,32 +95,33 @@ impl Schedule {
         self.lone = !self.completes_pair(c);
         self.accepted = c;
     }
-    /// A response becomes valid; it is taken in the first cycle that is not stalled.
+    /// D-7: a response becomes valid; it is taken in the first cycle that is not stalled.
     pub(crate) fn respond(&mut self, port: Port, valid: u64) {
         self.taken[port as usize] = self.response_stalls[port as usize].next_free(valid);
         self.answered = self.answered.max(valid);
     }
 
-    /// The cycle x in which the walker takes an access that waits since cycle s.
+    /// T-6: the cycle x in which the walker takes an access that waits since cycle s.
     pub(crate) fn walk_start(&self, s: u64) -> u64 {
         s.max(self.walker_idle)
     }
-    /// Cycles of one memory transaction, d + L and the one in which its answer is registered.
+    /// T-10, T-17: cycles of one memory transaction, d + L and the one in which its answer is registered.
     pub(crate) fn transaction(&mut self) -> u64 {
         let draw = self.latencies.draw();
         1 + u64::from(draw.ready_delay) + u64::from(draw.latency)
     }
     /// A walk that started in cycle x took `transactions` cycles for all its transactions, `swaps` of which were
-    /// compare-and-swaps. Returns the cycle of the valid response.
+    /// compare-and-swaps. Returns the cycle of the valid response (T-16).
     pub(crate) fn walked(&mut self, port: Port, x: u64, transactions: u64, swaps: u64) -> u64 {
+        // T-9, T-12, T-14: at x, x + 1 and y, and a CHECK more for each swap.
         let valid = x + 3 + transactions + swaps;
         self.respond(port, valid);
         self.walker_idle = self.taken[port as usize] + 1;
         valid
     }
 
-    /// The page fault whose response becomes valid in cycle y + 1 asks for a fence of `flush`; a second one before it
-    /// was carried out makes it a fence of everything.
+    /// F-15, F-16: the page fault whose response becomes valid in cycle y + 1 asks for a fence of `flush`; a second one
+    /// before it was carried out makes it a fence of everything.
     pub(crate) fn fault_fence(&mut self, valid: u64, flush: TlbFlush) {
         match &mut self.fence {
             Some(pending) => pending.flush = TlbFlush::ALL,
@@ -139,7 +141,7 @@ impl Schedule {
     pub(crate) fn has_fault_fence(&self) -> bool {
         self.fence.is_some()
     }
-    /// At rest, takes a fence and carries it out.
+    /// F-3, F-4: at rest, takes a fence and carries it out.
     pub(crate) fn fence(&mut self, va: Option<VirtAddr>) {
         let f = self.accepted.max(self.fences_done);
         self.fences_done = f + 1 + self.fence_cycles(va);
@@ -150,12 +152,12 @@ impl Schedule {
         if va.is_some() { 1 } else { self.sweep_rows }
     }
 
-    /// Nothing is in flight and the batch is over: time goes on to the cycle in which the last response is taken.
+    /// D-8: nothing is in flight and the batch is over: time goes on to the cycle in which the last response is taken.
     pub(crate) fn rest(&mut self) {
         self.accepted = self.accepted.max(self.taken[0]).max(self.taken[1]);
         self.lone = false;
     }
-    /// At rest, the cycle in which the engine stands.
+    /// D-16: at rest, the cycle in which the engine stands.
     pub(crate) fn now(&self) -> u64 {
         self.accepted
     }
@@ -183,7 +185,7 @@ impl Schedule {
 /// Bits of one step of [`HitClock`]: where the next step is found, and above it 1 if a new cycle began.
 const STEP_BITS: u64 = 7;
 const OPEN_MASK: u64 = (1 << (STEP_BITS - 1)) - 1;
-/// Nobody may join the cycle: it has its pair.
+/// No access may join the cycle: it has its pair.
 const CLOSED: u64 = 0;
 /// A fetch may join the cycle, which has a load or store.
 const TO_FETCH: u64 = STEP_BITS;
@@ -206,8 +208,8 @@ const fn steps_of(leaves: u64, joins: u64) -> u64 {
     if joins == CLOSED { all } else { all & !(((1 << STEP_BITS) - 1) << joins) }
 }
 
-/// The driver's rules for accesses that all hit, without stalls, in blocking order: an access joins the one before it,
-/// if that came alone, went to the other port, and it is no store itself; otherwise it comes a cycle later.
+/// D-2 and D-4 for accesses that all hit, without stalls, in blocking order: an access joins the one before it,
+/// if that came alone, went to the other side, and it is no store itself; otherwise it comes a cycle later.
 ///
 /// Each access waits for the state that the one before it left, so the length of that chain bounds the speed of a
 /// stream. The state is the place of the next step in a word that only depends on the kind: the chain is one shift.

@@ -11,7 +11,7 @@ const ASID_SHIFT: u32 = PAGE_BITS;
 const ASID_MASK: u64 = 0xffff << ASID_SHIFT;
 const VALID: u64 = 1 << 61;
 
-/// Page number, identifier and the valid bit in one word. Two keys match where they agree in the bits that the stored
+/// Page number, ASID and the valid bit in one word. Two keys match where they agree in the bits that the stored
 /// one cares for; an invalid entry's key is 0 and cares for the valid bit, so it matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key(u64);
@@ -28,13 +28,13 @@ impl Key {
 pub(crate) struct Payload {
     /// First 4 KiB frame of the piece.
     pub frame: u64,
-    /// Page-number bits that the piece takes from the address.
+    /// Page-number bits that the piece takes from the address, and that a match ignores (E-5).
     pub page_bits_from_va: u64,
     pub rights: Rights,
     pub dirty: bool,
     pub global: bool,
     pub memory_type: u8,
-    /// Size in the page tables, whatever the piece is.
+    /// Size in the page tables, whatever the piece is (E-6).
     pub page: PageSize,
 }
 
@@ -126,7 +126,7 @@ pub(crate) struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// Whether the entry's piece holds the page, as far as the bits of `compared` tell.
+    /// Whether the entry's piece holds the page, by the bits of `compared`.
     pub(crate) fn holds(&self, page: u64, compared: u64) -> bool {
         (self.key ^ page) & PAGE_MASK & compared & !self.payload.page_bits_from_va == 0
     }

@@ -1,4 +1,4 @@
-//! One first-level TLB: look-up, refill and fence as the contract of the MMU states them in "The TLBs".
+//! One first-level TLB: look-up, refill and fence as hdl/CONTRACT.md states them: L-2, L-3, E-1 to E-12, F-5 to F-10.
 //!
 //! Owns entries and replacement state. Does not own rights (asked of `rights`), the walk, or any cycle. A
 //! set-associative TLB keeps 4 KiB pieces in one array and, where it has one, level-1 pieces in another; a fully
@@ -15,7 +15,7 @@ use array::{Array, Key};
 use pagewalk_arch::{Asid, FRAME_SHIFT, FormatSpec, L1Config, PageSize, Structure, TlbFlush};
 use replacement::Replacer;
 
-/// The entries that a look-up matched: valid, page number equal, identifier equal or global. Rights do not matter.
+/// L-2: the entries that a look-up matched: valid, page number equal, ASID equal or global. Rights do not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Matches {
     /// Ways of the set, as bits.
@@ -37,12 +37,12 @@ pub(crate) enum Refilled {
     Anything,
     /// The page itself and, where its entry took another's place, the page of that: 4 KiB pieces of the same set.
     Entry {
-        /// Page number as far as keys hold it.
+        /// The bits of the page number that keys hold.
         replaced: Option<u64>,
     },
 }
 
-/// Row of the superpage array: the low bits of the level-1 page number.
+/// E-2, the row of the superpage array: the low bits of the level-1 page number.
 #[inline]
 fn superpage_row(spec: &FormatSpec, rows: &Array, page: u64) -> usize {
     (page >> spec.index_bits[0]) as usize & (rows.sets() - 1)
@@ -84,7 +84,7 @@ impl Tlb {
     pub(crate) fn entries(&self) -> usize {
         self.main.sets() * self.main.ways()
     }
-    /// Set of the 4 KiB array: the low bits of the page number.
+    /// E-1, the set of the 4 KiB array: the low bits of the page number.
     #[inline]
     pub(crate) fn set_of(&self, page: u64) -> usize {
         page as usize & (self.main.sets() - 1)
@@ -100,7 +100,7 @@ impl Tlb {
         Matches { main: self.main.matches(self.set_of(page), key), superpage }
     }
 
-    /// The entry that matched, if it is exactly one.
+    /// L-3: the entry that matched, if it is exactly one.
     #[inline]
     pub(crate) fn only(&self, page: u64, matches: Matches) -> Option<Found<'_>> {
         if matches.superpage {
@@ -121,7 +121,7 @@ impl Tlb {
         self.replacer.touch(self.set_of(page), way);
     }
 
-    /// Takes in the translation of `page`, whose look-up had found `matches`.
+    /// Takes in the translation of `page`, whose look-up had found `matches`: E-9 to E-12.
     pub(crate) fn refill(&mut self, page: u64, asid: Asid, leaf: &Leaf, matches: Matches) -> Refilled {
         let key = Key::new(page, asid.0);
         let piece_level = self.piece_level(leaf.page);
@@ -166,7 +166,7 @@ impl Tlb {
         }
     }
 
-    /// The level of the piece in which a leaf of `page` is kept.
+    /// E-3, E-4: the level of the piece in which a leaf of `page` is kept.
     fn piece_level(&self, page: PageSize) -> usize {
         if self.fully_associative {
             page.level()
@@ -177,7 +177,7 @@ impl Tlb {
         }
     }
 
-    /// Whether a leaf of `page` is kept in pieces.
+    /// F-11: whether a leaf of `page` is kept in pieces.
     pub(crate) fn splits(&self, page: PageSize) -> bool {
         page == PageSize::Napot64K || page.level() > self.piece_level(page)
     }
@@ -189,8 +189,8 @@ impl Tlb {
         }
     }
 
-    /// A fence. Set-associative TLBs drop whole rows; a fully associative one exactly what the rule of [`TlbFlush`]
-    /// names.
+    /// A fence. Set-associative TLBs drop whole rows (F-5, F-6, F-9); a fully associative one exactly what the rule of
+    /// [`TlbFlush`] names (F-8, F-10).
     pub(crate) fn flush(&mut self, flush: &TlbFlush) {
         if self.fully_associative {
             return self.flush_exactly(flush);

@@ -1,4 +1,4 @@
-//! Which way a refill takes: tree pseudo-LRU and round-robin, one word of state per set. Owns no entries.
+//! Which way a refill takes: tree pseudo-LRU and round-robin, one word of state per set. E-13 to E-19. Owns no entries.
 //!
 //! A touch in the tree is `state & keep | point` with `point` disjoint from `keep`, so touching the same way twice in a
 //! row equals touching it once. The filter in front of the TLB rests on that.
@@ -44,7 +44,7 @@ impl Replacer {
             .collect();
         Self { policy, ways, state: vec![0; sets], touches }
     }
-    /// The way that a refill of `set` takes.
+    /// E-15, E-18: the way that a refill of `set` takes, valid or not (E-19).
     pub(crate) fn victim(&self, set: usize) -> usize {
         let state = self.state[set];
         match self.policy {
@@ -61,13 +61,13 @@ impl Replacer {
             }
         }
     }
-    /// A hit of `way`, or a refill of it.
+    /// E-17: a hit of `way`, or a refill of it.
     #[inline]
     pub(crate) fn touch(&mut self, set: usize, way: usize) {
         let state = &mut self.state[set];
         *state = self.touches[way].apply(*state);
     }
-    /// The refill took the victim.
+    /// E-18: the refill took the victim.
     pub(crate) fn victim_taken(&mut self, set: usize) {
         if self.policy == Replacement::RoundRobin {
             self.state[set] = (self.state[set] + 1) % self.ways as u64;
@@ -92,8 +92,8 @@ impl Replacer {
     }
 }
 
-/// Every node on the path of `way` points away from it. Node 0 is the root, the children of n are 2n + 1 (lower half
-/// of the ways) and 2n + 2.
+/// E-14, E-16: every node on the path of `way` points away from it. Node 0 is the root, the children of n are 2n + 1
+/// (lower half of the ways) and 2n + 2.
 fn tree_touch(ways: usize, way: usize) -> Touch {
     let (mut keep, mut point) = (u64::MAX, 0);
     let (mut node, mut base, mut half) = (0, 0, ways / 2);

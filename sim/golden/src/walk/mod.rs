@@ -159,7 +159,7 @@ impl PageTables {
         mut on_step: impl FnMut(&Step),
     ) -> Result<Leaf, Fault> {
         // RISC-V step 1: a ← satp.ppn × PAGESIZE, i ← LEVELS − 1. An address whose upper bits are not all equal
-        // fails before any read, on x86 (SDM vol. 1, 3.3.7.1) as well.
+        // fails before any read (W-3), on x86 (SDM vol. 1, 3.3.7.1) as well.
         if !self.spec.is_canonical(access.va) {
             return Err(self.fault(access, Refusal::NotCanonical));
         }
@@ -204,8 +204,8 @@ impl PageTables {
                 match (meaning, answer) {
                     (Meaning::Pointer { table }, _) => break table,
                     (Meaning::Leaf(leaf), _) => return Ok(leaf),
-                    // RISC-V step 7, SDM 4.8: compare with the value seen, set the bits, and take the step anew with
-                    // what memory then holds.
+                    // W-1. RISC-V step 7, SDM 4.8: compare with the value seen, set the bits, and take the step anew
+                    // with what memory then holds.
                     (Meaning::Update { new }, Ok(expected)) => {
                         transaction = Transaction::Swap { expected, new };
                         answer = memory.compare_exchange(address, self.spec.pte_bytes, expected, new);

@@ -13,7 +13,7 @@ pub enum Refusal {
     /// The upper bits of the address are not all equal.
     #[error("the address is not canonical")]
     NotCanonical,
-    /// The memory access was answered by a bus error.
+    /// The memory access was answered by a bus error: W-10, W-30.
     #[error("no memory answers at the entry's address")]
     NoAnswer,
     /// RISC-V V = 0, x86 P = 0.
@@ -75,7 +75,7 @@ impl PageTables {
         Fault { kind, code, reason }
     }
 
-    /// SDM volume 3A, 4.7. I/D tells fetches apart only where fetches can be refused: with SMEP or with XD.
+    /// W-51. SDM volume 3A, 4.7. I/D tells fetches apart only where fetches can be refused: with SMEP or with XD.
     fn error_code(&self, access: &Access, reason: Refusal) -> u8 {
         let fetches_can_be_refused =
             self.mode.smep || (self.mode.nxe && self.spec.execute_disable_bit.is_some());

@@ -1,5 +1,6 @@
 //! What a RISC-V page-table entry means: steps 3 to 8 of "Virtual Address Translation Process", RISC-V Privileged
-//! Architecture 20240411, with Svnapot, Svpbmt, Svade and Svadu. The comments carry the manual's step numbers.
+//! Architecture 20240411, with Svnapot, Svpbmt, Svade and Svadu. The comments carry the manual's step numbers and
+//! the rules of hdl/CONTRACT.md, W-11 to W-23.
 
 use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits};
 use crate::rights::{Rights, check};
@@ -30,7 +31,7 @@ pub(super) fn judge(
     inherited: &mut Inherited,
 ) -> Meaning {
     let mode = &tables.mode;
-    // Step 3: not valid, or an encoding that is reserved.
+    // Step 3: not valid (W-11), or an encoding that is reserved (W-12, W-13).
     if pte & V == 0 {
         return Meaning::Refused(Refusal::NotPresent);
     }
@@ -44,7 +45,7 @@ pub(super) fn judge(
     let ppn = (pte >> tables.spec.ppn_shift) & low_bits(tables.spec.pa_bits - FRAME_SHIFT);
     let beyond_physical = ppn & !tables.frame_mask() != 0;
 
-    // Step 4: neither R nor X makes a pointer to the next table; i ← i − 1.
+    // Step 4: neither R nor X makes a pointer to the next table (W-14 to W-16, W-23); i ← i − 1.
     if pte & (R | X) == 0 {
         let misplaced = pte & (A | D | U | PBMT | N);
         if misplaced != 0 {
@@ -60,7 +61,7 @@ pub(super) fn judge(
         return Meaning::Pointer { table: PhysAddr::of_frame(ppn) };
     }
 
-    // Step 5: a leaf. A superpage is aligned to its size; N stands for 64 KiB and at level 0 only.
+    // Step 5: a leaf (W-17). A superpage is aligned to its size; N stands for 64 KiB and at level 0 only.
     let mut page_bits_from_va = tables.page_bits_below(level);
     if ppn & page_bits_from_va != 0 {
         return Meaning::Refused(Refusal::Misaligned);
@@ -73,7 +74,7 @@ pub(super) fn judge(
         page_bits_from_va = NAPOT_PAGE_BITS;
     }
 
-    // Step 6: the rights that R, W, X and U give, given the privilege, SUM and MXR.
+    // Step 6 (W-18): the rights that R, W, X and U give, given the privilege, SUM and MXR.
     let rights = Rights::READ.when(pte & R != 0)
         | Rights::WRITE.when(pte & W != 0)
         | Rights::EXECUTE.when(pte & X != 0)
@@ -82,15 +83,15 @@ pub(super) fn judge(
         return Meaning::Refused(Refusal::Denied(denial));
     }
 
-    // Step 7: A, and D for a store. Svade leaves them to software, Svadu sets them here; no update is made for an
-    // access that would fail afterwards.
+    // Step 7: A, and D for a store. Svade (W-19) leaves them to software, Svadu (W-21) sets them here; no update is
+    // made for an access that would fail afterwards.
     let needed = if access.kind == AccessKind::Store { A | D } else { A };
     let complete = pte & needed == needed;
     if !complete && !mode.adue {
         return Meaning::Refused(Refusal::NeedsUpdate);
     }
-    // Step 8: pa.ppn takes the bits below the leaf's level from the address. A page larger than the implemented memory
-    // begins inside it and reaches beyond.
+    // Step 8 (W-20, W-22): pa.ppn takes the bits below the leaf's level from the address. A page larger than the
+    // implemented memory begins inside it and reaches beyond.
     let frame = (ppn & !page_bits_from_va) | (access.va.page() & page_bits_from_va);
     if beyond_physical || frame & !tables.frame_mask() != 0 {
         return Meaning::Refused(Refusal::BeyondPhysical);
@@ -109,7 +110,7 @@ pub(super) fn judge(
     })
 }
 
-/// The bits that make `pte` reserved if set, given the extensions that are on.
+/// W-13: the bits that make `pte` reserved if set, given the extensions that are on.
 fn reserved_bits(tables: &PageTables, pte: u64) -> u64 {
     let pbmt = if !tables.mode.pbmte || pte & PBMT == PBMT { PBMT } else { 0 };
     let napot = if tables.mode.svnapot { 0 } else { N };

@@ -1,5 +1,5 @@
 //! What an x86 page-table entry means: Intel SDM volume 3A, 4.3 (32-bit paging), 4.4 (PAE), 4.5 (4-level and
-//! 5-level), 4.6 (access rights), 4.8 (accessed and dirty flags), 4.9 (memory type).
+//! 5-level), 4.6 (access rights), 4.8 (accessed and dirty flags), 4.9 (memory type); hdl/CONTRACT.md, W-31 to W-53.
 
 use super::riscv::page_size;
 use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits};
@@ -32,7 +32,7 @@ pub(super) fn judge(
     entry: u64,
     inherited: &mut Inherited,
 ) -> Meaning {
-    // SDM 4.7: with P = 0 no other bit of the entry means anything.
+    // W-31. SDM 4.7: with P = 0 no other bit of the entry means anything.
     if entry & P == 0 {
         return Meaning::Refused(Refusal::NotPresent);
     }
@@ -42,7 +42,8 @@ pub(super) fn judge(
         return Meaning::Refused(Refusal::Reserved(reserved));
     }
 
-    // SDM 4.6.1: a right holds if every level grants it. A set XD is past the reserved-bit check, so NXE is on.
+    // W-45 to W-47. SDM 4.6.1: a right holds if every level grants it. A set XD is past the reserved-bit check, so NXE
+    // is on.
     let execute_disable = tables.spec.execute_disable_bit.is_some_and(|bit| entry >> bit & 1 != 0);
     let rights = inherited.rights.and(
         Rights::READ
@@ -52,7 +53,7 @@ pub(super) fn judge(
     );
 
     if !leaf {
-        // SDM 4.8: A of every entry that the translation uses, level by level as the walk uses it.
+        // W-41. SDM 4.8: A of every entry that the translation uses, level by level as the walk uses it.
         if entry & A == 0 {
             return Meaning::Update { new: entry | A };
         }
@@ -60,6 +61,7 @@ pub(super) fn judge(
         return Meaning::Pointer { table: PhysAddr::of_frame(frame(tables, level, leaf, entry)) };
     }
 
+    // W-42, then W-43 and W-44.
     if let Err(denial) = check(tables.spec.isa, &tables.mode, rights, access.kind, access.privilege) {
         return Meaning::Refused(Refusal::Denied(denial));
     }
@@ -79,7 +81,7 @@ pub(super) fn judge(
     })
 }
 
-/// A PDPTE of PAE, loaded with CR3: SDM 4.4.1, table 4-8. It has neither rights nor A.
+/// W-37, W-38: a PDPTE of PAE, loaded with CR3. SDM 4.4.1, table 4-8. It has neither rights nor A.
 pub(super) fn judge_resident(tables: &PageTables, entry: u64) -> Meaning {
     const RESERVED_LOW: u64 = 0b1_1110_0110;
     if entry & P == 0 {
@@ -92,22 +94,22 @@ pub(super) fn judge_resident(tables: &PageTables, entry: u64) -> Meaning {
     Meaning::Pointer { table: PhysAddr(entry & !low_bits(FRAME_SHIFT)) }
 }
 
-/// Whether PS makes a leaf at `level`: in the 32-bit format only with CR4.PSE.
+/// W-40: whether PS makes a leaf at `level`: in the 32-bit format only with CR4.PSE.
 fn large_pages(tables: &PageTables, level: usize) -> bool {
     level <= tables.spec.leaf_level_max && (tables.spec.pte_bytes == 8 || tables.mode.pse)
 }
 
-/// The bits that must be zero in a present entry.
+/// W-32 to W-39: the bits that must be zero in a present entry.
 fn reserved_bits(tables: &PageTables, level: usize, leaf: bool) -> u64 {
     let large = leaf && level > 0;
     if tables.spec.pte_bytes == 4 {
-        // Bits 20:13 are an address as far as it is implemented; the rest of 21:13 must be zero.
+        // W-33: those of bits 20:13 are an address that are implemented; the rest of 21:13 must be zero.
         let address_bits = tables.physical_bits.saturating_sub(32).min(PSE36_BITS);
         return if large { low_bits(PSE36_END) & !low_bits(PSE36_SHIFT + address_bits) } else { 0 };
     }
     let mut reserved = low_bits(ADDRESS_END) & !low_bits(tables.physical_bits);
     if tables.spec.resident_root_entries > 0 {
-        // PAE alone reserves what 4-level and 5-level paging ignore.
+        // W-39: PAE alone reserves what 4-level and 5-level paging ignore.
         reserved |= ABOVE_ADDRESS;
     }
     if let Some(bit) = tables.spec.execute_disable_bit
@@ -119,7 +121,7 @@ fn reserved_bits(tables: &PageTables, level: usize, leaf: bool) -> u64 {
         reserved |= PS;
     }
     if large {
-        // Between PAT and the frame of a large page.
+        // W-35: between PAT and the frame of a large page.
         reserved |= low_bits(tables.spec.level_shift(level)) & !low_bits(FRAME_SHIFT + 1);
     }
     reserved

@@ -62,6 +62,7 @@ fn fetch(va: u64) -> Access {
     Access::user(va, Fetch)
 }
 
+/// Contract: F-14, T-1, T-2, T-11, T-12, T-16, D-8, D-15, D-16.
 #[test]
 fn a_walk_of_three_reads_and_the_hits_after_it() {
     let mut golden = sv39(balanced());
@@ -76,6 +77,7 @@ fn a_walk_of_three_reads_and_the_hits_after_it() {
     assert_eq!(cycles(&mut golden, &[load(0x5000)]), [50]);
 }
 
+/// Contract: W-3, T-9, T-16.
 #[test]
 fn larger_pages_take_fewer_reads() {
     // 17 + 3 + 18 and 17 + 3 + 9.
@@ -86,6 +88,7 @@ fn larger_pages_take_fewer_reads() {
     assert_eq!((outcomes[0].cycle, outcomes[0].latency), (20, 4));
 }
 
+/// Contract: L-3, W-21, T-13, T-16.
 #[test]
 fn a_swap_costs_a_transaction_and_a_check() {
     let mut golden = sv39(balanced());
@@ -100,6 +103,7 @@ fn a_swap_costs_a_transaction_and_a_check() {
     assert_eq!((stats.pte_reads, stats.pte_writes, stats.walks), (6, 2, 2));
 }
 
+/// Contract: W-41, W-43, T-16, T-18.
 #[test]
 fn swaps_on_the_way_down_cost_the_same() {
     let mut golden = Uniprocessor::new(Golden::new(&MmuConfig::of(La48)).unwrap(), 1 << 30);
@@ -111,17 +115,19 @@ fn swaps_on_the_way_down_cost_the_same() {
     assert_eq!(cycles(&mut golden, &[Access::user(0, Store)]), [96]);
 }
 
+/// Contract: T-3, D-2, D-4, D-6.
 #[test]
 fn both_ports_hit_in_every_cycle() {
     let mut golden = sv39(balanced());
     run(&mut golden, &[load(0), fetch(0)]);
     let start = golden.mmu.stats().cycles;
-    // Fetch and load join; so do load and fetch; a store joins nobody, but a fetch joins it.
+    // Fetch and load join; so do load and fetch; a store joins no access, but a fetch joins it.
     let stream = [fetch(0), load(0), load(0), fetch(0), fetch(0), Access::user(0, Store), fetch(0), fetch(0)];
     let found: Vec<_> = cycles(&mut golden, &stream).iter().map(|cycle| cycle - start).collect();
     assert_eq!(found, [1, 1, 2, 2, 3, 4, 4, 5]);
 }
 
+/// Contract: T-6, T-15, D-4.
 #[test]
 fn of_simultaneous_misses_data_goes_first() {
     // Both accepted in 16. Data: x = 17, 47. Instruction: x = 48, 48 + 3 + 27 = 78.
@@ -131,6 +137,7 @@ fn of_simultaneous_misses_data_goes_first() {
     assert_eq!(cycles(&mut sv39(balanced()), &[fetch(0), Access::user(0x1000, Store)]), [47, 78]);
 }
 
+/// Contract: T-3, D-4.
 #[test]
 fn a_hit_under_a_miss_is_answered_at_once() {
     let mut golden = sv39(balanced());
@@ -139,6 +146,7 @@ fn a_hit_under_a_miss_is_answered_at_once() {
     assert_eq!(cycles(&mut golden, &[fetch(0), load(0), load(0)]), [78, 48, 79]);
 }
 
+/// Contract: T-5, T-6, T-15, D-5.
 #[test]
 fn overlapped_ports_run_on() {
     let mut config = balanced();
@@ -155,6 +163,7 @@ fn overlapped_ports_run_on() {
     assert_eq!(cycles(&mut golden, &[load(0x3000), fetch(0x3000), load(0x4000)]), [171, 233, 202]);
 }
 
+/// Contract: F-3, F-4, F-5, F-6, F-11, F-12.
 #[test]
 fn fences_cost_their_rows() {
     let mut golden = sv39(balanced());
@@ -189,6 +198,7 @@ fn la48() -> Uniprocessor<Golden> {
     golden
 }
 
+/// Contract: W-4, F-5, F-15.
 #[test]
 fn an_x86_page_fault_is_followed_by_a_fence() {
     let far = 1 << 40;
@@ -205,6 +215,7 @@ fn an_x86_page_fault_is_followed_by_a_fence() {
     assert_eq!(fetched[0].served, Served::Walk);
 }
 
+/// Contract: F-16.
 #[test]
 fn a_second_x86_page_fault_widens_the_fence() {
     let far = 1 << 40;
@@ -217,6 +228,7 @@ fn a_second_x86_page_fault_widens_the_fence() {
     assert_eq!(cycles(&mut golden, &[fetch(far), load(far), load(0x1000)]), [82, 69, 139]);
 }
 
+/// Contract: F-1, F-15.
 #[test]
 fn a_fence_after_a_fault_at_the_end_of_a_batch_is_waited_for() {
     let far = 1 << 40;
@@ -228,6 +240,7 @@ fn a_fence_after_a_fault_at_the_end_of_a_batch_is_waited_for() {
     assert_eq!(golden.mmu.stats().cycles, 33);
 }
 
+/// Contract: D-11, D-12.
 #[test]
 fn a_younger_access_of_the_same_cycle_is_squashed() {
     let mut golden = sv39(balanced());
@@ -252,6 +265,7 @@ fn a_younger_access_of_the_same_cycle_is_squashed() {
     assert_eq!(golden.mmu.stats().squashed, 0);
 }
 
+/// Contract: T-10, T-17.
 #[test]
 fn random_latencies_are_drawn_in_the_walkers_order() {
     let mut config = balanced();
@@ -265,6 +279,7 @@ fn random_latencies_are_drawn_in_the_walkers_order() {
     assert_eq!(cycles(&mut sv39(config), &[fetch(0), load(0)]), [instruction, data]);
 }
 
+/// Contract: T-14, T-15, D-7.
 #[test]
 fn stalled_responses_hold_their_port_and_the_walker() {
     let mut config = balanced();
@@ -280,6 +295,7 @@ fn stalled_responses_hold_their_port_and_the_walker() {
     }
 }
 
+/// Contract: D-3.
 #[test]
 fn stalled_requests_wait() {
     let mut config = balanced();
@@ -293,6 +309,7 @@ fn stalled_requests_wait() {
     }
 }
 
+/// Contract: E-1, E-13, E-15, E-16, E-17, E-18.
 #[test]
 fn the_tree_replaces_what_was_not_used_lately() {
     // 16 sets of 2 ways: pages 0, 16 and 32 share set 0.
@@ -307,6 +324,7 @@ fn the_tree_replaces_what_was_not_used_lately() {
     assert_eq!(hits(&mut golden, &[page(16), page(0)]), [true, false]);
 }
 
+/// Contract: E-2, E-3, E-4, E-6.
 #[test]
 fn superpages_are_kept_in_pieces_or_whole() {
     let (gigabyte, piece, page) = (1 << 30, 1 << 21, 1 << 12);
@@ -327,6 +345,7 @@ fn superpages_are_kept_in_pieces_or_whole() {
     }
 }
 
+/// Contract: L-1, L-3.
 #[test]
 fn refusals_come_from_the_walker() {
     let mut golden = sv39(balanced());
@@ -342,6 +361,7 @@ fn refusals_come_from_the_walker() {
     assert!(outcomes[0].is_ok());
 }
 
+/// Contract: L-1, E-10.
 #[test]
 fn a_superpage_that_was_split_is_given_up_by_the_walk_that_sees_it() {
     let mut golden = sv39(balanced());
@@ -360,6 +380,7 @@ fn a_superpage_that_was_split_is_given_up_by_the_walk_that_sees_it() {
     assert_eq!(served, [Served::Walk, Served::Walk, Served::L1]);
 }
 
+/// Contract: L-2.
 #[test]
 fn identifiers_keep_spaces_apart_and_globals_belong_to_all() {
     let mut golden = sv39(balanced());
@@ -374,6 +395,7 @@ fn identifiers_keep_spaces_apart_and_globals_belong_to_all() {
     assert_eq!(hits(&mut golden, &[0]), [true], "nothing was dropped by the switch");
 }
 
+/// Contract: E-5, F-4, F-8.
 #[test]
 fn a_fully_associative_tlb_drops_exactly_what_a_fence_names() {
     let config = with_l1(Structure::FullyAssociative { entries: 8 }, Replacement::TreePlru);
@@ -392,6 +414,7 @@ fn a_fully_associative_tlb_drops_exactly_what_a_fence_names() {
     assert_eq!(hits(&mut golden, &[0x1000]), [false]);
 }
 
+/// Contract: D-9.
 #[test]
 fn the_last_access_of_an_open_batch_waits_for_its_partner() {
     let mut golden = sv39(balanced());

@@ -12,6 +12,7 @@ fn uncut_world(seed: u64) -> World {
     world
 }
 
+/// Contract: D-8, D-9, D-10, D-14.
 #[test]
 fn random_cuts_change_nothing() {
     for seed in 0..400 {

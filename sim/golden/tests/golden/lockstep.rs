@@ -9,7 +9,7 @@ use pagewalk_arch::{
 };
 use pagewalk_golden::Golden;
 
-/// The machine behind the interface of an engine, as far as interludes need it.
+/// The machine behind the interface of an engine, with what interludes need of it.
 impl Mmu for Machine {
     fn config(&self) -> &MmuConfig {
         &self.config

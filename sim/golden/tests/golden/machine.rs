@@ -121,7 +121,7 @@ impl Machine {
             self.step(&[], &mut 0, false);
         }
     }
-    /// The context may change only with no fence under way.
+    /// P-9: the context may change only with no fence under way.
     pub fn set_context(&mut self, context: &Context) {
         self.finish_fence();
         self.context = Context { asid: self.implemented(context.asid), ..*context };
@@ -135,8 +135,8 @@ impl Machine {
         self.finish_fence();
     }
 
-    /// Presents accesses until the last response is taken. Returns outcomes in the trace's order, up to the fault that
-    /// stopped it.
+    /// D-7, D-8, D-11 and D-12: presents accesses until the last response is taken. Returns outcomes in the trace's
+    /// order, up to the fault that stopped it.
     pub fn run(&mut self, accesses: &[Access], stop: bool) -> Vec<Outcome> {
         let mut next = 0;
         loop {
@@ -185,6 +185,7 @@ impl Machine {
         }
     }
 
+    /// T-3, and the driver's D-2 to D-5.
     fn accepts(&self, access: &Access) -> bool {
         let port = access.kind.port() as usize;
         let ready = self.stages[port].is_none() && !self.fence_under_way();
@@ -195,6 +196,7 @@ impl Machine {
         ready && in_order && !self.request_stalls[port].stalled(self.cycle)
     }
 
+    /// L-1 to L-3, T-2, T-4.
     fn accept(&mut self, index: usize, access: Access) {
         let port = access.kind.port() as usize;
         let (spec, va) = (self.config.spec(), access.va);
@@ -219,11 +221,12 @@ impl Machine {
         self.stages[port] = Some(Stage { index, access, accepted, matched, from, outcome });
     }
 
+    /// F-2, F-3, F-4; F-11, F-12 and F-13.
     fn step_fence(&mut self) {
         let due = |fence: &Fence| fence.from <= self.cycle && self.empty_at_start && self.idle_at_start;
         if self.fence.as_ref().is_some_and(due) {
             let Fence { mut flush, .. } = self.fence.take().unwrap();
-            // While pieces of a split leaf may be about, an address does not lead to all of them.
+            // F-12: while the flag is set, an address does not lead to all of them.
             if self.split {
                 flush.va = None;
             }
@@ -238,11 +241,13 @@ impl Machine {
         }
     }
 
+    /// T-10, T-17.
     fn request(&mut self) -> Walker {
         let draw = self.latencies.draw();
         Walker::Request { stalled: draw.ready_delay, latency: draw.latency }
     }
 
+    /// P-5; T-6 to T-15, T-18.
     fn step_walker(&mut self) {
         self.walker = match self.walker {
             Walker::Idle => {
@@ -287,7 +292,7 @@ impl Machine {
         };
     }
 
-    /// The whole walk as memory sees it; nobody else touches memory until it is over.
+    /// The whole walk as memory sees it; no other agent touches memory until it is over.
     fn load(&mut self, port: Port) {
         let access = self.stages[port as usize].as_ref().expect("it waits").access;
         (self.walking, self.answer, self.reads, self.swaps_done) = (port, None, 0, 0);
@@ -306,6 +311,7 @@ impl Machine {
         self.script = steps;
     }
 
+    /// T-12, T-14; E-8, F-11, F-15.
     fn decide(&mut self) {
         let port = self.walking as usize;
         let mut stage = self.stages[port].take().expect("the walk is for it");
@@ -341,6 +347,7 @@ impl Machine {
         self.stages[port] = Some(stage);
     }
 
+    /// W-4, F-15, F-16.
     fn fence_after_fault(&mut self, flush: TlbFlush) {
         match &mut self.fence {
             Some(fence) if fence.by_fault => fence.flush = TlbFlush::ALL,

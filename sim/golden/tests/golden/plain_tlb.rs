@@ -16,7 +16,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Only the page number is compared, of `va_bits`; whether the address is canonical is another question.
+    /// E-5. Only the page number is compared, of `va_bits`; whether the address is canonical is another question.
     fn holds(&self, va: VirtAddr, va_bits: u32) -> bool {
         let page_number = u64::MAX >> (64 - va_bits) >> self.shift << self.shift;
         (va.0 ^ self.base) & page_number == 0
@@ -66,9 +66,11 @@ impl PlainTlb {
     pub fn fully_associative(&self) -> bool {
         matches!(self.config.structure, Structure::FullyAssociative { .. })
     }
+    /// E-1.
     fn set(&self, va: VirtAddr) -> usize {
         (va.page() % self.sets.len() as u64) as usize
     }
+    /// E-2.
     fn row(&self, va: VirtAddr) -> usize {
         ((va.page() >> self.spec.index_bits[0]) % self.superpages.len() as u64) as usize
     }
@@ -80,7 +82,7 @@ impl PlainTlb {
         }
     }
 
-    /// Every entry that matches, whatever its rights.
+    /// L-2: every entry that matches; rights do not matter.
     pub fn matches(&self, va: VirtAddr, asid: u16) -> Vec<(Place, Entry)> {
         let ways = self.sets[self.set(va)].iter().enumerate();
         let ways = ways.map(|(way, entry)| (Place::Way(way), entry));
@@ -91,6 +93,7 @@ impl PlainTlb {
             .collect()
     }
 
+    /// E-14, E-16.
     pub fn touch(&mut self, va: VirtAddr, place: Place) {
         let Place::Way(way) = place else { return };
         if self.config.replacement != Replacement::TreePlru {
@@ -107,6 +110,7 @@ impl PlainTlb {
         }
     }
 
+    /// E-13, E-15, E-18, E-19.
     fn victim(&mut self, va: VirtAddr) -> usize {
         let set = self.set(va);
         let ways = self.sets[set].len();
@@ -125,12 +129,13 @@ impl PlainTlb {
         from
     }
 
-    /// Svnapot always; set-associative the third level and up, without a superpage array the second.
+    /// F-11. Svnapot always; set-associative the third level and up, without a superpage array the second.
     pub fn keeps_in_pieces(&self, page: PageSize) -> bool {
         let whole_levels = if self.superpages.is_empty() { 1 } else { 2 };
         page == PageSize::Napot64K || (!self.fully_associative() && page.level() >= whole_levels)
     }
 
+    /// E-3, E-4, E-6; E-9, E-10, E-11, E-12: what matched here is rewritten, all else that matched is dropped.
     pub fn refill(&mut self, va: VirtAddr, asid: u16, leaf: Leaf, matched: &[(Place, Entry)]) {
         let level = leaf.page.level();
         let superpages = !self.superpages.is_empty();
@@ -155,6 +160,7 @@ impl PlainTlb {
         self.touch(va, place);
     }
 
+    /// F-5, F-6, F-8, F-9, F-10.
     pub fn flush(&mut self, flush: &TlbFlush) {
         if self.fully_associative() {
             for slot in &mut self.sets[0] {
@@ -197,7 +203,7 @@ impl PlainTlb {
     }
 }
 
-/// Whether an entry with `leaf` grants the access without a walk; the page's rights as the manuals put them.
+/// L-3. Whether an entry with `leaf` grants the access without a walk; the page's rights as the manuals put them.
 pub fn grants(isa: pagewalk_arch::Isa, mode: &Mode, leaf: &Leaf, access: &pagewalk_arch::Access) -> bool {
     use pagewalk_arch::{AccessKind, Isa, Privilege};
     use pagewalk_golden::Rights;

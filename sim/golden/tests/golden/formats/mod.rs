@@ -61,6 +61,7 @@ impl Scene {
     }
 }
 
+/// Contract: W-3.
 #[test]
 fn addresses_that_are_not_canonical_read_nothing() {
     for (format, bits) in [(Sv39, 39), (Sv48, 48), (Sv57, 57)] {

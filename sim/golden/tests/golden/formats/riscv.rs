@@ -13,6 +13,7 @@ fn leaf(frame: u64) -> u64 {
     frame << 10 | 0xdf
 }
 
+/// Contract: W-16, W-22.
 #[test]
 fn sv39_takes_27_index_bits() {
     // VPN 1, 2, 3, offset 0x456.
@@ -51,6 +52,7 @@ fn sv48_and_sv57_add_levels() {
     assert_eq!(scene.run(Access::user(0xabc, Load)).0.pte_reads, 5);
 }
 
+/// Contract: W-3, W-11.
 #[test]
 fn riscv_causes_follow_the_access() {
     let mut scene = sv39(0);
@@ -64,6 +66,7 @@ fn riscv_causes_follow_the_access() {
     assert_eq!(scene.fault(0, Store), (access, 7, 3));
 }
 
+/// Contract: W-12, W-13.
 #[test]
 fn riscv_reserved_encodings_are_page_faults() {
     for bits in (54..=60).map(|bit| 1u64 << bit) {
@@ -75,6 +78,7 @@ fn riscv_reserved_encodings_are_page_faults() {
     assert_eq!(sv39(write_execute).fault(0, Fetch), (PAGE, 12, 3));
 }
 
+/// Contract: W-13.
 #[test]
 fn svpbmt_makes_two_bits_a_memory_type() {
     let pbmte = Mode { pbmte: true, ..Mode::default() };
@@ -88,6 +92,7 @@ fn svpbmt_makes_two_bits_a_memory_type() {
     }
 }
 
+/// Contract: W-13, W-17.
 #[test]
 fn svnapot_is_64_kib_at_level_0() {
     let svnapot = Mode { svnapot: true, ..Mode::default() };
@@ -107,6 +112,7 @@ fn svnapot_is_64_kib_at_level_0() {
     assert_eq!(scene.pa(0x3abc, Load), 0x123_3abc);
 }
 
+/// Contract: W-14, W-23.
 #[test]
 fn riscv_pointers_carry_nothing_but_g() {
     let scene = |pointer| {
@@ -127,6 +133,7 @@ fn riscv_pointers_carry_nothing_but_g() {
     assert_eq!(sv39(0x4000 >> 2 | 1).fault(0, Load), (PAGE, 13, 3), "a pointer at level 0");
 }
 
+/// Contract: W-17.
 #[test]
 fn riscv_superpages_are_aligned() {
     let scene = |entry| Scene::new(Sv39, &[(0x1000, entry)]);
@@ -136,6 +143,7 @@ fn riscv_superpages_are_aligned() {
     }
 }
 
+/// Contract: W-15, W-20.
 #[test]
 fn riscv_page_numbers_beyond_the_implemented_bits_are_access_faults() {
     let config = MmuConfig { physical_bits: 32, ..MmuConfig::of(Sv39) };
@@ -156,6 +164,7 @@ fn riscv_page_numbers_beyond_the_implemented_bits_are_access_faults() {
     assert_eq!((outcome.fault, writes.len()), (FaultKind::Access, 0));
 }
 
+/// Contract: W-19, W-21.
 #[test]
 fn svade_faults_and_svadu_writes() {
     let adue = Mode { adue: true, ..Mode::default() };
@@ -183,7 +192,7 @@ fn svade_faults_and_svadu_writes() {
     assert_eq!((outcome.code, writes.len()), (15, 0));
 }
 
-/// Memory in which somebody else changes an entry just before the walker's swap.
+/// Memory in which another agent changes an entry just before the walker's swap.
 struct Raced {
     memory: TableMemory,
     interference: Option<u64>,
@@ -210,6 +219,7 @@ impl PteMemory for Raced {
     }
 }
 
+/// Contract: W-1.
 #[test]
 fn a_failed_swap_takes_the_step_anew() {
     let config = MmuConfig::of(Sv39);
@@ -227,17 +237,17 @@ fn a_failed_swap_takes_the_step_anew() {
         (verdict, swaps, steps)
     };
     let base = unused & !(0x3ffff << 10);
-    // Somebody set A: a second swap sets D.
+    // Another agent set A: a second swap sets D.
     let (verdict, swaps, _) = walk(base | 0x40);
     assert!(verdict.unwrap().dirty);
     assert_eq!(swaps, 2);
-    // Somebody set both: nothing left to do.
+    // Another agent set both: nothing left to do.
     assert_eq!(walk(base | 0xc0).1, 1);
-    // Somebody unmapped it.
+    // Another agent unmapped it.
     let (verdict, swaps, steps) = walk(0);
     assert_eq!((verdict.unwrap_err().reason, swaps), (Refusal::NotPresent, 1));
     assert_eq!(steps.last().unwrap().meaning, Meaning::Refused(Refusal::NotPresent));
-    // Somebody made it a pointer: the walk goes on below, here into an empty table.
+    // Another agent made it a pointer: the walk goes on below, here into an empty table.
     let (verdict, _, steps) = walk(0x2000 >> 2 | 1);
     assert_eq!(verdict.unwrap_err().reason, Refusal::NotPresent);
     assert_eq!((steps.len(), steps[2].level), (3, 1));

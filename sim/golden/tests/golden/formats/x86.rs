@@ -17,6 +17,7 @@ fn la48_and_la57_take_nine_bits_per_level() {
     assert_eq!(Scene::new(La57, &chain).pa(5 << 48 | va, Store), 0xab_cdef_1fff);
 }
 
+/// Contract: W-30, W-31, W-32, W-42, W-51.
 #[test]
 fn x86_error_codes() {
     let user = |entry: u64, kind, mode| {
@@ -54,6 +55,7 @@ fn x86_error_codes() {
     assert_eq!(scene.fault(0, Store), (FaultKind::Access, 0, 4));
 }
 
+/// Contract: W-45, W-46, W-47, W-48, W-49.
 #[test]
 fn x86_rights_are_those_of_all_levels() {
     let nxe = Mode { nxe: true, wp: true, ..Mode::default() };
@@ -80,6 +82,7 @@ fn x86_rights_are_those_of_all_levels() {
     }
 }
 
+/// Contract: W-41, W-43, W-44.
 #[test]
 fn x86_sets_a_on_the_way_and_d_at_the_end() {
     let mut scene =
@@ -99,6 +102,7 @@ fn x86_sets_a_on_the_way_and_d_at_the_end() {
     assert_eq!((outcome.code, writes.len()), (0b111, 3));
 }
 
+/// Contract: W-34, W-35, W-52.
 #[test]
 fn x86_large_pages_and_their_reserved_bits() {
     let nxe = Mode { nxe: true, ..Mode::default() };
@@ -127,6 +131,7 @@ fn x86_large_pages_and_their_reserved_bits() {
     assert_eq!(Scene::new(La57, &[(0x1000, 0x20a7)]).fault(0, Load), (PAGE, 0b1101, 1));
 }
 
+/// Contract: W-33, W-39.
 #[test]
 fn x86_address_bits_beyond_the_implemented_ones_are_reserved() {
     let config = MmuConfig { physical_bits: 40, ..MmuConfig::of(La48) };
@@ -141,6 +146,7 @@ fn x86_address_bits_beyond_the_implemented_ones_are_reserved() {
     }
 }
 
+/// Contract: W-50, W-52, W-53.
 #[test]
 fn x86_memory_types_and_global_pages() {
     for (bits, memory_type) in [(0, 0), (0x08, 1), (0x10, 2), (0x18, 3), (0x80, 4), (0x98, 7)] {
@@ -154,6 +160,7 @@ fn x86_memory_types_and_global_pages() {
     }
 }
 
+/// Contract: W-33, W-40, W-51.
 #[test]
 fn x86_32_bit_paging_with_and_without_pse() {
     let pse = Mode { pse: true, ..Mode::default() };
@@ -167,7 +174,7 @@ fn x86_32_bit_paging_with_and_without_pse() {
     let mut scene = Scene::new(X86Legacy, &[(0x1000, 0x00c0_00e7 | 0xab << 13)]).mode(pse);
     let (outcome, _) = scene.run(Access::user(0x3f_fedc, Load));
     assert_eq!((outcome.pa.0, outcome.page), (0xab_00ff_fedc, PageSize::Level1));
-    // Bit 21 is always reserved, 20:13 as far as not implemented.
+    // Bit 21 is always reserved, and those of 20:13 that are not implemented.
     for (physical_bits, first_reserved) in [(40, 21), (36, 17), (33, 14), (32, 13)] {
         for bit in 13..22 {
             let config = MmuConfig { physical_bits, ..MmuConfig::of(X86Legacy) };
@@ -187,6 +194,7 @@ fn x86_32_bit_paging_with_and_without_pse() {
     assert_eq!(scene.pa(0x123, Load), 0xabcd_e123);
 }
 
+/// Contract: W-37, W-38.
 #[test]
 fn pae_loads_four_pdptes_with_the_root() {
     // VA 0xc0201fff: PDPTE 3, PDE 1, PTE 1.
@@ -206,6 +214,7 @@ fn pae_loads_four_pdptes_with_the_root() {
     assert_eq!(scene.fault(0, Load), (PAGE, 0b100, 0), "loaded again");
 }
 
+/// Contract: W-37, W-39.
 #[test]
 fn pae_reserved_bits() {
     let config = MmuConfig { physical_bits: 36, ..MmuConfig::of(X86Pae) };
