@@ -22,7 +22,6 @@ mod library;
 mod lower;
 mod lower_expr;
 mod module;
-mod module_name;
 mod names;
 mod ports;
 mod print_expr;
@@ -32,7 +31,6 @@ mod stmt;
 mod symbols;
 
 pub use error::{Defect, EmitError};
-pub use module_name::ModuleName;
 pub use ports::{Port, PortDirection};
 
 use design::{Scope, gather};

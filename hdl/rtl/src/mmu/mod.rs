@@ -76,8 +76,8 @@ impl Logic for Mmu {
         Bundle::join(&mut self.mode, &mut self.data.mode);
         Bundle::join(&mut self.asid, &mut self.data.asid);
 
-        Bundle::join(&mut self.data.miss, &mut self.misses.from[0]);
-        Bundle::join(&mut self.instruction.miss, &mut self.misses.from[1]);
+        Bundle::join(&mut self.data.miss, &mut self.misses.data);
+        Bundle::join(&mut self.instruction.miss, &mut self.misses.instruction);
         Bundle::join(&mut self.misses.to, &mut self.walker.miss);
         Bundle::join(&mut self.root, &mut self.walker.root);
         Bundle::join(&mut self.pdpte, &mut self.walker.pdpte);
@@ -89,8 +89,8 @@ impl Logic for Mmu {
         Bundle::join(&mut self.asid, &mut self.fences.asid);
         Bundle::join(&mut self.busy, &mut self.fences.busy);
         Bundle::join(&mut self.walker.report, &mut self.fences.walk);
-        Bundle::join(&mut self.data.occupied, &mut self.fences.occupied[0]);
-        Bundle::join(&mut self.instruction.occupied, &mut self.fences.occupied[1]);
+        Bundle::join(&mut self.data.occupied, &mut self.fences.data_occupied);
+        Bundle::join(&mut self.instruction.occupied, &mut self.fences.instruction_occupied);
         Bundle::join(&mut self.fences.blocks, &mut self.data.blocked);
         Bundle::join(&mut self.fences.blocks, &mut self.instruction.blocked);
         Bundle::join(&mut self.fences.drop, &mut self.data.drop);

@@ -6,6 +6,6 @@ mod bundles;
 mod constants;
 mod errors;
 mod kernels;
-mod native;
+mod liar;
 mod storage;
 mod structure;
