@@ -1962,6 +1962,49 @@ module pagewalk_mmu_walker (
   end
 endmodule
 
+module pagewalk_mmu_bus (
+  input  wire        clock,
+  input  wire        reset,
+  input  wire        from_valid,
+  output wire        from_ready,
+  input  wire [51:0] from_address,
+  input  wire        from_swap,
+  input  wire [63:0] from_expected,
+  input  wire [63:0] from_new,
+  input  wire        from_port,
+  output wire        back_valid,
+  output wire [63:0] back_data,
+  output wire        back_error,
+  output wire        mem_req_valid,
+  input  wire        mem_req_ready,
+  output wire [51:0] mem_req_address,
+  output wire        mem_req_swap,
+  output wire [63:0] mem_req_expected,
+  output wire [63:0] mem_req_new,
+  output wire        mem_req_port,
+  input  wire        mem_resp_valid,
+  input  wire [63:0] mem_resp_data,
+  input  wire        mem_resp_error
+);
+
+  wire asked;
+
+  assign asked = from_valid;
+  assign mem_req_valid = asked;
+  assign from_ready = mem_req_ready;
+  assign mem_req_address = from_address;
+  assign mem_req_swap = from_swap;
+  assign mem_req_expected = from_expected;
+  assign mem_req_new = from_new;
+  assign mem_req_port = from_port;
+  assign back_valid = mem_resp_valid;
+  assign back_data = mem_resp_data;
+  assign back_error = mem_resp_error;
+
+  // Read by nothing.
+  wire unused = &{1'b0, clock, reset};
+endmodule
+
 module pagewalk_mmu_fences (
   input  wire        clock,
   input  wire        reset,
@@ -2206,6 +2249,16 @@ module pagewalk_mmu (
   wire        walker_report_page_fault;
   wire        walker_report_refill;
   wire  [2:0] walker_report_page_size;
+  wire        walker_mem_req_valid;
+  wire [51:0] walker_mem_req_address;
+  wire        walker_mem_req_swap;
+  wire [63:0] walker_mem_req_expected;
+  wire [63:0] walker_mem_req_new;
+  wire        walker_mem_req_port;
+  wire        bus_from_ready;
+  wire        bus_back_valid;
+  wire [63:0] bus_back_data;
+  wire        bus_back_error;
   wire        fences_drop_valid;
   wire        fences_drop_by_address;
   wire  [3:0] fences_drop_row;
@@ -2413,6 +2466,31 @@ module pagewalk_mmu (
     .report_page_fault(walker_report_page_fault),
     .report_refill(walker_report_refill),
     .report_page_size(walker_report_page_size),
+    .mem_req_valid(walker_mem_req_valid),
+    .mem_req_ready(bus_from_ready),
+    .mem_req_address(walker_mem_req_address),
+    .mem_req_swap(walker_mem_req_swap),
+    .mem_req_expected(walker_mem_req_expected),
+    .mem_req_new(walker_mem_req_new),
+    .mem_req_port(walker_mem_req_port),
+    .mem_resp_valid(bus_back_valid),
+    .mem_resp_data(bus_back_data),
+    .mem_resp_error(bus_back_error)
+  );
+
+  pagewalk_mmu_bus bus (
+    .clock(clock),
+    .reset(reset),
+    .from_valid(walker_mem_req_valid),
+    .from_ready(bus_from_ready),
+    .from_address(walker_mem_req_address),
+    .from_swap(walker_mem_req_swap),
+    .from_expected(walker_mem_req_expected),
+    .from_new(walker_mem_req_new),
+    .from_port(walker_mem_req_port),
+    .back_valid(bus_back_valid),
+    .back_data(bus_back_data),
+    .back_error(bus_back_error),
     .mem_req_valid(mem_req_valid),
     .mem_req_ready(mem_req_ready),
     .mem_req_address(mem_req_address),

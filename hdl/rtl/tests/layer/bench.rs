@@ -74,6 +74,15 @@ impl Pin for Signal<Out, Bit> {
     }
 }
 
+impl<P: Pin> Pin for Ports<P> {
+    fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
+        self.iter_mut().for_each(|pin| pin.drive(source));
+    }
+    fn sample(&self, values: &mut Vec<u128>) {
+        self.iter().for_each(|pin| pin.sample(values));
+    }
+}
+
 impl<P: Pin> Pin for Vec<P> {
     fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
         self.iter_mut().for_each(|pin| pin.drive(source));

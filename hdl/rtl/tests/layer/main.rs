@@ -3,6 +3,7 @@
 mod arithmetic;
 mod bench;
 mod bundles;
+mod bus;
 mod constants;
 mod errors;
 mod kernels;
