@@ -124,61 +124,63 @@ faults! {
         "walker_verdict": "pbmt = pte[62:61]" => "pbmt = {pte[61], pte[62]}";
 
     // The TLBs: what grants.
-    SV39: "identifiers are compared without their top bit",
+    SV39: "ASIDs are compared without their top bit",
         "set_tlb_lane": "(row_asid == asid)" => "(row_asid[5:0] == asid[5:0])";
     SV39: "the highest tag bits are not compared",
         "set_tlb_lane": "& 37'hff0000)" => "& 37'h7f0000)";
     SV39: "a hit needs no D for a store",
-        "set_tlb_lane": "(rights[4] || !needs_dirty)" => "1'b1";
+        "set_tlb_lane_judge": "(rights[4] || !needs_dirty)" => "1'b1";
     SV39: "supervisor pages of the superpage array are open to user code",
-        "set_tlb_lane_2": "(!rights[3] && supervisor_pages)" => "!rights[3]";
+        "set_tlb_lane_2": ".needs_supervisor_pages(needs_supervisor_pages)" => ".needs_supervisor_pages(1'b1)";
     LA48: "CR4.SMAP is ignored on hits",
-        "data": "req_user || !mode_smap || mode_ac" => "1'b1";
+        "data_pipeline": "req_user || !mode_smap || mode_ac" => "1'b1";
     SV39: "several matches are a hit",
         "set_tlb": "hits = grants && !several" => "hits = grants";
     SV39: "the top address bit is left out of the canonical check",
-        "data": "upper_all_one_next = &upper" => "upper_all_one_next = &upper[24:0]";
+        "data_pipeline": "upper_all_one_next = &upper" => "upper_all_one_next = &upper[24:0]";
 
     // The TLBs: what is replaced.
     SV39: "a refill in place takes the victim",
-        "set_tlb": "in_place = |(matching & SMALL_WAYS)" => "in_place = 1'b0";
+        "set_tlb_victim": "in_place = |matching" => "in_place = 1'b0";
     SV39: "an entry that a superpage replaces stays",
-        "set_tlb": "lane_1_write = refill && (refilled[1] || matching[1])" => "lane_1_write = refill && refilled[1]";
+        "set_tlb": "lane_1_write = refill_valid && (refilled[1] || matching[1])" =>
+            "lane_1_write = refill_valid && refilled[1]";
     LA48: "a touch of way 2 points to way 2",
-        "set_tlb": "(state & 3'd2) | 3'd4" => "state & 3'd2";
+        "set_tlb_victim": "(state & 3'd2) | 3'd4" => "state & 3'd2";
     SV48_ROTATING: "the round-robin pointer advances on refills in place",
-        "set_tlb": "small_page_refill && !in_place)" => "small_page_refill)";
+        "set_tlb_victim": "(refill && !in_place)" => "refill";
     SV39_FULL: "the tree of the associative TLB forgets a node",
-        "full_tlb": "(state & 7'h6c) | 7'h11" => "(state & 7'h7c) | 7'h1";
+        "full_tlb_victim": "(state & 7'h6c) | 7'h11" => "(state & 7'h7c) | 7'h1";
 
     // Fences.
     SV39: "a fence by address drops the wrong superpage row",
         "set_tlb": "drop_vpn[12:9]" => "drop_vpn[11:8]";
-    SV39: "a fence drops nothing in one way",
-        "set_tlb": ".drop(drop),\n    .drop_row(lane_1_drop_row)" => ".drop(1'b0),\n    .drop_row(lane_1_drop_row)";
+    SV39: "a fence drops nothing in the superpage array",
+        "set_tlb": ".drop(drop_valid),\n    .drop_row(lane_2_drop_row)" =>
+            ".drop(1'b0),\n    .drop_row(lane_2_drop_row)";
     SV39: "a sweep ends one row early",
-        "": "LAST_ROW = 4'd15" => "LAST_ROW = 4'd14";
+        "fences": "LAST_ROW = 4'd15" => "LAST_ROW = 4'd14";
     SV32: "a fence by address forgets that leaves were split",
-        "": "by_address = has_va && !split" => "by_address = has_va";
-    SV39_FULL: "a fence of an identifier drops every identifier",
-        "full_tlb_entry": "(!fence_has_asid || space_equal)" => "1'b1";
+        "fences": "by_address = has_va && !split" => "by_address = has_va";
+    SV39_FULL: "a fence of an ASID drops every ASID",
+        "full_tlb_entry": "(!fence_has_asid || asid_equal)" => "1'b1";
     PAE_FULL: "the fence after a page fault is left out",
-        "": "loads = fence_taken || faulted || reset" => "loads = fence_taken || reset";
+        "fences": "loads = fence_taken || faulted || reset" => "loads = fence_taken || reset";
 
     // Ports and arbitration.
     SV39: "fetches walk before loads",
-        "": "walker_start_fetch = !data_waits" => "walker_start_fetch = fetch_waits",
-        "": "walker_start_vpn = data_waits ?" => "walker_start_vpn = !fetch_waits ?",
-        "": "walker_start_user = data_waits ?" => "walker_start_user = !fetch_waits ?",
-        "": "walker_start_store = data_waits &&" => "walker_start_store = !fetch_waits &&",
-        "": "walker_start_noncanonical = data_waits" => "walker_start_noncanonical = !fetch_waits";
+        "misses": "to_fetch = data_valid ?" => "to_fetch = !instruction_valid ?",
+        "misses": "to_vpn = data_valid ?" => "to_vpn = !instruction_valid ?",
+        "misses": "to_user = data_valid ?" => "to_user = !instruction_valid ?",
+        "misses": "to_store = data_valid ?" => "to_store = !instruction_valid ?",
+        "misses": "to_noncanonical = data_valid ?" => "to_noncanonical = !instruction_valid ?";
     SV39: "walks answer one cycle late",
-        "walker": "assign is_done = done;" =>
-            "reg late;\n  always @(posedge clock) late <= done && !taken;\n  assign is_done = done && late;";
+        "walker": "assign miss_done = done;" =>
+            "reg late;\n  always @(posedge clock) late <= done && !miss_taken;\n  assign miss_done = done && late;";
     SV39: "the top bit of the tag is lost",
-        "data": "tag <= req_tag" => "tag <= {1'b0, req_tag[2:0]}";
+        "data_pipeline": "tag <= req_tag" => "tag <= {1'b0, req_tag[2:0]}";
     SV39: "a response carries the tag of the request behind it",
-        "data": "assign resp_tag = tag;" => "assign resp_tag = req_tag;";
+        "data_pipeline": "assign resp_tag = tag;" => "assign resp_tag = req_tag;";
     SV39: "a response is not held until it is taken",
-        "walker": "(done && !taken)" => "1'b0";
+        "walker": "(done && !miss_taken)" => "1'b0";
 }

@@ -1,6 +1,6 @@
 // pagewalk_mmu: memory management unit, x86-pae, 32 virtual and 52 physical address bits
 //
-// identifier bits 0, tag bits 4
+// ASID bits 0, tag bits 4
 // instruction TLB: 8 fully associative entries of any page size, tree-PLRU
 // data TLB: 8 fully associative entries of any page size, tree-PLRU
 //
@@ -12,27 +12,183 @@
 
 `default_nettype none
 
+module pagewalk_mmu_instruction_pipeline (
+  input  wire        clock,
+  input  wire        reset,
+  input  wire        blocked,
+  input  wire        mode_smep,
+  input  wire        req_valid,
+  output wire        req_ready,
+  input  wire [31:0] req_va,
+  input  wire        req_user,
+  input  wire  [3:0] req_tag,
+  output wire        resp_valid,
+  input  wire        resp_ready,
+  output wire [31:0] resp_va,
+  output wire [51:0] resp_pa,
+  output wire  [1:0] resp_fault,
+  output wire  [4:0] resp_code,
+  output wire  [2:0] resp_page,
+  output wire  [2:0] resp_memory_type,
+  output wire  [1:0] resp_served,
+  output wire  [3:0] resp_tag,
+  output wire        look_up_load,
+  output wire [19:0] look_up_vpn,
+  output wire        look_up_needs_read,
+  output wire        look_up_needs_write,
+  output wire        look_up_needs_execute,
+  output wire        look_up_needs_dirty,
+  output wire        look_up_needs_user_pages,
+  output wire        look_up_needs_supervisor_pages,
+  output wire        look_up_held,
+  output wire [19:0] look_up_held_vpn,
+  output wire        look_up_walker_answers,
+  input  wire        look_up_hit,
+  input  wire [39:0] look_up_page_frame,
+  input  wire  [2:0] look_up_page_size,
+  input  wire  [2:0] look_up_page_memory_type,
+  output wire        miss_valid,
+  output wire [19:0] miss_vpn,
+  output wire        miss_noncanonical,
+  output wire        miss_user,
+  output wire        miss_store,
+  output wire        miss_fetch,
+  input  wire        miss_done,
+  input  wire        miss_for_fetch,
+  output wire        miss_taken,
+  input  wire  [1:0] miss_fault,
+  input  wire  [4:0] miss_code,
+  input  wire        miss_refill_valid,
+  input  wire        miss_refill_superpage,
+  input  wire        miss_refill_ignored,
+  input  wire  [4:0] miss_refill_tag_rights,
+  input  wire        miss_refill_tag_global,
+  input  wire [39:0] miss_refill_page_frame,
+  input  wire  [2:0] miss_refill_page_size,
+  input  wire  [2:0] miss_refill_page_memory_type,
+  output wire        occupied
+);
+
+  reg        valid;
+  reg [31:0] va;
+  reg        user;
+  reg  [3:0] tag;
+
+  wire        accept;
+  wire        checked;
+  wire        answered;
+  wire        takes;
+  wire        ready;
+  wire        user_pages;
+  wire [39:0] walked_frame;
+  wire [51:0] wide_frame;
+  wire [51:0] wide_offset;
+  wire [11:0] offset;
+  wire [19:0] s1_vpn;
+  wire        valid_next;
+
+  assign look_up_needs_read = 1'b0;
+  assign look_up_needs_write = 1'b0;
+  assign look_up_needs_execute = 1'b1;
+  assign look_up_needs_dirty = 1'b0;
+  assign miss_noncanonical = 1'b0;
+  assign miss_store = 1'b0;
+  assign miss_fetch = 1'b1;
+  assign checked = valid;
+  assign answered = (checked && look_up_hit) || miss_done;
+  assign takes = answered && resp_ready;
+  assign ready = !blocked && (!valid || takes);
+  assign accept = req_valid && ready;
+  assign valid_next = !reset && (accept || (valid && !takes));
+  assign req_ready = ready;
+  assign occupied = valid;
+  assign user_pages = req_user || !mode_smep;
+  assign look_up_load = accept;
+  assign look_up_vpn = req_va[31:12];
+  assign look_up_needs_user_pages = user_pages;
+  assign look_up_needs_supervisor_pages = !req_user;
+  assign resp_tag = tag;
+  assign s1_vpn = va[31:12];
+  assign look_up_held = checked;
+  assign look_up_held_vpn = s1_vpn;
+  assign look_up_walker_answers = miss_done;
+  assign miss_valid = valid && !look_up_hit;
+  assign miss_vpn = s1_vpn;
+  assign miss_user = user;
+  assign miss_taken = takes;
+  assign resp_valid = answered;
+  assign resp_va = va;
+  assign walked_frame = miss_done ? miss_refill_page_frame : 40'd0;
+  assign resp_fault = miss_done ? miss_fault : 2'd0;
+  assign resp_code = miss_done ? miss_code : 5'd0;
+  assign resp_served = miss_done ? 2'd3 : 2'd0;
+  assign resp_page = miss_done ? miss_refill_page_size : look_up_page_size;
+  assign resp_memory_type = miss_done ? miss_refill_page_memory_type : look_up_page_memory_type;
+  assign offset = miss_done ? ((|miss_fault) ? 12'd0 : va[11:0]) : va[11:0];
+  assign wide_frame = {12'd0, look_up_page_frame | walked_frame};
+  assign wide_offset = {40'd0, offset};
+  assign resp_pa = (wide_frame << 12) | wide_offset;
+
+  initial begin
+    valid = 1'b0;
+    va = 32'd0;
+    user = 1'b0;
+    tag = 4'd0;
+  end
+
+  always @(posedge clock) begin
+    valid <= valid_next;
+    if (accept) begin
+      va <= req_va;
+      user <= req_user;
+      tag <= req_tag;
+    end
+  end
+
+  // Read by nothing.
+  wire unused = &{1'b0, miss_for_fetch, miss_refill_valid, miss_refill_superpage,
+    miss_refill_ignored, miss_refill_tag_rights, miss_refill_tag_global};
+endmodule
+
+module pagewalk_mmu_full_tlb_entry_judge (
+  input  wire       needs_read,
+  input  wire       needs_write,
+  input  wire       needs_execute,
+  input  wire       needs_dirty,
+  input  wire       needs_user_pages,
+  input  wire       needs_supervisor_pages,
+  input  wire [4:0] rights,
+  output wire       suffice
+);
+
+  assign suffice = ((needs_read && rights[0])
+                    || (needs_write && rights[1])
+                    || (needs_execute && rights[2]))
+                   && ((rights[3] && needs_user_pages) || (!rights[3] && needs_supervisor_pages))
+                   && (rights[4] || !needs_dirty);
+endmodule
+
 module pagewalk_mmu_full_tlb_entry (
   input  wire        clock,
   input  wire        load,
   input  wire [19:0] vpn,
-  input  wire        read_grants,
-  input  wire        write_grants,
-  input  wire        execute_grants,
+  input  wire        needs_read,
+  input  wire        needs_write,
+  input  wire        needs_execute,
   input  wire        needs_dirty,
-  input  wire        user_pages,
-  input  wire        supervisor_pages,
+  input  wire        needs_user_pages,
+  input  wire        needs_supervisor_pages,
   output wire        matched,
   output wire        granted,
   output wire        ignored,
   input  wire        write,
   input  wire        write_valid,
   input  wire [19:0] write_vpn,
-  input  wire  [4:0] write_rights,
-  input  wire        write_global,
+  input  wire  [4:0] write_tag_rights,
+  input  wire        write_tag_global,
   input  wire        write_ignored,
   input  wire        fence,
-  input  wire        fence_has_va,
+  input  wire        fence_by_address,
   input  wire        fence_has_asid,
   input  wire        fence_keep_global
 );
@@ -45,24 +201,17 @@ module pagewalk_mmu_full_tlb_entry (
   reg        matched_held;
   reg        granted_held;
 
-  wire  [4:0] own;
   wire        own_ignored;
   wire [19:0] ignored_bits;
   wire        page_equal;
   reg         valid_next;
   wire        matched_held_next;
-  wire        granted_held_next;
+  wire        judge_suffice;
 
-  assign own = rights;
   assign own_ignored = levels_ignored;
   assign ignored_bits = own_ignored ? 20'h1ff : 20'd0;
   assign page_equal = ((tag ^ vpn) & ~ignored_bits) == 20'd0;
   assign matched_held_next = valid && page_equal;
-  assign granted_held_next = ((read_grants && own[0])
-                              || (write_grants && own[1])
-                              || (execute_grants && own[2]))
-                             && ((own[3] && user_pages) || (!own[3] && supervisor_pages))
-                             && (own[4] || !needs_dirty);
   assign matched = matched_held;
   assign granted = granted_held;
   assign ignored = levels_ignored;
@@ -70,10 +219,21 @@ module pagewalk_mmu_full_tlb_entry (
   always @* begin
     valid_next = valid;
     if (write) valid_next = write_valid;
-    if (fence && (!fence_has_va || page_equal) && (!fence_keep_global || !is_global)) begin
+    if (fence && (!fence_by_address || page_equal) && (!fence_keep_global || !is_global)) begin
       valid_next = 1'b0;
     end
   end
+
+  pagewalk_mmu_full_tlb_entry_judge judge (
+    .needs_read(needs_read),
+    .needs_write(needs_write),
+    .needs_execute(needs_execute),
+    .needs_dirty(needs_dirty),
+    .needs_user_pages(needs_user_pages),
+    .needs_supervisor_pages(needs_supervisor_pages),
+    .rights(rights),
+    .suffice(judge_suffice)
+  );
 
   initial begin
     valid = 1'b0;
@@ -89,13 +249,13 @@ module pagewalk_mmu_full_tlb_entry (
     valid <= valid_next;
     if (write) begin
       tag <= write_vpn;
-      is_global <= write_global;
-      rights <= write_rights;
+      is_global <= write_tag_global;
+      rights <= write_tag_rights;
       levels_ignored <= write_ignored;
     end
     if (load) begin
       matched_held <= matched_held_next;
-      granted_held <= granted_held_next;
+      granted_held <= judge_suffice;
     end
   end
 
@@ -103,45 +263,109 @@ module pagewalk_mmu_full_tlb_entry (
   wire unused = &{1'b0, fence_has_asid};
 endmodule
 
-module pagewalk_mmu_full_tlb (
-  input  wire        clock,
-  input  wire        load,
-  input  wire [19:0] vpn,
-  input  wire        read_grants,
-  input  wire        write_grants,
-  input  wire        execute_grants,
-  input  wire        needs_dirty,
-  input  wire        user_pages,
-  input  wire        supervisor_pages,
-  input  wire        held,
-  input  wire [19:0] held_vpn,
-  input  wire        walker_answers,
-  output wire        hit,
-  output wire [39:0] frame,
-  output wire  [2:0] page,
-  output wire  [2:0] memory_type,
-  input  wire        refill,
-  input  wire  [4:0] refill_rights,
-  input  wire        refill_global,
-  input  wire        refill_ignored,
-  input  wire [39:0] refill_frame,
-  input  wire  [2:0] refill_page,
-  input  wire  [2:0] refill_memory_type,
-  input  wire        fence,
-  input  wire        fence_has_va,
-  input  wire [19:0] fence_vpn,
-  input  wire        fence_has_asid,
-  input  wire        fence_keep_global
+module pagewalk_mmu_full_tlb_victim (
+  input  wire [6:0] state,
+  input  wire [7:0] matching,
+  input  wire       hit,
+  input  wire       refill,
+  output wire [7:0] refilled,
+  output wire       touches,
+  output wire [6:0] next_state
 );
 
-  localparam [6:0] PAGE_SHIFT = 7'd40;
+  wire       in_place;
+  reg  [7:0] victims;
+  reg  [7:0] chosen;
+  wire [7:0] touched;
+  reg  [6:0] new_state;
+
+  assign in_place = |matching;
+
+  always @* begin
+    victims = 8'd0;
+    if ((state & 7'hb) == 7'd0) victims[0] = 1'b1;
+    if (((state ^ 7'd8) & 7'hb) == 7'd0) victims[1] = 1'b1;
+    if (((state ^ 7'd2) & 7'h13) == 7'd0) victims[2] = 1'b1;
+    if (((state ^ 7'h12) & 7'h13) == 7'd0) victims[3] = 1'b1;
+    if (((state ^ 7'd1) & 7'h25) == 7'd0) victims[4] = 1'b1;
+    if (((state ^ 7'h21) & 7'h25) == 7'd0) victims[5] = 1'b1;
+    if (((state ^ 7'd5) & 7'h45) == 7'd0) victims[6] = 1'b1;
+    if (((state ^ 7'h45) & 7'h45) == 7'd0) victims[7] = 1'b1;
+  end
+
+  always @* begin
+    chosen = 8'd0;
+    if (matching[0] && !(|chosen)) chosen[0] = 1'b1;
+    if (matching[1] && !(|chosen)) chosen[1] = 1'b1;
+    if (matching[2] && !(|chosen)) chosen[2] = 1'b1;
+    if (matching[3] && !(|chosen)) chosen[3] = 1'b1;
+    if (matching[4] && !(|chosen)) chosen[4] = 1'b1;
+    if (matching[5] && !(|chosen)) chosen[5] = 1'b1;
+    if (matching[6] && !(|chosen)) chosen[6] = 1'b1;
+    if (matching[7] && !(|chosen)) chosen[7] = 1'b1;
+    if (!in_place) chosen = victims;
+  end
+
+  assign refilled = chosen;
+  assign touched = refill ? chosen : hit ? matching : 8'd0;
+
+  always @* begin
+    new_state = state;
+    if (touched[0]) new_state = (state & 7'h74) | 7'hb;
+    if (touched[1]) new_state = (state & 7'h74) | 7'd3;
+    if (touched[2]) new_state = (state & 7'h6c) | 7'h11;
+    if (touched[3]) new_state = (state & 7'h6c) | 7'd1;
+    if (touched[4]) new_state = (state & 7'h5a) | 7'h24;
+    if (touched[5]) new_state = (state & 7'h5a) | 7'd4;
+    if (touched[6]) new_state = (state & 7'h3a) | 7'h40;
+    if (touched[7]) new_state = state & 7'h3a;
+  end
+
+  assign touches = |touched;
+  assign next_state = new_state;
+endmodule
+
+module pagewalk_mmu_full_tlb (
+  input  wire        clock,
+  input  wire        look_up_load,
+  input  wire [19:0] look_up_vpn,
+  input  wire        look_up_needs_read,
+  input  wire        look_up_needs_write,
+  input  wire        look_up_needs_execute,
+  input  wire        look_up_needs_dirty,
+  input  wire        look_up_needs_user_pages,
+  input  wire        look_up_needs_supervisor_pages,
+  input  wire        look_up_held,
+  input  wire [19:0] look_up_held_vpn,
+  input  wire        look_up_walker_answers,
+  output wire        look_up_hit,
+  output wire [39:0] look_up_page_frame,
+  output wire  [2:0] look_up_page_size,
+  output wire  [2:0] look_up_page_memory_type,
+  input  wire        refill_valid,
+  input  wire        refill_superpage,
+  input  wire        refill_ignored,
+  input  wire  [4:0] refill_tag_rights,
+  input  wire        refill_tag_global,
+  input  wire [39:0] refill_page_frame,
+  input  wire  [2:0] refill_page_size,
+  input  wire  [2:0] refill_page_memory_type,
+  input  wire        drop_valid,
+  input  wire        drop_by_address,
+  input  wire        drop_row,
+  input  wire [19:0] drop_vpn,
+  input  wire        drop_has_asid,
+  input  wire        drop_keep_global
+);
+
+  localparam [6:0] SIZE_SHIFT = 7'd40;
   localparam [6:0] TYPE_SHIFT = 7'd43;
 
-  reg [6:0] state_register;
-  reg       frame_due;
-  reg [2:0] frame_entry;
+  reg [6:0] state;
+  reg       page_due;
+  reg [2:0] page_entry;
 
-  (* ram_style = "distributed" *) reg [45:0] frame_ram [0:7];
+  (* ram_style = "distributed" *) reg [45:0] page_ram [0:7];
   integer initial_row;
 
   wire [19:0] lookup_vpn;
@@ -154,18 +378,13 @@ module pagewalk_mmu_full_tlb (
   wire [39:0] ignored_bits;
   wire [45:0] row;
   wire [39:0] row_frame;
-  wire  [2:0] row_page;
+  wire  [2:0] row_size;
   wire  [2:0] row_type;
   wire [45:0] new_frame;
-  wire [45:0] new_page;
+  wire [45:0] new_size;
   wire [45:0] new_type;
-  wire        in_place;
-  wire  [6:0] state;
-  reg   [6:0] next_state;
-  reg   [7:0] victims;
-  reg   [7:0] refilled;
+  wire  [7:0] refilled;
   reg   [2:0] refilled_index;
-  wire  [7:0] touched;
   wire        entry_0_matched;
   wire        entry_0_granted;
   wire        entry_0_ignored;
@@ -206,9 +425,13 @@ module pagewalk_mmu_full_tlb (
   wire        entry_7_ignored;
   wire        entry_7_write;
   wire        entry_7_write_valid;
-  wire [45:0] frame_ram_write_data;
+  wire [45:0] page_ram_write_data;
+  wire  [6:0] state_next;
+  wire        victim_hit;
+  wire        victim_touches;
+  wire  [6:0] victim_next_state;
 
-  assign lookup_vpn = fence ? fence_vpn : vpn;
+  assign lookup_vpn = drop_valid ? drop_vpn : look_up_vpn;
 
   always @* begin
     matching = 8'd0;
@@ -273,43 +496,17 @@ module pagewalk_mmu_full_tlb (
                   || (entry_6_matched && entry_6_granted)
                   || (entry_7_matched && entry_7_granted);
   assign hits = grants && !several;
-  assign hit = hits;
+  assign look_up_hit = hits;
   assign ignored_bits = ignored ? 40'h1ff : 40'd0;
   assign row_frame = row[39:0];
-  assign row_page = row[42:40];
+  assign row_size = row[42:40];
   assign row_type = row[45:43];
-  assign frame = !walker_answers
-                 ? (row_frame & ~ignored_bits) | ({20'd0, held_vpn} & ignored_bits)
-                 : 40'd0;
-  assign page = !walker_answers ? row_page : 3'd0;
-  assign memory_type = !walker_answers ? row_type : 3'd0;
-  assign state = state_register;
-  assign in_place = |matching;
-
-  always @* begin
-    victims = 8'd0;
-    if ((state & 7'hb) == 7'd0) victims[0] = 1'b1;
-    if (((state ^ 7'd8) & 7'hb) == 7'd0) victims[1] = 1'b1;
-    if (((state ^ 7'd2) & 7'h13) == 7'd0) victims[2] = 1'b1;
-    if (((state ^ 7'h12) & 7'h13) == 7'd0) victims[3] = 1'b1;
-    if (((state ^ 7'd1) & 7'h25) == 7'd0) victims[4] = 1'b1;
-    if (((state ^ 7'h21) & 7'h25) == 7'd0) victims[5] = 1'b1;
-    if (((state ^ 7'd5) & 7'h45) == 7'd0) victims[6] = 1'b1;
-    if (((state ^ 7'h45) & 7'h45) == 7'd0) victims[7] = 1'b1;
-  end
-
-  always @* begin
-    refilled = 8'd0;
-    if (matching[0] && !(|refilled)) refilled[0] = 1'b1;
-    if (matching[1] && !(|refilled)) refilled[1] = 1'b1;
-    if (matching[2] && !(|refilled)) refilled[2] = 1'b1;
-    if (matching[3] && !(|refilled)) refilled[3] = 1'b1;
-    if (matching[4] && !(|refilled)) refilled[4] = 1'b1;
-    if (matching[5] && !(|refilled)) refilled[5] = 1'b1;
-    if (matching[6] && !(|refilled)) refilled[6] = 1'b1;
-    if (matching[7] && !(|refilled)) refilled[7] = 1'b1;
-    if (!in_place) refilled = victims;
-  end
+  assign look_up_page_frame = !look_up_walker_answers
+                              ? (row_frame & ~ignored_bits)
+                                | ({20'd0, look_up_held_vpn} & ignored_bits)
+                              : 40'd0;
+  assign look_up_page_size = !look_up_walker_answers ? row_size : 3'd0;
+  assign look_up_page_memory_type = !look_up_walker_answers ? row_type : 3'd0;
 
   always @* begin
     refilled_index = 3'd0;
@@ -322,265 +519,269 @@ module pagewalk_mmu_full_tlb (
     if (refilled[7]) refilled_index = 3'd7;
   end
 
-  assign entry_0_write = refill && (refilled[0] || matching[0]);
+  assign entry_0_write = refill_valid && (refilled[0] || matching[0]);
   assign entry_0_write_valid = refilled[0];
-  assign entry_1_write = refill && (refilled[1] || matching[1]);
+  assign entry_1_write = refill_valid && (refilled[1] || matching[1]);
   assign entry_1_write_valid = refilled[1];
-  assign entry_2_write = refill && (refilled[2] || matching[2]);
+  assign entry_2_write = refill_valid && (refilled[2] || matching[2]);
   assign entry_2_write_valid = refilled[2];
-  assign entry_3_write = refill && (refilled[3] || matching[3]);
+  assign entry_3_write = refill_valid && (refilled[3] || matching[3]);
   assign entry_3_write_valid = refilled[3];
-  assign entry_4_write = refill && (refilled[4] || matching[4]);
+  assign entry_4_write = refill_valid && (refilled[4] || matching[4]);
   assign entry_4_write_valid = refilled[4];
-  assign entry_5_write = refill && (refilled[5] || matching[5]);
+  assign entry_5_write = refill_valid && (refilled[5] || matching[5]);
   assign entry_5_write_valid = refilled[5];
-  assign entry_6_write = refill && (refilled[6] || matching[6]);
+  assign entry_6_write = refill_valid && (refilled[6] || matching[6]);
   assign entry_6_write_valid = refilled[6];
-  assign entry_7_write = refill && (refilled[7] || matching[7]);
+  assign entry_7_write = refill_valid && (refilled[7] || matching[7]);
   assign entry_7_write_valid = refilled[7];
-  assign new_frame = {6'd0, refill_frame};
-  assign new_page = {43'd0, refill_page};
-  assign new_type = {43'd0, refill_memory_type};
-  assign frame_ram_write_data = new_frame | (new_page << PAGE_SHIFT) | (new_type << TYPE_SHIFT);
-  assign touched = refill ? refilled : (held && hits) ? matching : 8'd0;
-
-  always @* begin
-    next_state = state;
-    if (touched[0]) next_state = (state & 7'h74) | 7'hb;
-    if (touched[1]) next_state = (state & 7'h74) | 7'd3;
-    if (touched[2]) next_state = (state & 7'h6c) | 7'h11;
-    if (touched[3]) next_state = (state & 7'h6c) | 7'd1;
-    if (touched[4]) next_state = (state & 7'h5a) | 7'h24;
-    if (touched[5]) next_state = (state & 7'h5a) | 7'd4;
-    if (touched[6]) next_state = (state & 7'h3a) | 7'h40;
-    if (touched[7]) next_state = state & 7'h3a;
-    if (fence && !fence_has_va && !fence_has_asid && !fence_keep_global) next_state = 7'd0;
-  end
+  assign new_frame = {6'd0, refill_page_frame};
+  assign new_size = {43'd0, refill_page_size};
+  assign new_type = {43'd0, refill_page_memory_type};
+  assign page_ram_write_data = new_frame | (new_size << SIZE_SHIFT) | (new_type << TYPE_SHIFT);
+  assign victim_hit = look_up_held && hits;
+  assign state_next = (drop_valid && !drop_by_address && !drop_has_asid && !drop_keep_global)
+                      ? 7'd0
+                      : victim_next_state;
 
   initial for (initial_row = 0; initial_row < 8; initial_row = initial_row + 1)
-    frame_ram[initial_row] = 46'd0;
-  assign row = frame_ram[index];
+    page_ram[initial_row] = 46'd0;
+  assign row = page_ram[index];
   always @(posedge clock) begin
-    if (frame_due) frame_ram[frame_entry] <= frame_ram_write_data;
+    if (page_due) page_ram[page_entry] <= page_ram_write_data;
   end
 
   pagewalk_mmu_full_tlb_entry entry_0 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_0_matched),
     .granted(entry_0_granted),
     .ignored(entry_0_ignored),
     .write(entry_0_write),
     .write_valid(entry_0_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_1 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_1_matched),
     .granted(entry_1_granted),
     .ignored(entry_1_ignored),
     .write(entry_1_write),
     .write_valid(entry_1_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_2 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_2_matched),
     .granted(entry_2_granted),
     .ignored(entry_2_ignored),
     .write(entry_2_write),
     .write_valid(entry_2_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_3 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_3_matched),
     .granted(entry_3_granted),
     .ignored(entry_3_ignored),
     .write(entry_3_write),
     .write_valid(entry_3_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_4 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_4_matched),
     .granted(entry_4_granted),
     .ignored(entry_4_ignored),
     .write(entry_4_write),
     .write_valid(entry_4_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_5 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_5_matched),
     .granted(entry_5_granted),
     .ignored(entry_5_ignored),
     .write(entry_5_write),
     .write_valid(entry_5_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_6 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_6_matched),
     .granted(entry_6_granted),
     .ignored(entry_6_ignored),
     .write(entry_6_write),
     .write_valid(entry_6_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
   );
 
   pagewalk_mmu_full_tlb_entry entry_7 (
     .clock(clock),
-    .load(load),
+    .load(look_up_load),
     .vpn(lookup_vpn),
-    .read_grants(read_grants),
-    .write_grants(write_grants),
-    .execute_grants(execute_grants),
-    .needs_dirty(needs_dirty),
-    .user_pages(user_pages),
-    .supervisor_pages(supervisor_pages),
+    .needs_read(look_up_needs_read),
+    .needs_write(look_up_needs_write),
+    .needs_execute(look_up_needs_execute),
+    .needs_dirty(look_up_needs_dirty),
+    .needs_user_pages(look_up_needs_user_pages),
+    .needs_supervisor_pages(look_up_needs_supervisor_pages),
     .matched(entry_7_matched),
     .granted(entry_7_granted),
     .ignored(entry_7_ignored),
     .write(entry_7_write),
     .write_valid(entry_7_write_valid),
-    .write_vpn(held_vpn),
-    .write_rights(refill_rights),
-    .write_global(refill_global),
+    .write_vpn(look_up_held_vpn),
+    .write_tag_rights(refill_tag_rights),
+    .write_tag_global(refill_tag_global),
     .write_ignored(refill_ignored),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .fence(drop_valid),
+    .fence_by_address(drop_by_address),
+    .fence_has_asid(drop_has_asid),
+    .fence_keep_global(drop_keep_global)
+  );
+
+  pagewalk_mmu_full_tlb_victim victim (
+    .state(state),
+    .matching(matching),
+    .hit(victim_hit),
+    .refill(refill_valid),
+    .refilled(refilled),
+    .touches(victim_touches),
+    .next_state(victim_next_state)
   );
 
   initial begin
-    state_register = 7'd0;
-    frame_due = 1'b0;
-    frame_entry = 3'd0;
+    state = 7'd0;
+    page_due = 1'b0;
+    page_entry = 3'd0;
   end
 
   always @(posedge clock) begin
-    state_register <= next_state;
-    frame_due <= refill;
-    frame_entry <= refilled_index;
+    state <= state_next;
+    page_due <= refill_valid;
+    page_entry <= refilled_index;
   end
+
+  // Read by nothing.
+  wire unused = &{1'b0, refill_superpage, drop_row, victim_touches};
 endmodule
 
 module pagewalk_mmu_instruction (
   input  wire        clock,
   input  wire        reset,
   input  wire        blocked,
+  input  wire        mode_smep,
   input  wire        req_valid,
   output wire        req_ready,
   input  wire [31:0] req_va,
@@ -596,144 +797,148 @@ module pagewalk_mmu_instruction (
   output wire  [2:0] resp_memory_type,
   output wire  [1:0] resp_served,
   output wire  [3:0] resp_tag,
-  input  wire        mode_smep,
-  output wire        occupied,
-  output wire        waits,
-  output wire [19:0] held_vpn,
-  output wire        held_noncanonical,
-  output wire        held_user,
-  output wire        held_store,
-  input  wire        walk_done,
-  output wire        taken,
-  input  wire [39:0] walk_frame,
-  input  wire  [2:0] walk_page,
-  input  wire  [2:0] walk_memory_type,
-  input  wire  [1:0] walk_fault,
-  input  wire  [4:0] walk_code,
-  input  wire        refill,
-  input  wire        refill_superpage,
-  input  wire  [4:0] refill_rights,
-  input  wire        refill_global,
-  input  wire        refill_ignored,
-  input  wire        fence,
-  input  wire        fence_row,
-  input  wire        fence_has_va,
-  input  wire [19:0] fence_vpn,
-  input  wire        fence_has_asid,
-  input  wire        fence_keep_global
+  output wire        miss_valid,
+  output wire [19:0] miss_vpn,
+  output wire        miss_noncanonical,
+  output wire        miss_user,
+  output wire        miss_store,
+  output wire        miss_fetch,
+  input  wire        miss_done,
+  input  wire        miss_for_fetch,
+  output wire        miss_taken,
+  input  wire  [1:0] miss_fault,
+  input  wire  [4:0] miss_code,
+  input  wire        miss_refill_valid,
+  input  wire        miss_refill_superpage,
+  input  wire        miss_refill_ignored,
+  input  wire  [4:0] miss_refill_tag_rights,
+  input  wire        miss_refill_tag_global,
+  input  wire [39:0] miss_refill_page_frame,
+  input  wire  [2:0] miss_refill_page_size,
+  input  wire  [2:0] miss_refill_page_memory_type,
+  input  wire        drop_valid,
+  input  wire        drop_by_address,
+  input  wire        drop_row,
+  input  wire [19:0] drop_vpn,
+  input  wire        drop_has_asid,
+  input  wire        drop_keep_global,
+  output wire        occupied
 );
 
-  reg        valid;
-  reg [31:0] va;
-  reg        user;
-  reg  [3:0] tag;
+  wire        pipeline_look_up_load;
+  wire [19:0] pipeline_look_up_vpn;
+  wire        pipeline_look_up_needs_read;
+  wire        pipeline_look_up_needs_write;
+  wire        pipeline_look_up_needs_execute;
+  wire        pipeline_look_up_needs_dirty;
+  wire        pipeline_look_up_needs_user_pages;
+  wire        pipeline_look_up_needs_supervisor_pages;
+  wire        pipeline_look_up_held;
+  wire [19:0] pipeline_look_up_held_vpn;
+  wire        pipeline_look_up_walker_answers;
+  wire        full_tlb_look_up_hit;
+  wire [39:0] full_tlb_look_up_page_frame;
+  wire  [2:0] full_tlb_look_up_page_size;
+  wire  [2:0] full_tlb_look_up_page_memory_type;
 
-  wire        accept;
-  wire        checked;
-  wire        tlb_hit;
-  wire [39:0] tlb_frame;
-  wire  [2:0] tlb_page;
-  wire  [2:0] tlb_type;
-  wire        answered;
-  wire        takes;
-  wire        ready;
-  wire        user_pages;
-  wire [39:0] walked_frame;
-  wire [51:0] wide_frame;
-  wire [51:0] wide_offset;
-  wire [11:0] offset;
-  wire [19:0] req_vpn;
-  wire [19:0] s1_vpn;
-  wire        full_tlb_supervisor_pages;
-  wire        valid_next;
-
-  assign held_noncanonical = 1'b0;
-  assign held_store = 1'b0;
-  assign checked = valid;
-  assign answered = (checked && tlb_hit) || walk_done;
-  assign takes = answered && resp_ready;
-  assign ready = !blocked && (!valid || takes);
-  assign accept = req_valid && ready;
-  assign valid_next = !reset && (accept || (valid && !takes));
-  assign req_ready = ready;
-  assign taken = takes;
-  assign waits = valid && !tlb_hit;
-  assign occupied = valid;
-  assign req_vpn = req_va[31:12];
-  assign user_pages = req_user || !mode_smep;
-  assign resp_tag = tag;
-  assign s1_vpn = va[31:12];
-  assign held_vpn = s1_vpn;
-  assign held_user = user;
-  assign full_tlb_supervisor_pages = !req_user;
-  assign resp_valid = answered;
-  assign resp_va = va;
-  assign walked_frame = walk_done ? walk_frame : 40'd0;
-  assign resp_fault = walk_done ? walk_fault : 2'd0;
-  assign resp_code = walk_done ? walk_code : 5'd0;
-  assign resp_served = walk_done ? 2'd3 : 2'd0;
-  assign resp_page = walk_done ? walk_page : tlb_page;
-  assign resp_memory_type = walk_done ? walk_memory_type : tlb_type;
-  assign offset = walk_done ? ((|walk_fault) ? 12'd0 : va[11:0]) : va[11:0];
-  assign wide_frame = {12'd0, tlb_frame | walked_frame};
-  assign wide_offset = {40'd0, offset};
-  assign resp_pa = (wide_frame << 12) | wide_offset;
+  pagewalk_mmu_instruction_pipeline pipeline (
+    .clock(clock),
+    .reset(reset),
+    .blocked(blocked),
+    .mode_smep(mode_smep),
+    .req_valid(req_valid),
+    .req_ready(req_ready),
+    .req_va(req_va),
+    .req_user(req_user),
+    .req_tag(req_tag),
+    .resp_valid(resp_valid),
+    .resp_ready(resp_ready),
+    .resp_va(resp_va),
+    .resp_pa(resp_pa),
+    .resp_fault(resp_fault),
+    .resp_code(resp_code),
+    .resp_page(resp_page),
+    .resp_memory_type(resp_memory_type),
+    .resp_served(resp_served),
+    .resp_tag(resp_tag),
+    .look_up_load(pipeline_look_up_load),
+    .look_up_vpn(pipeline_look_up_vpn),
+    .look_up_needs_read(pipeline_look_up_needs_read),
+    .look_up_needs_write(pipeline_look_up_needs_write),
+    .look_up_needs_execute(pipeline_look_up_needs_execute),
+    .look_up_needs_dirty(pipeline_look_up_needs_dirty),
+    .look_up_needs_user_pages(pipeline_look_up_needs_user_pages),
+    .look_up_needs_supervisor_pages(pipeline_look_up_needs_supervisor_pages),
+    .look_up_held(pipeline_look_up_held),
+    .look_up_held_vpn(pipeline_look_up_held_vpn),
+    .look_up_walker_answers(pipeline_look_up_walker_answers),
+    .look_up_hit(full_tlb_look_up_hit),
+    .look_up_page_frame(full_tlb_look_up_page_frame),
+    .look_up_page_size(full_tlb_look_up_page_size),
+    .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
+    .miss_valid(miss_valid),
+    .miss_vpn(miss_vpn),
+    .miss_noncanonical(miss_noncanonical),
+    .miss_user(miss_user),
+    .miss_store(miss_store),
+    .miss_fetch(miss_fetch),
+    .miss_done(miss_done),
+    .miss_for_fetch(miss_for_fetch),
+    .miss_taken(miss_taken),
+    .miss_fault(miss_fault),
+    .miss_code(miss_code),
+    .miss_refill_valid(miss_refill_valid),
+    .miss_refill_superpage(miss_refill_superpage),
+    .miss_refill_ignored(miss_refill_ignored),
+    .miss_refill_tag_rights(miss_refill_tag_rights),
+    .miss_refill_tag_global(miss_refill_tag_global),
+    .miss_refill_page_frame(miss_refill_page_frame),
+    .miss_refill_page_size(miss_refill_page_size),
+    .miss_refill_page_memory_type(miss_refill_page_memory_type),
+    .occupied(occupied)
+  );
 
   pagewalk_mmu_full_tlb full_tlb (
     .clock(clock),
-    .load(accept),
-    .vpn(req_vpn),
-    .read_grants(1'b0),
-    .write_grants(1'b0),
-    .execute_grants(1'b1),
-    .needs_dirty(1'b0),
-    .user_pages(user_pages),
-    .supervisor_pages(full_tlb_supervisor_pages),
-    .held(checked),
-    .held_vpn(s1_vpn),
-    .walker_answers(walk_done),
-    .hit(tlb_hit),
-    .frame(tlb_frame),
-    .page(tlb_page),
-    .memory_type(tlb_type),
-    .refill(refill),
-    .refill_rights(refill_rights),
-    .refill_global(refill_global),
-    .refill_ignored(refill_ignored),
-    .refill_frame(walk_frame),
-    .refill_page(walk_page),
-    .refill_memory_type(walk_memory_type),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_vpn(fence_vpn),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
+    .look_up_load(pipeline_look_up_load),
+    .look_up_vpn(pipeline_look_up_vpn),
+    .look_up_needs_read(pipeline_look_up_needs_read),
+    .look_up_needs_write(pipeline_look_up_needs_write),
+    .look_up_needs_execute(pipeline_look_up_needs_execute),
+    .look_up_needs_dirty(pipeline_look_up_needs_dirty),
+    .look_up_needs_user_pages(pipeline_look_up_needs_user_pages),
+    .look_up_needs_supervisor_pages(pipeline_look_up_needs_supervisor_pages),
+    .look_up_held(pipeline_look_up_held),
+    .look_up_held_vpn(pipeline_look_up_held_vpn),
+    .look_up_walker_answers(pipeline_look_up_walker_answers),
+    .look_up_hit(full_tlb_look_up_hit),
+    .look_up_page_frame(full_tlb_look_up_page_frame),
+    .look_up_page_size(full_tlb_look_up_page_size),
+    .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
+    .refill_valid(miss_refill_valid),
+    .refill_superpage(miss_refill_superpage),
+    .refill_ignored(miss_refill_ignored),
+    .refill_tag_rights(miss_refill_tag_rights),
+    .refill_tag_global(miss_refill_tag_global),
+    .refill_page_frame(miss_refill_page_frame),
+    .refill_page_size(miss_refill_page_size),
+    .refill_page_memory_type(miss_refill_page_memory_type),
+    .drop_valid(drop_valid),
+    .drop_by_address(drop_by_address),
+    .drop_row(drop_row),
+    .drop_vpn(drop_vpn),
+    .drop_has_asid(drop_has_asid),
+    .drop_keep_global(drop_keep_global)
   );
-
-  initial begin
-    valid = 1'b0;
-    va = 32'd0;
-    user = 1'b0;
-    tag = 4'd0;
-  end
-
-  always @(posedge clock) begin
-    valid <= valid_next;
-    if (accept) begin
-      va <= req_va;
-      user <= req_user;
-      tag <= req_tag;
-    end
-  end
-
-  // Read by nothing.
-  wire unused = &{1'b0, refill_superpage, fence_row};
 endmodule
 
-module pagewalk_mmu_data (
+module pagewalk_mmu_data_pipeline (
   input  wire        clock,
   input  wire        reset,
   input  wire        blocked,
+  input  wire        mode_wp,
+  input  wire        mode_smap,
+  input  wire        mode_ac,
   input  wire        req_valid,
   output wire        req_ready,
   input  wire [31:0] req_va,
@@ -750,33 +955,41 @@ module pagewalk_mmu_data (
   output wire  [2:0] resp_memory_type,
   output wire  [1:0] resp_served,
   output wire  [3:0] resp_tag,
-  input  wire        mode_wp,
-  input  wire        mode_smap,
-  input  wire        mode_ac,
-  output wire        occupied,
-  output wire        waits,
-  output wire [19:0] held_vpn,
-  output wire        held_noncanonical,
-  output wire        held_user,
-  output wire        held_store,
-  input  wire        walk_done,
-  output wire        taken,
-  input  wire [39:0] walk_frame,
-  input  wire  [2:0] walk_page,
-  input  wire  [2:0] walk_memory_type,
-  input  wire  [1:0] walk_fault,
-  input  wire  [4:0] walk_code,
-  input  wire        refill,
-  input  wire        refill_superpage,
-  input  wire  [4:0] refill_rights,
-  input  wire        refill_global,
-  input  wire        refill_ignored,
-  input  wire        fence,
-  input  wire        fence_row,
-  input  wire        fence_has_va,
-  input  wire [19:0] fence_vpn,
-  input  wire        fence_has_asid,
-  input  wire        fence_keep_global
+  output wire        look_up_load,
+  output wire [19:0] look_up_vpn,
+  output wire        look_up_needs_read,
+  output wire        look_up_needs_write,
+  output wire        look_up_needs_execute,
+  output wire        look_up_needs_dirty,
+  output wire        look_up_needs_user_pages,
+  output wire        look_up_needs_supervisor_pages,
+  output wire        look_up_held,
+  output wire [19:0] look_up_held_vpn,
+  output wire        look_up_walker_answers,
+  input  wire        look_up_hit,
+  input  wire [39:0] look_up_page_frame,
+  input  wire  [2:0] look_up_page_size,
+  input  wire  [2:0] look_up_page_memory_type,
+  output wire        miss_valid,
+  output wire [19:0] miss_vpn,
+  output wire        miss_noncanonical,
+  output wire        miss_user,
+  output wire        miss_store,
+  output wire        miss_fetch,
+  input  wire        miss_done,
+  input  wire        miss_for_fetch,
+  output wire        miss_taken,
+  input  wire  [1:0] miss_fault,
+  input  wire  [4:0] miss_code,
+  input  wire        miss_refill_valid,
+  input  wire        miss_refill_superpage,
+  input  wire        miss_refill_ignored,
+  input  wire  [4:0] miss_refill_tag_rights,
+  input  wire        miss_refill_tag_global,
+  input  wire [39:0] miss_refill_page_frame,
+  input  wire  [2:0] miss_refill_page_size,
+  input  wire  [2:0] miss_refill_page_memory_type,
+  output wire        occupied
 );
 
   reg        valid;
@@ -789,10 +1002,6 @@ module pagewalk_mmu_data (
   wire        is_load;
   wire        accept;
   wire        checked;
-  wire        tlb_hit;
-  wire [39:0] tlb_frame;
-  wire  [2:0] tlb_page;
-  wire  [2:0] tlb_type;
   wire        answered;
   wire        takes;
   wire        ready;
@@ -802,76 +1011,53 @@ module pagewalk_mmu_data (
   wire [51:0] wide_frame;
   wire [51:0] wide_offset;
   wire [11:0] offset;
-  wire [19:0] req_vpn;
   wire [19:0] s1_vpn;
-  wire        full_tlb_supervisor_pages;
   wire        valid_next;
 
-  assign held_noncanonical = 1'b0;
+  assign look_up_needs_execute = 1'b0;
+  assign miss_noncanonical = 1'b0;
+  assign miss_fetch = 1'b0;
   assign checked = valid;
-  assign answered = (checked && tlb_hit) || walk_done;
+  assign answered = (checked && look_up_hit) || miss_done;
   assign takes = answered && resp_ready;
   assign ready = !blocked && (!valid || takes);
   assign accept = req_valid && ready;
   assign valid_next = !reset && (accept || (valid && !takes));
   assign req_ready = ready;
-  assign taken = takes;
-  assign waits = valid && !tlb_hit;
   assign occupied = valid;
-  assign req_vpn = req_va[31:12];
   assign is_store = req_store;
   assign is_load = !req_store;
   assign read_grants = is_load || (!req_user && !mode_wp);
   assign user_pages = req_user || !mode_smap || mode_ac;
-  assign held_store = store;
+  assign look_up_load = accept;
+  assign look_up_vpn = req_va[31:12];
+  assign look_up_needs_read = read_grants;
+  assign look_up_needs_write = is_store;
+  assign look_up_needs_dirty = is_store;
+  assign look_up_needs_user_pages = user_pages;
+  assign look_up_needs_supervisor_pages = !req_user;
+  assign miss_store = store;
   assign resp_tag = tag;
   assign s1_vpn = va[31:12];
-  assign held_vpn = s1_vpn;
-  assign held_user = user;
-  assign full_tlb_supervisor_pages = !req_user;
+  assign look_up_held = checked;
+  assign look_up_held_vpn = s1_vpn;
+  assign look_up_walker_answers = miss_done;
+  assign miss_valid = valid && !look_up_hit;
+  assign miss_vpn = s1_vpn;
+  assign miss_user = user;
+  assign miss_taken = takes;
   assign resp_valid = answered;
   assign resp_va = va;
-  assign walked_frame = walk_done ? walk_frame : 40'd0;
-  assign resp_fault = walk_done ? walk_fault : 2'd0;
-  assign resp_code = walk_done ? walk_code : 5'd0;
-  assign resp_served = walk_done ? 2'd3 : 2'd0;
-  assign resp_page = walk_done ? walk_page : tlb_page;
-  assign resp_memory_type = walk_done ? walk_memory_type : tlb_type;
-  assign offset = walk_done ? ((|walk_fault) ? 12'd0 : va[11:0]) : va[11:0];
-  assign wide_frame = {12'd0, tlb_frame | walked_frame};
+  assign walked_frame = miss_done ? miss_refill_page_frame : 40'd0;
+  assign resp_fault = miss_done ? miss_fault : 2'd0;
+  assign resp_code = miss_done ? miss_code : 5'd0;
+  assign resp_served = miss_done ? 2'd3 : 2'd0;
+  assign resp_page = miss_done ? miss_refill_page_size : look_up_page_size;
+  assign resp_memory_type = miss_done ? miss_refill_page_memory_type : look_up_page_memory_type;
+  assign offset = miss_done ? ((|miss_fault) ? 12'd0 : va[11:0]) : va[11:0];
+  assign wide_frame = {12'd0, look_up_page_frame | walked_frame};
   assign wide_offset = {40'd0, offset};
   assign resp_pa = (wide_frame << 12) | wide_offset;
-
-  pagewalk_mmu_full_tlb full_tlb (
-    .clock(clock),
-    .load(accept),
-    .vpn(req_vpn),
-    .read_grants(read_grants),
-    .write_grants(is_store),
-    .execute_grants(1'b0),
-    .needs_dirty(is_store),
-    .user_pages(user_pages),
-    .supervisor_pages(full_tlb_supervisor_pages),
-    .held(checked),
-    .held_vpn(s1_vpn),
-    .walker_answers(walk_done),
-    .hit(tlb_hit),
-    .frame(tlb_frame),
-    .page(tlb_page),
-    .memory_type(tlb_type),
-    .refill(refill),
-    .refill_rights(refill_rights),
-    .refill_global(refill_global),
-    .refill_ignored(refill_ignored),
-    .refill_frame(walk_frame),
-    .refill_page(walk_page),
-    .refill_memory_type(walk_memory_type),
-    .fence(fence),
-    .fence_has_va(fence_has_va),
-    .fence_vpn(fence_vpn),
-    .fence_has_asid(fence_has_asid),
-    .fence_keep_global(fence_keep_global)
-  );
 
   initial begin
     valid = 1'b0;
@@ -892,7 +1078,262 @@ module pagewalk_mmu_data (
   end
 
   // Read by nothing.
-  wire unused = &{1'b0, refill_superpage, fence_row};
+  wire unused = &{1'b0, miss_for_fetch, miss_refill_valid, miss_refill_superpage,
+    miss_refill_ignored, miss_refill_tag_rights, miss_refill_tag_global};
+endmodule
+
+module pagewalk_mmu_data (
+  input  wire        clock,
+  input  wire        reset,
+  input  wire        blocked,
+  input  wire        mode_wp,
+  input  wire        mode_smap,
+  input  wire        mode_ac,
+  input  wire        req_valid,
+  output wire        req_ready,
+  input  wire [31:0] req_va,
+  input  wire        req_user,
+  input  wire        req_store,
+  input  wire  [3:0] req_tag,
+  output wire        resp_valid,
+  input  wire        resp_ready,
+  output wire [31:0] resp_va,
+  output wire [51:0] resp_pa,
+  output wire  [1:0] resp_fault,
+  output wire  [4:0] resp_code,
+  output wire  [2:0] resp_page,
+  output wire  [2:0] resp_memory_type,
+  output wire  [1:0] resp_served,
+  output wire  [3:0] resp_tag,
+  output wire        miss_valid,
+  output wire [19:0] miss_vpn,
+  output wire        miss_noncanonical,
+  output wire        miss_user,
+  output wire        miss_store,
+  output wire        miss_fetch,
+  input  wire        miss_done,
+  input  wire        miss_for_fetch,
+  output wire        miss_taken,
+  input  wire  [1:0] miss_fault,
+  input  wire  [4:0] miss_code,
+  input  wire        miss_refill_valid,
+  input  wire        miss_refill_superpage,
+  input  wire        miss_refill_ignored,
+  input  wire  [4:0] miss_refill_tag_rights,
+  input  wire        miss_refill_tag_global,
+  input  wire [39:0] miss_refill_page_frame,
+  input  wire  [2:0] miss_refill_page_size,
+  input  wire  [2:0] miss_refill_page_memory_type,
+  input  wire        drop_valid,
+  input  wire        drop_by_address,
+  input  wire        drop_row,
+  input  wire [19:0] drop_vpn,
+  input  wire        drop_has_asid,
+  input  wire        drop_keep_global,
+  output wire        occupied
+);
+
+  wire        pipeline_look_up_load;
+  wire [19:0] pipeline_look_up_vpn;
+  wire        pipeline_look_up_needs_read;
+  wire        pipeline_look_up_needs_write;
+  wire        pipeline_look_up_needs_execute;
+  wire        pipeline_look_up_needs_dirty;
+  wire        pipeline_look_up_needs_user_pages;
+  wire        pipeline_look_up_needs_supervisor_pages;
+  wire        pipeline_look_up_held;
+  wire [19:0] pipeline_look_up_held_vpn;
+  wire        pipeline_look_up_walker_answers;
+  wire        full_tlb_look_up_hit;
+  wire [39:0] full_tlb_look_up_page_frame;
+  wire  [2:0] full_tlb_look_up_page_size;
+  wire  [2:0] full_tlb_look_up_page_memory_type;
+
+  pagewalk_mmu_data_pipeline pipeline (
+    .clock(clock),
+    .reset(reset),
+    .blocked(blocked),
+    .mode_wp(mode_wp),
+    .mode_smap(mode_smap),
+    .mode_ac(mode_ac),
+    .req_valid(req_valid),
+    .req_ready(req_ready),
+    .req_va(req_va),
+    .req_user(req_user),
+    .req_store(req_store),
+    .req_tag(req_tag),
+    .resp_valid(resp_valid),
+    .resp_ready(resp_ready),
+    .resp_va(resp_va),
+    .resp_pa(resp_pa),
+    .resp_fault(resp_fault),
+    .resp_code(resp_code),
+    .resp_page(resp_page),
+    .resp_memory_type(resp_memory_type),
+    .resp_served(resp_served),
+    .resp_tag(resp_tag),
+    .look_up_load(pipeline_look_up_load),
+    .look_up_vpn(pipeline_look_up_vpn),
+    .look_up_needs_read(pipeline_look_up_needs_read),
+    .look_up_needs_write(pipeline_look_up_needs_write),
+    .look_up_needs_execute(pipeline_look_up_needs_execute),
+    .look_up_needs_dirty(pipeline_look_up_needs_dirty),
+    .look_up_needs_user_pages(pipeline_look_up_needs_user_pages),
+    .look_up_needs_supervisor_pages(pipeline_look_up_needs_supervisor_pages),
+    .look_up_held(pipeline_look_up_held),
+    .look_up_held_vpn(pipeline_look_up_held_vpn),
+    .look_up_walker_answers(pipeline_look_up_walker_answers),
+    .look_up_hit(full_tlb_look_up_hit),
+    .look_up_page_frame(full_tlb_look_up_page_frame),
+    .look_up_page_size(full_tlb_look_up_page_size),
+    .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
+    .miss_valid(miss_valid),
+    .miss_vpn(miss_vpn),
+    .miss_noncanonical(miss_noncanonical),
+    .miss_user(miss_user),
+    .miss_store(miss_store),
+    .miss_fetch(miss_fetch),
+    .miss_done(miss_done),
+    .miss_for_fetch(miss_for_fetch),
+    .miss_taken(miss_taken),
+    .miss_fault(miss_fault),
+    .miss_code(miss_code),
+    .miss_refill_valid(miss_refill_valid),
+    .miss_refill_superpage(miss_refill_superpage),
+    .miss_refill_ignored(miss_refill_ignored),
+    .miss_refill_tag_rights(miss_refill_tag_rights),
+    .miss_refill_tag_global(miss_refill_tag_global),
+    .miss_refill_page_frame(miss_refill_page_frame),
+    .miss_refill_page_size(miss_refill_page_size),
+    .miss_refill_page_memory_type(miss_refill_page_memory_type),
+    .occupied(occupied)
+  );
+
+  pagewalk_mmu_full_tlb full_tlb (
+    .clock(clock),
+    .look_up_load(pipeline_look_up_load),
+    .look_up_vpn(pipeline_look_up_vpn),
+    .look_up_needs_read(pipeline_look_up_needs_read),
+    .look_up_needs_write(pipeline_look_up_needs_write),
+    .look_up_needs_execute(pipeline_look_up_needs_execute),
+    .look_up_needs_dirty(pipeline_look_up_needs_dirty),
+    .look_up_needs_user_pages(pipeline_look_up_needs_user_pages),
+    .look_up_needs_supervisor_pages(pipeline_look_up_needs_supervisor_pages),
+    .look_up_held(pipeline_look_up_held),
+    .look_up_held_vpn(pipeline_look_up_held_vpn),
+    .look_up_walker_answers(pipeline_look_up_walker_answers),
+    .look_up_hit(full_tlb_look_up_hit),
+    .look_up_page_frame(full_tlb_look_up_page_frame),
+    .look_up_page_size(full_tlb_look_up_page_size),
+    .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
+    .refill_valid(miss_refill_valid),
+    .refill_superpage(miss_refill_superpage),
+    .refill_ignored(miss_refill_ignored),
+    .refill_tag_rights(miss_refill_tag_rights),
+    .refill_tag_global(miss_refill_tag_global),
+    .refill_page_frame(miss_refill_page_frame),
+    .refill_page_size(miss_refill_page_size),
+    .refill_page_memory_type(miss_refill_page_memory_type),
+    .drop_valid(drop_valid),
+    .drop_by_address(drop_by_address),
+    .drop_row(drop_row),
+    .drop_vpn(drop_vpn),
+    .drop_has_asid(drop_has_asid),
+    .drop_keep_global(drop_keep_global)
+  );
+endmodule
+
+module pagewalk_mmu_misses (
+  input  wire        data_valid,
+  input  wire [19:0] data_vpn,
+  input  wire        data_noncanonical,
+  input  wire        data_user,
+  input  wire        data_store,
+  input  wire        data_fetch,
+  output wire        data_done,
+  output wire        data_for_fetch,
+  input  wire        data_taken,
+  output wire  [1:0] data_fault,
+  output wire  [4:0] data_code,
+  output wire        data_refill_valid,
+  output wire        data_refill_superpage,
+  output wire        data_refill_ignored,
+  output wire  [4:0] data_refill_tag_rights,
+  output wire        data_refill_tag_global,
+  output wire [39:0] data_refill_page_frame,
+  output wire  [2:0] data_refill_page_size,
+  output wire  [2:0] data_refill_page_memory_type,
+  input  wire        instruction_valid,
+  input  wire [19:0] instruction_vpn,
+  input  wire        instruction_noncanonical,
+  input  wire        instruction_user,
+  input  wire        instruction_store,
+  input  wire        instruction_fetch,
+  output wire        instruction_done,
+  output wire        instruction_for_fetch,
+  input  wire        instruction_taken,
+  output wire  [1:0] instruction_fault,
+  output wire  [4:0] instruction_code,
+  output wire        instruction_refill_valid,
+  output wire        instruction_refill_superpage,
+  output wire        instruction_refill_ignored,
+  output wire  [4:0] instruction_refill_tag_rights,
+  output wire        instruction_refill_tag_global,
+  output wire [39:0] instruction_refill_page_frame,
+  output wire  [2:0] instruction_refill_page_size,
+  output wire  [2:0] instruction_refill_page_memory_type,
+  output wire        to_valid,
+  output wire [19:0] to_vpn,
+  output wire        to_noncanonical,
+  output wire        to_user,
+  output wire        to_store,
+  output wire        to_fetch,
+  input  wire        to_done,
+  input  wire        to_for_fetch,
+  output wire        to_taken,
+  input  wire  [1:0] to_fault,
+  input  wire  [4:0] to_code,
+  input  wire        to_refill_valid,
+  input  wire        to_refill_superpage,
+  input  wire        to_refill_ignored,
+  input  wire  [4:0] to_refill_tag_rights,
+  input  wire        to_refill_tag_global,
+  input  wire [39:0] to_refill_page_frame,
+  input  wire  [2:0] to_refill_page_size,
+  input  wire  [2:0] to_refill_page_memory_type
+);
+
+  assign to_valid = data_valid || instruction_valid;
+  assign to_vpn = data_valid ? data_vpn : instruction_vpn;
+  assign to_noncanonical = data_valid ? data_noncanonical : instruction_noncanonical;
+  assign to_user = data_valid ? data_user : instruction_user;
+  assign to_store = data_valid ? data_store : instruction_store;
+  assign to_fetch = data_valid ? data_fetch : instruction_fetch;
+  assign instruction_done = to_done && to_for_fetch;
+  assign instruction_for_fetch = to_for_fetch;
+  assign to_taken = to_for_fetch ? instruction_taken : data_taken;
+  assign instruction_fault = to_fault;
+  assign instruction_code = to_code;
+  assign instruction_refill_valid = to_refill_valid && to_for_fetch;
+  assign instruction_refill_superpage = to_refill_superpage;
+  assign instruction_refill_ignored = to_refill_ignored;
+  assign instruction_refill_tag_rights = to_refill_tag_rights;
+  assign instruction_refill_tag_global = to_refill_tag_global;
+  assign instruction_refill_page_frame = to_refill_page_frame;
+  assign instruction_refill_page_size = to_refill_page_size;
+  assign instruction_refill_page_memory_type = to_refill_page_memory_type;
+  assign data_refill_valid = to_refill_valid && !to_for_fetch;
+  assign data_refill_superpage = to_refill_superpage;
+  assign data_refill_ignored = to_refill_ignored;
+  assign data_refill_tag_rights = to_refill_tag_rights;
+  assign data_refill_tag_global = to_refill_tag_global;
+  assign data_refill_page_frame = to_refill_page_frame;
+  assign data_refill_page_size = to_refill_page_size;
+  assign data_refill_page_memory_type = to_refill_page_memory_type;
+  assign data_for_fetch = to_for_fetch;
+  assign data_fault = to_fault;
+  assign data_code = to_code;
+  assign data_done = to_done && !to_for_fetch;
 endmodule
 
 module pagewalk_mmu_walker_verdict (
@@ -921,7 +1362,7 @@ module pagewalk_mmu_walker_verdict (
   output wire  [1:0] fault,
   output wire  [4:0] code,
   output wire [39:0] frame,
-  output wire  [2:0] page,
+  output wire  [2:0] page_size,
   output wire  [2:0] memory_type,
   output wire        cacheable,
   output wire        superpage,
@@ -955,7 +1396,7 @@ module pagewalk_mmu_walker_verdict (
   wire [39:0] leaf_frame;
   wire [39:0] low_bits;
   wire [39:0] vpn_frame;
-  wire  [2:0] page_bits;
+  wire  [2:0] size_bits;
   reg   [2:0] type_bits;
   reg   [4:0] code_bits;
   reg   [4:0] rights_bits;
@@ -1035,14 +1476,14 @@ module pagewalk_mmu_walker_verdict (
   assign leaf_frame = pte[51:12];
   assign stale = !accessed || (leaf && store && !dirty);
   assign low_bits = (level == 2'd2) ? 40'd0 : (level == 2'd1) ? 40'h1ff : 40'd0;
-  assign page_bits = {1'b0, level};
+  assign size_bits = {1'b0, level};
   assign ignored = (level == 2'd2) || (level == 2'd1);
   assign vpn_frame = {20'd0, vpn};
   assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
   assign succeeds = ok;
   assign superpage = !at_bottom;
   assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
-  assign page = ok ? page_bits : 3'd0;
+  assign page_size = ok ? size_bits : 3'd0;
   assign memory_type = ok ? type_bits : 3'd0;
 
   always @* begin
@@ -1067,12 +1508,25 @@ endmodule
 module pagewalk_mmu_walker (
   input  wire        clock,
   input  wire        reset,
-  input  wire        start,
-  input  wire [19:0] start_vpn,
-  input  wire        start_noncanonical,
-  input  wire        start_user,
-  input  wire        start_store,
-  input  wire        start_fetch,
+  input  wire        miss_valid,
+  input  wire [19:0] miss_vpn,
+  input  wire        miss_noncanonical,
+  input  wire        miss_user,
+  input  wire        miss_store,
+  input  wire        miss_fetch,
+  output wire        miss_done,
+  output wire        miss_for_fetch,
+  input  wire        miss_taken,
+  output wire  [1:0] miss_fault,
+  output wire  [4:0] miss_code,
+  output wire        miss_refill_valid,
+  output wire        miss_refill_superpage,
+  output wire        miss_refill_ignored,
+  output wire  [4:0] miss_refill_tag_rights,
+  output wire        miss_refill_tag_global,
+  output wire [39:0] miss_refill_page_frame,
+  output wire  [2:0] miss_refill_page_size,
+  output wire  [2:0] miss_refill_page_memory_type,
   input  wire [63:0] pdpte_0,
   input  wire [63:0] pdpte_1,
   input  wire [63:0] pdpte_2,
@@ -1083,28 +1537,19 @@ module pagewalk_mmu_walker (
   input  wire        mode_smep,
   input  wire        mode_smap,
   input  wire        mode_ac,
-  output wire        is_idle,
-  output wire        refill,
-  output wire        refill_superpage,
-  output wire  [4:0] refill_rights,
-  output wire        refill_global,
-  output wire  [2:0] refill_page,
-  output wire        refill_ignored,
-  output wire        page_fault,
-  output wire        is_done,
-  input  wire        taken,
-  output wire        fetch,
-  output wire [39:0] frame,
-  output wire  [2:0] page,
-  output wire  [2:0] memory_type,
-  output wire  [1:0] fault,
-  output wire  [4:0] code,
+  output wire        report_idle,
+  output wire        report_fetch,
+  output wire [19:0] report_vpn,
+  output wire        report_page_fault,
+  output wire        report_refill,
+  output wire  [2:0] report_page_size,
   output wire        mem_req_valid,
   input  wire        mem_req_ready,
   output wire [51:0] mem_req_address,
   output wire        mem_req_swap,
   output wire [63:0] mem_req_expected,
   output wire [63:0] mem_req_new,
+  output wire        mem_req_port,
   input  wire        mem_resp_valid,
   input  wire [63:0] mem_resp_data,
   input  wire        mem_resp_error
@@ -1138,7 +1583,7 @@ module pagewalk_mmu_walker (
   reg        all_executable;
   reg        any_global;
   reg [39:0] result_frame;
-  reg  [2:0] result_page;
+  reg  [2:0] result_size;
   reg  [2:0] result_type;
   reg  [1:0] result_fault;
   reg  [4:0] result_code;
@@ -1156,6 +1601,7 @@ module pagewalk_mmu_walker (
   wire        step;
   wire  [1:0] at_level;
   wire        updates;
+  wire        refills;
   wire [51:0] wide_table;
   wire [51:0] wide_index;
   wire        idle_next;
@@ -1183,8 +1629,8 @@ module pagewalk_mmu_walker (
   wire        verdict_cacheable;
 
   assign answered = waiting && mem_resp_valid;
-  assign idle_next = reset || (idle && !start) || (done && taken);
-  assign look_next = !reset && idle && start;
+  assign idle_next = reset || (idle && !miss_valid) || (done && miss_taken);
+  assign look_next = !reset && idle && miss_valid;
 
   always @* begin
     request_next = (look && !verdict_at_look)
@@ -1196,11 +1642,10 @@ module pagewalk_mmu_walker (
 
   assign waiting_next = !reset && ((request && mem_req_ready) || (waiting && !mem_resp_valid));
   assign check_next = !reset && ((look && verdict_at_look) || (answered && !descend));
-  assign done_next = !reset && ((check && !updates) || (done && !taken));
+  assign done_next = !reset && ((check && !updates) || (done && !miss_taken));
   assign swap_next = !reset && ((check && updates) || (swap && !answered));
-  assign is_idle = idle;
-  assign is_done = done;
-  assign fetch = for_fetch;
+  assign miss_done = done;
+  assign miss_for_fetch = for_fetch;
   assign verdict_at_look = ((pdpte_used & 64'hfff00000000001e7) != 64'd1) || noncanonical;
   assign first_table = pdpte_used[51:12];
 
@@ -1243,13 +1688,19 @@ module pagewalk_mmu_walker (
   assign mem_req_address = (wide_table << 12) | (wide_index << ENTRY_SHIFT);
   assign mem_req_swap = swap;
   assign mem_req_expected = entry;
-  assign refill = check && verdict_succeeds && verdict_cacheable;
-  assign page_fault = check && (verdict_fault == 2'd1);
-  assign frame = result_frame;
-  assign page = result_page;
-  assign memory_type = result_type;
-  assign fault = result_fault;
-  assign code = result_code;
+  assign mem_req_port = for_fetch;
+  assign refills = check && verdict_succeeds && verdict_cacheable;
+  assign miss_refill_valid = refills;
+  assign report_idle = idle;
+  assign report_fetch = for_fetch;
+  assign report_vpn = walk_vpn;
+  assign report_page_fault = check && (verdict_fault == 2'd1);
+  assign report_refill = refills;
+  assign miss_refill_page_frame = result_frame;
+  assign miss_refill_page_size = result_size;
+  assign miss_refill_page_memory_type = result_type;
+  assign miss_fault = result_fault;
+  assign miss_code = result_code;
 
   pagewalk_mmu_walker_verdict verdict (
     .entry(entry),
@@ -1277,13 +1728,13 @@ module pagewalk_mmu_walker (
     .fault(verdict_fault),
     .code(verdict_code),
     .frame(verdict_frame),
-    .page(refill_page),
+    .page_size(report_page_size),
     .memory_type(verdict_memory_type),
     .cacheable(verdict_cacheable),
-    .superpage(refill_superpage),
-    .rights(refill_rights),
-    .is_global(refill_global),
-    .ignored(refill_ignored)
+    .superpage(miss_refill_superpage),
+    .rights(miss_refill_tag_rights),
+    .is_global(miss_refill_tag_global),
+    .ignored(miss_refill_ignored)
   );
 
   initial begin
@@ -1310,7 +1761,7 @@ module pagewalk_mmu_walker (
     all_executable = 1'b0;
     any_global = 1'b0;
     result_frame = 40'd0;
-    result_page = 3'd0;
+    result_size = 3'd0;
     result_type = 3'd0;
     result_fault = 2'd0;
     result_code = 5'd0;
@@ -1325,11 +1776,11 @@ module pagewalk_mmu_walker (
     done <= done_next;
     swap <= swap_next;
     if (idle) begin
-      walk_vpn <= start_vpn;
-      noncanonical <= start_noncanonical;
-      user <= start_user;
-      store <= start_store;
-      for_fetch <= start_fetch;
+      walk_vpn <= miss_vpn;
+      noncanonical <= miss_noncanonical;
+      user <= miss_user;
+      store <= miss_store;
+      for_fetch <= miss_fetch;
     end
     if (step) begin
       level <= level_next;
@@ -1347,12 +1798,160 @@ module pagewalk_mmu_walker (
     end
     if (check) begin
       result_frame <= verdict_frame;
-      result_page <= refill_page;
+      result_size <= report_page_size;
       result_type <= verdict_memory_type;
       result_fault <= verdict_fault;
       result_code <= verdict_code;
     end
   end
+endmodule
+
+module pagewalk_mmu_bus (
+  input  wire        clock,
+  input  wire        reset,
+  input  wire        from_valid,
+  output wire        from_ready,
+  input  wire [51:0] from_address,
+  input  wire        from_swap,
+  input  wire [63:0] from_expected,
+  input  wire [63:0] from_new,
+  input  wire        from_port,
+  output wire        back_valid,
+  output wire [63:0] back_data,
+  output wire        back_error,
+  output wire        mem_req_valid,
+  input  wire        mem_req_ready,
+  output wire [51:0] mem_req_address,
+  output wire        mem_req_swap,
+  output wire [63:0] mem_req_expected,
+  output wire [63:0] mem_req_new,
+  output wire        mem_req_port,
+  input  wire        mem_resp_valid,
+  input  wire [63:0] mem_resp_data,
+  input  wire        mem_resp_error
+);
+
+  wire asked;
+
+  assign asked = from_valid;
+  assign mem_req_valid = asked;
+  assign from_ready = mem_req_ready;
+  assign mem_req_address = from_address;
+  assign mem_req_swap = from_swap;
+  assign mem_req_expected = from_expected;
+  assign mem_req_new = from_new;
+  assign mem_req_port = from_port;
+  assign back_valid = mem_resp_valid;
+  assign back_data = mem_resp_data;
+  assign back_error = mem_resp_error;
+
+  // Read by nothing.
+  wire unused = &{1'b0, clock, reset};
+endmodule
+
+module pagewalk_mmu_fences (
+  input  wire        clock,
+  input  wire        reset,
+  input  wire        fence_valid,
+  output wire        fence_ready,
+  input  wire        fence_has_va,
+  input  wire [31:0] fence_va,
+  input  wire        fence_keep_global,
+  input  wire        data_occupied,
+  input  wire        instruction_occupied,
+  input  wire        walk_idle,
+  input  wire        walk_fetch,
+  input  wire [19:0] walk_vpn,
+  input  wire        walk_page_fault,
+  input  wire        walk_refill,
+  input  wire  [2:0] walk_page_size,
+  output wire        drop_valid,
+  output wire        drop_by_address,
+  output wire        drop_row,
+  output wire [19:0] drop_vpn,
+  output wire        drop_has_asid,
+  output wire        drop_keep_global,
+  output wire        blocks,
+  output wire        busy
+);
+
+  localparam [2:0] DATA_WHOLE = 3'd4;
+  localparam [2:0] FETCH_WHOLE = 3'd4;
+  localparam LAST_ROW = 1'b0;
+
+  reg        pending;
+  reg        has_va;
+  reg [19:0] vpn;
+  reg        keep_global;
+  reg        split;
+  reg        row;
+
+  wire        fence_taken;
+  wire        faulted;
+  wire        widened;
+  wire        loads;
+  wire        idle;
+  wire        carried_out;
+  wire        finishes;
+  wire        by_address;
+  wire        unqualified;
+  wire        splits;
+  wire        pending_next;
+  wire        has_va_next;
+  wire [19:0] vpn_next;
+  wire        keep_global_next;
+  wire        split_next;
+  wire        row_next;
+
+  assign drop_has_asid = 1'b0;
+  assign fence_ready = !pending;
+  assign fence_taken = fence_valid && !pending;
+  assign faulted = walk_page_fault;
+  assign widened = reset || (faulted && (pending || fence_taken));
+  assign loads = fence_taken || faulted || reset;
+  assign has_va_next = (faulted || fence_has_va) && !widened;
+  assign vpn_next = faulted ? walk_vpn : fence_va[31:12];
+  assign keep_global_next = fence_keep_global && !faulted && !widened;
+  assign idle = !data_occupied && !instruction_occupied && walk_idle;
+  assign carried_out = pending && idle;
+  assign by_address = has_va && !split;
+  assign finishes = carried_out && (by_address || (row == LAST_ROW));
+  assign pending_next = loads || (pending && !finishes);
+  assign row_next = !(finishes || reset) && (carried_out ? row + 1'b1 : row);
+  assign splits = walk_fetch ? FETCH_WHOLE < walk_page_size : DATA_WHOLE < walk_page_size;
+  assign unqualified = !keep_global;
+  assign split_next = (walk_refill && splits)
+                      || (split && !(finishes && !by_address && unqualified));
+  assign blocks = pending;
+  assign busy = pending || !idle;
+  assign drop_valid = carried_out;
+  assign drop_by_address = by_address;
+  assign drop_row = row;
+  assign drop_vpn = vpn;
+  assign drop_keep_global = keep_global;
+
+  initial begin
+    pending = 1'b0;
+    has_va = 1'b0;
+    vpn = 20'd0;
+    keep_global = 1'b0;
+    split = 1'b0;
+    row = 1'b0;
+  end
+
+  always @(posedge clock) begin
+    pending <= pending_next;
+    if (loads) begin
+      has_va <= has_va_next;
+      vpn <= vpn_next;
+      keep_global <= keep_global_next;
+    end
+    split <= split_next;
+    row <= row_next;
+  end
+
+  // Read by nothing.
+  wire unused = &{1'b0, fence_va[11:0]};
 endmodule
 
 module pagewalk_mmu (
@@ -1417,108 +2016,94 @@ module pagewalk_mmu (
   input  wire        mem_resp_error
 );
 
-  localparam [2:0] DATA_WHOLE = 3'd4;
-  localparam [2:0] FETCH_WHOLE = 3'd4;
-  localparam LAST_ROW = 1'b0;
-
-  reg        pending;
-  reg        has_va;
-  reg [19:0] flush_vpn;
-  reg        keep_global;
-  reg        split;
-  reg        row;
-
-  wire        data_waits;
-  wire        fetch_waits;
-  wire        fence_taken;
-  wire        faulted;
-  wire        widened;
-  wire        loads;
-  wire        carried_out;
-  wire        finishes;
-  wire        by_address;
-  wire        unqualified;
-  wire        splits;
-  wire [19:0] walk_vpn;
+  wire        instruction_miss_valid;
+  wire [19:0] instruction_miss_vpn;
+  wire        instruction_miss_noncanonical;
+  wire        instruction_miss_user;
+  wire        instruction_miss_store;
+  wire        instruction_miss_fetch;
+  wire        instruction_miss_taken;
   wire        instruction_occupied;
-  wire [19:0] instruction_held_vpn;
-  wire        instruction_held_noncanonical;
-  wire        instruction_held_user;
-  wire        instruction_held_store;
-  wire        instruction_walk_done;
-  wire        instruction_taken;
-  wire        instruction_refill;
+  wire        data_miss_valid;
+  wire [19:0] data_miss_vpn;
+  wire        data_miss_noncanonical;
+  wire        data_miss_user;
+  wire        data_miss_store;
+  wire        data_miss_fetch;
+  wire        data_miss_taken;
   wire        data_occupied;
-  wire [19:0] data_held_vpn;
-  wire        data_held_noncanonical;
-  wire        data_held_user;
-  wire        data_held_store;
-  wire        data_walk_done;
-  wire        data_taken;
-  wire        data_refill;
-  wire        walker_start;
-  wire [19:0] walker_start_vpn;
-  wire        walker_start_noncanonical;
-  wire        walker_start_user;
-  wire        walker_start_store;
-  wire        walker_start_fetch;
-  wire        walker_is_idle;
-  wire        walker_refill;
-  wire        walker_refill_superpage;
-  wire  [4:0] walker_refill_rights;
-  wire        walker_refill_global;
-  wire  [2:0] walker_refill_page;
-  wire        walker_refill_ignored;
-  wire        walker_is_done;
-  wire        walker_taken;
-  wire [39:0] walker_frame;
-  wire  [2:0] walker_page;
-  wire  [2:0] walker_memory_type;
-  wire  [1:0] walker_fault;
-  wire  [4:0] walker_code;
-  wire        pending_next;
-  wire        has_va_next;
-  wire [19:0] flush_vpn_next;
-  wire        keep_global_next;
-  wire        split_next;
-  wire        row_next;
-
-  assign walker_start = data_waits || fetch_waits;
-  assign walker_start_fetch = !data_waits;
-  assign walker_start_vpn = data_waits ? data_held_vpn : instruction_held_vpn;
-  assign walker_start_noncanonical = data_waits
-                                     ? data_held_noncanonical
-                                     : instruction_held_noncanonical;
-  assign walker_start_user = data_waits ? data_held_user : instruction_held_user;
-  assign walker_start_store = data_waits && data_held_store;
-  assign walker_taken = mem_req_port ? instruction_taken : data_taken;
-  assign fence_ready = !pending;
-  assign fence_taken = fence_valid && !pending;
-  assign widened = reset || (faulted && (pending || fence_taken));
-  assign loads = fence_taken || faulted || reset;
-  assign carried_out = pending && !instruction_occupied && !data_occupied && walker_is_idle;
-  assign by_address = has_va && !split;
-  assign finishes = carried_out && (by_address || (row == LAST_ROW));
-  assign unqualified = !keep_global;
-  assign splits = mem_req_port ? FETCH_WHOLE < walker_refill_page : DATA_WHOLE < walker_refill_page;
-  assign split_next = (walker_refill && splits)
-                      || (split && !(finishes && !by_address && unqualified));
-  assign pending_next = loads || (pending && !finishes);
-  assign row_next = !(finishes || reset) && (carried_out ? row + 1'b1 : row);
-  assign walk_vpn = mem_req_port ? instruction_held_vpn : data_held_vpn;
-  assign has_va_next = (faulted || fence_has_va) && !widened;
-  assign flush_vpn_next = faulted ? walk_vpn : fence_va[31:12];
-  assign keep_global_next = fence_keep_global && !faulted && !widened;
-  assign busy = pending || instruction_occupied || data_occupied || !walker_is_idle;
-  assign instruction_walk_done = walker_is_done && mem_req_port;
-  assign instruction_refill = walker_refill && mem_req_port;
-  assign data_walk_done = walker_is_done && !mem_req_port;
-  assign data_refill = walker_refill && !mem_req_port;
+  wire        misses_data_done;
+  wire        misses_data_for_fetch;
+  wire  [1:0] misses_data_fault;
+  wire  [4:0] misses_data_code;
+  wire        misses_data_refill_valid;
+  wire        misses_data_refill_superpage;
+  wire        misses_data_refill_ignored;
+  wire  [4:0] misses_data_refill_tag_rights;
+  wire        misses_data_refill_tag_global;
+  wire [39:0] misses_data_refill_page_frame;
+  wire  [2:0] misses_data_refill_page_size;
+  wire  [2:0] misses_data_refill_page_memory_type;
+  wire        misses_instruction_done;
+  wire        misses_instruction_for_fetch;
+  wire  [1:0] misses_instruction_fault;
+  wire  [4:0] misses_instruction_code;
+  wire        misses_instruction_refill_valid;
+  wire        misses_instruction_refill_superpage;
+  wire        misses_instruction_refill_ignored;
+  wire  [4:0] misses_instruction_refill_tag_rights;
+  wire        misses_instruction_refill_tag_global;
+  wire [39:0] misses_instruction_refill_page_frame;
+  wire  [2:0] misses_instruction_refill_page_size;
+  wire  [2:0] misses_instruction_refill_page_memory_type;
+  wire        misses_to_valid;
+  wire [19:0] misses_to_vpn;
+  wire        misses_to_noncanonical;
+  wire        misses_to_user;
+  wire        misses_to_store;
+  wire        misses_to_fetch;
+  wire        misses_to_taken;
+  wire        walker_miss_done;
+  wire        walker_miss_for_fetch;
+  wire  [1:0] walker_miss_fault;
+  wire  [4:0] walker_miss_code;
+  wire        walker_miss_refill_valid;
+  wire        walker_miss_refill_superpage;
+  wire        walker_miss_refill_ignored;
+  wire  [4:0] walker_miss_refill_tag_rights;
+  wire        walker_miss_refill_tag_global;
+  wire [39:0] walker_miss_refill_page_frame;
+  wire  [2:0] walker_miss_refill_page_size;
+  wire  [2:0] walker_miss_refill_page_memory_type;
+  wire        walker_report_idle;
+  wire        walker_report_fetch;
+  wire [19:0] walker_report_vpn;
+  wire        walker_report_page_fault;
+  wire        walker_report_refill;
+  wire  [2:0] walker_report_page_size;
+  wire        walker_mem_req_valid;
+  wire [51:0] walker_mem_req_address;
+  wire        walker_mem_req_swap;
+  wire [63:0] walker_mem_req_expected;
+  wire [63:0] walker_mem_req_new;
+  wire        walker_mem_req_port;
+  wire        bus_from_ready;
+  wire        bus_back_valid;
+  wire [63:0] bus_back_data;
+  wire        bus_back_error;
+  wire        fences_drop_valid;
+  wire        fences_drop_by_address;
+  wire        fences_drop_row;
+  wire [19:0] fences_drop_vpn;
+  wire        fences_drop_has_asid;
+  wire        fences_drop_keep_global;
+  wire        fences_blocks;
 
   pagewalk_mmu_instruction instruction (
     .clock(clock),
     .reset(reset),
-    .blocked(pending),
+    .blocked(fences_blocks),
+    .mode_smep(mode_smep),
     .req_valid(ireq_valid),
     .req_ready(ireq_ready),
     .req_va(ireq_va),
@@ -1534,37 +2119,41 @@ module pagewalk_mmu (
     .resp_memory_type(iresp_memory_type),
     .resp_served(iresp_served),
     .resp_tag(iresp_tag),
-    .mode_smep(mode_smep),
-    .occupied(instruction_occupied),
-    .waits(fetch_waits),
-    .held_vpn(instruction_held_vpn),
-    .held_noncanonical(instruction_held_noncanonical),
-    .held_user(instruction_held_user),
-    .held_store(instruction_held_store),
-    .walk_done(instruction_walk_done),
-    .taken(instruction_taken),
-    .walk_frame(walker_frame),
-    .walk_page(walker_page),
-    .walk_memory_type(walker_memory_type),
-    .walk_fault(walker_fault),
-    .walk_code(walker_code),
-    .refill(instruction_refill),
-    .refill_superpage(walker_refill_superpage),
-    .refill_rights(walker_refill_rights),
-    .refill_global(walker_refill_global),
-    .refill_ignored(walker_refill_ignored),
-    .fence(carried_out),
-    .fence_row(row),
-    .fence_has_va(by_address),
-    .fence_vpn(flush_vpn),
-    .fence_has_asid(1'b0),
-    .fence_keep_global(keep_global)
+    .miss_valid(instruction_miss_valid),
+    .miss_vpn(instruction_miss_vpn),
+    .miss_noncanonical(instruction_miss_noncanonical),
+    .miss_user(instruction_miss_user),
+    .miss_store(instruction_miss_store),
+    .miss_fetch(instruction_miss_fetch),
+    .miss_done(misses_instruction_done),
+    .miss_for_fetch(misses_instruction_for_fetch),
+    .miss_taken(instruction_miss_taken),
+    .miss_fault(misses_instruction_fault),
+    .miss_code(misses_instruction_code),
+    .miss_refill_valid(misses_instruction_refill_valid),
+    .miss_refill_superpage(misses_instruction_refill_superpage),
+    .miss_refill_ignored(misses_instruction_refill_ignored),
+    .miss_refill_tag_rights(misses_instruction_refill_tag_rights),
+    .miss_refill_tag_global(misses_instruction_refill_tag_global),
+    .miss_refill_page_frame(misses_instruction_refill_page_frame),
+    .miss_refill_page_size(misses_instruction_refill_page_size),
+    .miss_refill_page_memory_type(misses_instruction_refill_page_memory_type),
+    .drop_valid(fences_drop_valid),
+    .drop_by_address(fences_drop_by_address),
+    .drop_row(fences_drop_row),
+    .drop_vpn(fences_drop_vpn),
+    .drop_has_asid(fences_drop_has_asid),
+    .drop_keep_global(fences_drop_keep_global),
+    .occupied(instruction_occupied)
   );
 
   pagewalk_mmu_data data (
     .clock(clock),
     .reset(reset),
-    .blocked(pending),
+    .blocked(fences_blocks),
+    .mode_wp(mode_wp),
+    .mode_smap(mode_smap),
+    .mode_ac(mode_ac),
     .req_valid(dreq_valid),
     .req_ready(dreq_ready),
     .req_va(dreq_va),
@@ -1581,44 +2170,116 @@ module pagewalk_mmu (
     .resp_memory_type(dresp_memory_type),
     .resp_served(dresp_served),
     .resp_tag(dresp_tag),
-    .mode_wp(mode_wp),
-    .mode_smap(mode_smap),
-    .mode_ac(mode_ac),
-    .occupied(data_occupied),
-    .waits(data_waits),
-    .held_vpn(data_held_vpn),
-    .held_noncanonical(data_held_noncanonical),
-    .held_user(data_held_user),
-    .held_store(data_held_store),
-    .walk_done(data_walk_done),
-    .taken(data_taken),
-    .walk_frame(walker_frame),
-    .walk_page(walker_page),
-    .walk_memory_type(walker_memory_type),
-    .walk_fault(walker_fault),
-    .walk_code(walker_code),
-    .refill(data_refill),
-    .refill_superpage(walker_refill_superpage),
-    .refill_rights(walker_refill_rights),
-    .refill_global(walker_refill_global),
-    .refill_ignored(walker_refill_ignored),
-    .fence(carried_out),
-    .fence_row(row),
-    .fence_has_va(by_address),
-    .fence_vpn(flush_vpn),
-    .fence_has_asid(1'b0),
-    .fence_keep_global(keep_global)
+    .miss_valid(data_miss_valid),
+    .miss_vpn(data_miss_vpn),
+    .miss_noncanonical(data_miss_noncanonical),
+    .miss_user(data_miss_user),
+    .miss_store(data_miss_store),
+    .miss_fetch(data_miss_fetch),
+    .miss_done(misses_data_done),
+    .miss_for_fetch(misses_data_for_fetch),
+    .miss_taken(data_miss_taken),
+    .miss_fault(misses_data_fault),
+    .miss_code(misses_data_code),
+    .miss_refill_valid(misses_data_refill_valid),
+    .miss_refill_superpage(misses_data_refill_superpage),
+    .miss_refill_ignored(misses_data_refill_ignored),
+    .miss_refill_tag_rights(misses_data_refill_tag_rights),
+    .miss_refill_tag_global(misses_data_refill_tag_global),
+    .miss_refill_page_frame(misses_data_refill_page_frame),
+    .miss_refill_page_size(misses_data_refill_page_size),
+    .miss_refill_page_memory_type(misses_data_refill_page_memory_type),
+    .drop_valid(fences_drop_valid),
+    .drop_by_address(fences_drop_by_address),
+    .drop_row(fences_drop_row),
+    .drop_vpn(fences_drop_vpn),
+    .drop_has_asid(fences_drop_has_asid),
+    .drop_keep_global(fences_drop_keep_global),
+    .occupied(data_occupied)
+  );
+
+  pagewalk_mmu_misses misses (
+    .data_valid(data_miss_valid),
+    .data_vpn(data_miss_vpn),
+    .data_noncanonical(data_miss_noncanonical),
+    .data_user(data_miss_user),
+    .data_store(data_miss_store),
+    .data_fetch(data_miss_fetch),
+    .data_done(misses_data_done),
+    .data_for_fetch(misses_data_for_fetch),
+    .data_taken(data_miss_taken),
+    .data_fault(misses_data_fault),
+    .data_code(misses_data_code),
+    .data_refill_valid(misses_data_refill_valid),
+    .data_refill_superpage(misses_data_refill_superpage),
+    .data_refill_ignored(misses_data_refill_ignored),
+    .data_refill_tag_rights(misses_data_refill_tag_rights),
+    .data_refill_tag_global(misses_data_refill_tag_global),
+    .data_refill_page_frame(misses_data_refill_page_frame),
+    .data_refill_page_size(misses_data_refill_page_size),
+    .data_refill_page_memory_type(misses_data_refill_page_memory_type),
+    .instruction_valid(instruction_miss_valid),
+    .instruction_vpn(instruction_miss_vpn),
+    .instruction_noncanonical(instruction_miss_noncanonical),
+    .instruction_user(instruction_miss_user),
+    .instruction_store(instruction_miss_store),
+    .instruction_fetch(instruction_miss_fetch),
+    .instruction_done(misses_instruction_done),
+    .instruction_for_fetch(misses_instruction_for_fetch),
+    .instruction_taken(instruction_miss_taken),
+    .instruction_fault(misses_instruction_fault),
+    .instruction_code(misses_instruction_code),
+    .instruction_refill_valid(misses_instruction_refill_valid),
+    .instruction_refill_superpage(misses_instruction_refill_superpage),
+    .instruction_refill_ignored(misses_instruction_refill_ignored),
+    .instruction_refill_tag_rights(misses_instruction_refill_tag_rights),
+    .instruction_refill_tag_global(misses_instruction_refill_tag_global),
+    .instruction_refill_page_frame(misses_instruction_refill_page_frame),
+    .instruction_refill_page_size(misses_instruction_refill_page_size),
+    .instruction_refill_page_memory_type(misses_instruction_refill_page_memory_type),
+    .to_valid(misses_to_valid),
+    .to_vpn(misses_to_vpn),
+    .to_noncanonical(misses_to_noncanonical),
+    .to_user(misses_to_user),
+    .to_store(misses_to_store),
+    .to_fetch(misses_to_fetch),
+    .to_done(walker_miss_done),
+    .to_for_fetch(walker_miss_for_fetch),
+    .to_taken(misses_to_taken),
+    .to_fault(walker_miss_fault),
+    .to_code(walker_miss_code),
+    .to_refill_valid(walker_miss_refill_valid),
+    .to_refill_superpage(walker_miss_refill_superpage),
+    .to_refill_ignored(walker_miss_refill_ignored),
+    .to_refill_tag_rights(walker_miss_refill_tag_rights),
+    .to_refill_tag_global(walker_miss_refill_tag_global),
+    .to_refill_page_frame(walker_miss_refill_page_frame),
+    .to_refill_page_size(walker_miss_refill_page_size),
+    .to_refill_page_memory_type(walker_miss_refill_page_memory_type)
   );
 
   pagewalk_mmu_walker walker (
     .clock(clock),
     .reset(reset),
-    .start(walker_start),
-    .start_vpn(walker_start_vpn),
-    .start_noncanonical(walker_start_noncanonical),
-    .start_user(walker_start_user),
-    .start_store(walker_start_store),
-    .start_fetch(walker_start_fetch),
+    .miss_valid(misses_to_valid),
+    .miss_vpn(misses_to_vpn),
+    .miss_noncanonical(misses_to_noncanonical),
+    .miss_user(misses_to_user),
+    .miss_store(misses_to_store),
+    .miss_fetch(misses_to_fetch),
+    .miss_done(walker_miss_done),
+    .miss_for_fetch(walker_miss_for_fetch),
+    .miss_taken(misses_to_taken),
+    .miss_fault(walker_miss_fault),
+    .miss_code(walker_miss_code),
+    .miss_refill_valid(walker_miss_refill_valid),
+    .miss_refill_superpage(walker_miss_refill_superpage),
+    .miss_refill_ignored(walker_miss_refill_ignored),
+    .miss_refill_tag_rights(walker_miss_refill_tag_rights),
+    .miss_refill_tag_global(walker_miss_refill_tag_global),
+    .miss_refill_page_frame(walker_miss_refill_page_frame),
+    .miss_refill_page_size(walker_miss_refill_page_size),
+    .miss_refill_page_memory_type(walker_miss_refill_page_memory_type),
     .pdpte_0(pdpte_0),
     .pdpte_1(pdpte_1),
     .pdpte_2(pdpte_2),
@@ -1629,55 +2290,74 @@ module pagewalk_mmu (
     .mode_smep(mode_smep),
     .mode_smap(mode_smap),
     .mode_ac(mode_ac),
-    .is_idle(walker_is_idle),
-    .refill(walker_refill),
-    .refill_superpage(walker_refill_superpage),
-    .refill_rights(walker_refill_rights),
-    .refill_global(walker_refill_global),
-    .refill_page(walker_refill_page),
-    .refill_ignored(walker_refill_ignored),
-    .page_fault(faulted),
-    .is_done(walker_is_done),
-    .taken(walker_taken),
-    .fetch(mem_req_port),
-    .frame(walker_frame),
-    .page(walker_page),
-    .memory_type(walker_memory_type),
-    .fault(walker_fault),
-    .code(walker_code),
+    .report_idle(walker_report_idle),
+    .report_fetch(walker_report_fetch),
+    .report_vpn(walker_report_vpn),
+    .report_page_fault(walker_report_page_fault),
+    .report_refill(walker_report_refill),
+    .report_page_size(walker_report_page_size),
+    .mem_req_valid(walker_mem_req_valid),
+    .mem_req_ready(bus_from_ready),
+    .mem_req_address(walker_mem_req_address),
+    .mem_req_swap(walker_mem_req_swap),
+    .mem_req_expected(walker_mem_req_expected),
+    .mem_req_new(walker_mem_req_new),
+    .mem_req_port(walker_mem_req_port),
+    .mem_resp_valid(bus_back_valid),
+    .mem_resp_data(bus_back_data),
+    .mem_resp_error(bus_back_error)
+  );
+
+  pagewalk_mmu_bus bus (
+    .clock(clock),
+    .reset(reset),
+    .from_valid(walker_mem_req_valid),
+    .from_ready(bus_from_ready),
+    .from_address(walker_mem_req_address),
+    .from_swap(walker_mem_req_swap),
+    .from_expected(walker_mem_req_expected),
+    .from_new(walker_mem_req_new),
+    .from_port(walker_mem_req_port),
+    .back_valid(bus_back_valid),
+    .back_data(bus_back_data),
+    .back_error(bus_back_error),
     .mem_req_valid(mem_req_valid),
     .mem_req_ready(mem_req_ready),
     .mem_req_address(mem_req_address),
     .mem_req_swap(mem_req_swap),
     .mem_req_expected(mem_req_expected),
     .mem_req_new(mem_req_new),
+    .mem_req_port(mem_req_port),
     .mem_resp_valid(mem_resp_valid),
     .mem_resp_data(mem_resp_data),
     .mem_resp_error(mem_resp_error)
   );
 
-  initial begin
-    pending = 1'b0;
-    has_va = 1'b0;
-    flush_vpn = 20'd0;
-    keep_global = 1'b0;
-    split = 1'b0;
-    row = 1'b0;
-  end
-
-  always @(posedge clock) begin
-    pending <= pending_next;
-    if (loads) begin
-      has_va <= has_va_next;
-      flush_vpn <= flush_vpn_next;
-      keep_global <= keep_global_next;
-    end
-    split <= split_next;
-    row <= row_next;
-  end
-
-  // Read by nothing.
-  wire unused = &{1'b0, fence_va[11:0], instruction_held_store};
+  pagewalk_mmu_fences fences (
+    .clock(clock),
+    .reset(reset),
+    .fence_valid(fence_valid),
+    .fence_ready(fence_ready),
+    .fence_has_va(fence_has_va),
+    .fence_va(fence_va),
+    .fence_keep_global(fence_keep_global),
+    .data_occupied(data_occupied),
+    .instruction_occupied(instruction_occupied),
+    .walk_idle(walker_report_idle),
+    .walk_fetch(walker_report_fetch),
+    .walk_vpn(walker_report_vpn),
+    .walk_page_fault(walker_report_page_fault),
+    .walk_refill(walker_report_refill),
+    .walk_page_size(walker_report_page_size),
+    .drop_valid(fences_drop_valid),
+    .drop_by_address(fences_drop_by_address),
+    .drop_row(fences_drop_row),
+    .drop_vpn(fences_drop_vpn),
+    .drop_has_asid(fences_drop_has_asid),
+    .drop_keep_global(fences_drop_keep_global),
+    .blocks(fences_blocks),
+    .busy(busy)
+  );
 endmodule
 
 `default_nettype wire

@@ -7,7 +7,7 @@
 use super::error::Checked;
 use super::expr::{Expr, Var};
 use super::group::Groups;
-use super::stmt::{Arm, Part, Stmt, prune};
+use super::stmt::{Part, Stmt, prune};
 use super::symbols::Symbols;
 use crate::layer::bits::mask;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,10 +53,9 @@ fn run(block: &[Stmt], values: &mut Values, symbols: &Symbols) -> Option<()> {
         match statement {
             Stmt::Assign(target, part, value) => {
                 let width = symbols.of(*target).width;
-                let (low, count) = match with_index(part, values) {
+                let (low, count) = match *part {
                     Part::Whole => (0, width),
                     Part::Bits(low, count) => (low, count),
-                    Part::Bit(_) => return None,
                 };
                 let new = with_values(value, values).as_literal()? << low;
                 let kept = match part.is_partial() {
@@ -68,10 +67,6 @@ fn run(block: &[Stmt], values: &mut Values, symbols: &Symbols) -> Option<()> {
             Stmt::If(test, then, otherwise) => {
                 let test = with_values(test, values).as_literal()?;
                 run(if test != 0 { then } else { otherwise }, values, symbols)?;
-            }
-            Stmt::Case(test, arms) => {
-                let test = with_values(test, values).as_literal()?;
-                run(chosen(arms, test), values, symbols)?;
             }
         }
     }
@@ -85,7 +80,7 @@ fn simplified(block: &[Stmt], constants: &Values) -> Vec<Stmt> {
         match statement {
             Stmt::Assign(target, part, value) => {
                 let value = with_values(value, constants);
-                result.push(Stmt::Assign(*target, with_index(part, constants), value));
+                result.push(Stmt::Assign(*target, *part, value));
             }
             Stmt::If(test, then, otherwise) => {
                 let test = with_values(test, constants);
@@ -96,28 +91,9 @@ fn simplified(block: &[Stmt], constants: &Values) -> Vec<Stmt> {
                     None => result.push(Stmt::If(test, then, otherwise)),
                 }
             }
-            Stmt::Case(test, arms) => {
-                let test = with_values(test, constants);
-                match test.as_literal() {
-                    Some(value) => result.extend(simplified(chosen(arms, value), constants)),
-                    None => {
-                        let arms = arms.iter();
-                        let arms =
-                            arms.map(|arm| Arm { body: simplified(&arm.body, constants), ..arm.clone() });
-                        result.push(Stmt::Case(test, arms.collect()));
-                    }
-                }
-            }
         }
     }
     result
-}
-
-/// What a case distinction does at a value.
-fn chosen(arms: &[Arm], value: u128) -> &[Stmt] {
-    let is_it = |arm: &&Arm| arm.label.as_ref().and_then(Expr::as_literal) == Some(value);
-    let arm = arms.iter().find(is_it).or_else(|| arms.iter().find(|arm| arm.is_default));
-    arm.map_or(&[], |arm| arm.body.as_slice())
 }
 
 /// The expression with values in place of signals.
@@ -128,13 +104,4 @@ fn with_values(expr: &Expr, values: &Values) -> Expr {
     });
     let known = read.into_iter().filter_map(|var| Some((var, values.get(&var)?)));
     known.fold(expr.clone(), |expr, (var, value)| expr.substitute(var, value).unwrap_or(expr))
-}
-
-fn with_index(part: &Part, values: &Values) -> Part {
-    let Part::Bit(index) = part else { return part.clone() };
-    let index = with_values(index, values);
-    match index.as_literal() {
-        Some(at) => Part::Bits(at as usize, 1),
-        None => Part::Bit(index),
-    }
 }

@@ -3,7 +3,7 @@
 //! Names stay raw here: `lane$3` is element 3 of the field `lane`.
 
 use crate::layer::primitive::Primitive;
-use rust_hdl::prelude::*;
+use rust_hdl_core::prelude::{Atom, AtomKind, Block, Probe, Verilog, VerilogLiteral};
 
 /// An atom of a block: a signal or constant.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub(super) struct RawAtom {
     pub width: usize,
     /// Value, for constants.
     pub value: Option<u128>,
-    /// Type name and variants, for atoms of a state enum.
-    pub states: Option<(String, Vec<String>)>,
     /// Whether it carries a clock.
     pub is_clock: bool,
 }
@@ -35,23 +33,12 @@ pub(super) struct Scope {
     pub code: Verilog,
     /// The storage element that the block is, if it is one.
     pub primitive: Option<Primitive>,
-    /// Name that the block gives its module, see [`super::ModuleName`].
-    pub module_name: Option<String>,
 }
-
-/// Type descriptor prefix by which a [`super::ModuleName`] is known.
-pub(super) const MODULE_NAME_TYPE: &str = "module name ";
 
 /// All scopes at the top of `block`: one for a block, none for a signal, several for an array.
 pub(super) fn gather(block: &dyn Block, name: &str) -> Vec<Scope> {
-    let root = Scope {
-        name: String::new(),
-        atoms: vec![],
-        parts: vec![],
-        code: Verilog::Empty,
-        primitive: None,
-        module_name: None,
-    };
+    let root =
+        Scope { name: String::new(), atoms: vec![], parts: vec![], code: Verilog::Empty, primitive: None };
     let mut gatherer = Gatherer { open: vec![root], namespaces: vec![vec![]] };
     block.accept(name, &mut gatherer);
     gatherer.open.swap_remove(0).parts
@@ -67,14 +54,7 @@ impl Probe for Gatherer {
     fn visit_start_scope(&mut self, name: &str, node: &dyn Block) {
         let code = node.hdl();
         let primitive = Primitive::of(&code);
-        self.open.push(Scope {
-            name: name.to_string(),
-            atoms: vec![],
-            parts: vec![],
-            code,
-            primitive,
-            module_name: None,
-        });
+        self.open.push(Scope { name: name.to_string(), atoms: vec![], parts: vec![], code, primitive });
         self.namespaces.push(vec![]);
     }
 
@@ -102,22 +82,13 @@ impl Probe for Gatherer {
     fn visit_atom(&mut self, name: &str, signal: &dyn Atom) {
         let (Some(scope), Some(namespace)) = (self.open.last_mut(), self.namespaces.last()) else { return };
         let descriptor = signal.descriptor();
-        if let Some(module_name) = descriptor.name.strip_prefix(MODULE_NAME_TYPE) {
-            scope.module_name = Some(module_name.to_string());
-            return;
-        }
         let mut path = namespace.clone();
         path.push(name.to_string());
-        let states = match descriptor.kind {
-            TypeKind::Enum(variants) => Some((descriptor.name.clone(), variants)),
-            _ => None,
-        };
         scope.atoms.push(RawAtom {
             name: path.join("$"),
             kind: signal.kind(),
             width: signal.bits(),
             value: (signal.kind() == AtomKind::Constant).then(|| literal_value(&signal.verilog()).0),
-            states,
             is_clock: descriptor.name == "clock",
         });
     }

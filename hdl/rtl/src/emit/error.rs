@@ -25,11 +25,10 @@ pub enum Defect {
     /// An operand that names nothing.
     #[error("`{0}` is no signal of this block; name generator parameters with a `Const` field")]
     UnknownSignal(String),
-    /// A pattern that is neither a literal, a variant nor `_`.
-    #[error("the match pattern `{0}` is neither a literal, a variant of a state enum nor `_`")]
-    BadPattern(String),
     /// An index that is no constant expression of loop variables.
-    #[error("the index `{0}` is not an expression of loop variables and integers with + - * / %")]
+    #[error(
+        "the index `{0}` is not an expression of loop variables and integers with + - * / %, nor a `Const`"
+    )]
     BadIndex(String),
     /// A literal that does not fit.
     #[error("the literal {value} does not fit into the {width} bits of {place}")]
@@ -94,9 +93,6 @@ pub enum Defect {
     /// Two things with one name.
     #[error("two signals, instances or parameters get the name `{0}` in Verilog; rename a field")]
     NameCollision(String),
-    /// Two state enums of one name in a module.
-    #[error("two state enums are called `{0}`; rename one")]
-    EnumCollision(String),
 }
 
 /// Result inside a module, before the module's path is known.

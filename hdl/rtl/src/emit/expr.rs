@@ -31,8 +31,6 @@ pub(super) enum Kind {
     Var(Var),
     /// A constant part-select that begins at this bit and is narrower than the signal.
     Slice(Var, usize),
-    /// One bit at an index that is always within the signal.
-    Select(Var, Box<Expr>),
     /// Inversion.
     Not(Box<Expr>),
     /// Reduction to one bit.
@@ -50,7 +48,6 @@ pub(super) enum Kind {
 pub(super) enum Reduction {
     And,
     Or,
-    Xor,
 }
 
 /// A binary operator.
@@ -118,17 +115,6 @@ impl Expr {
         Self { width, kind: Kind::Var(var) }
     }
 
-    /// The bit of a signal at an index that always lies within it.
-    pub fn select(var: Var, index: Expr) -> Self {
-        Self { width: 1, kind: Kind::Select(var, Box::new(index)) }
-    }
-
-    /// The bit of any expression at an index that may lie beyond it, where there are zeros.
-    pub fn bit_of(base: Expr, index: Expr) -> Self {
-        let one = Self::binary(Op::Shl, Self::literal(base.width, 1), index);
-        Self::binary(Op::And, base, one).reduce(Reduction::Or)
-    }
-
     /// The number, if it is one.
     pub fn as_literal(&self) -> Option<u128> {
         match self.kind {
@@ -174,7 +160,6 @@ impl Expr {
                 u128::from(match reduction {
                     Reduction::And => value == mask(self.width),
                     Reduction::Or => value != 0,
-                    Reduction::Xor => value.count_ones() % 2 == 1,
                 }),
             ),
             None => Self { width: 1, kind: Kind::Reduce(reduction, Box::new(self)) },
@@ -339,7 +324,7 @@ impl Expr {
                 Self::choose((**test).clone(), then.extract(low, width)?, otherwise.extract(low, width)?)
             }
             Kind::Concat(elements) => Self::extract_from_concat(elements, low, width)?,
-            Kind::Select(..) | Kind::Reduce(..) | Kind::Binary(..) => return None,
+            Kind::Reduce(..) | Kind::Binary(..) => return None,
         })
     }
 
@@ -363,10 +348,6 @@ impl Expr {
             Kind::Literal(..) => {}
             Kind::Var(var) => visit(*var, 0, self.width),
             Kind::Slice(var, low) => visit(*var, *low, self.width),
-            Kind::Select(var, index) => {
-                visit(*var, 0, crate::layer::bits::WIDTH_MAX);
-                index.for_each_read(visit);
-            }
             Kind::Not(a) | Kind::Reduce(_, a) => a.for_each_read(visit),
             Kind::Binary(_, a, b) => {
                 a.for_each_read(visit);
@@ -388,7 +369,7 @@ impl Expr {
     pub fn size(&self) -> usize {
         1 + match &self.kind {
             Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) => 0,
-            Kind::Select(_, a) | Kind::Not(a) | Kind::Reduce(_, a) => a.size(),
+            Kind::Not(a) | Kind::Reduce(_, a) => a.size(),
             Kind::Binary(_, a, b) => a.size() + b.size(),
             Kind::Concat(elements) => elements.iter().map(Expr::size).sum(),
             Kind::Choose(a, b, c) => a.size() + b.size() + c.size(),
@@ -401,11 +382,6 @@ impl Expr {
         Some(match &self.kind {
             Kind::Var(v) if *v == var => value.clone(),
             Kind::Slice(v, low) if *v == var => value.extract(*low, self.width)?,
-            Kind::Select(v, index) => match (*v == var, value.as_literal()) {
-                (false, _) => Self::select(*v, replace(index)?),
-                (true, None) => Self::select(value.as_var()?, replace(index)?),
-                (true, Some(_)) => Self::bit_of(value.clone(), replace(index)?),
-            },
             Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) => self.clone(),
             Kind::Not(a) => replace(a)?.invert(),
             Kind::Reduce(reduction, a) => replace(a)?.reduce(*reduction),

@@ -229,7 +229,7 @@ impl Walk<'_> {
         for statement in body {
             match statement {
                 Stmt::Assign(target, part, value) => self.assign(*target, part, value, state, above)?,
-                Stmt::If(test, ..) | Stmt::Case(test, _) => {
+                Stmt::If(test, ..) => {
                     let mut conditions = (**above).clone();
                     self.reads(test, state, &mut conditions)?;
                     let outside = self.conditions.len();
@@ -252,9 +252,6 @@ impl Walk<'_> {
     ) -> Checked<()> {
         let mut depends = (**above).clone();
         self.reads(value, state, &mut depends)?;
-        if let Part::Bit(index) = part {
-            self.reads(index, state, &mut depends)?;
-        }
         if part.is_partial() {
             self.read(target, state, &mut depends)?;
         }
@@ -263,11 +260,6 @@ impl Walk<'_> {
         value.for_each_read(&mut |var, _, _| {
             mentions.insert(var);
         });
-        if let Part::Bit(index) = part {
-            index.for_each_read(&mut |var, _, _| {
-                mentions.insert(var);
-            });
-        }
         state.insert(target, Known { depends: Rc::new(depends), definite: true });
         Ok(())
     }
@@ -278,11 +270,6 @@ impl Walk<'_> {
             let mut end = state.clone();
             self.block(block, &mut end, above)?;
             ends.push(end);
-        }
-        if let Stmt::Case(_, arms) = statement
-            && !arms.iter().any(|arm| arm.is_default)
-        {
-            ends.push(state.clone());
         }
         *state = join(&ends);
         Ok(())

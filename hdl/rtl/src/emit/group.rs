@@ -6,7 +6,7 @@
 
 use super::error::{Checked, Defect};
 use super::expr::{Expr, Var};
-use super::stmt::{Part, Stmt, prune};
+use super::stmt::{Stmt, prune};
 use super::symbols::Symbols;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +119,7 @@ impl Groups {
     }
 
     /// Unites groups that are assigned in the same conditional statements, where that creates neither a loop between
-    /// groups nor a read above the assignment: one `case` for all that a state decides, not one for each.
+    /// groups nor a read above the assignment: one block for all that a condition decides, not one for each.
     pub fn unite_alike(&mut self, may_unite: &impl Fn(Var) -> bool) {
         let mut first_alike: BTreeMap<BTreeSet<usize>, Vec<usize>> = BTreeMap::new();
         for at in 0..self.vars.len() {
@@ -183,8 +183,8 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     fn statement(&mut self, statement: &Stmt, conditions: &mut Vec<(usize, usize)>) {
-        if let Stmt::Assign(target, part, value) = statement {
-            self.assign(self.index[target], part, value, conditions);
+        if let Stmt::Assign(target, _, value) = statement {
+            self.assign(self.index[target], value, conditions);
         }
         let (test, blocks) = statement.inside();
         let above = conditions.len();
@@ -197,12 +197,9 @@ impl Scan<'_> {
         conditions.truncate(above);
     }
 
-    fn assign(&mut self, by: usize, part: &Part, value: &Expr, conditions: &[(usize, usize)]) {
+    fn assign(&mut self, by: usize, value: &Expr, conditions: &[(usize, usize)]) {
         let mut reads: Vec<Read> = conditions.iter().map(|&(of, at)| Read { by, of, at }).collect();
         self.driven_reads(value, |of, at| reads.push(Read { by, of, at }));
-        if let Part::Bit(index) = part {
-            self.driven_reads(index, |of, at| reads.push(Read { by, of, at }));
-        }
         self.reads.append(&mut reads);
         self.position += 1;
         let span = self.spans[by].get_or_insert((self.position, self.position));

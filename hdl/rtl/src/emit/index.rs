@@ -7,7 +7,7 @@ pub(super) type LoopVariables = Vec<(String, usize)>;
 
 /// The raw name of an operand as `hdl_gen` spells it: `.lane[i*2].hit.next` becomes `lane$4$hit`.
 pub(super) fn resolve(spelling: &str, loops: &LoopVariables) -> Checked<String> {
-    let mut name = spelling.replace("::", "$");
+    let mut name = spelling.to_string();
     while let Some(open) = name.find('[') {
         let length = name[open..].find(']').ok_or_else(|| Defect::BadIndex(spelling.to_string()))?;
         let index = evaluate(&name[open + 1..open + length], loops)?;
@@ -90,7 +90,7 @@ impl Parser<'_> {
 }
 
 /// A Rust integer literal: with separators, radix and type suffix.
-pub(super) fn parse_integer(word: &str) -> Option<u128> {
+fn parse_integer(word: &str) -> Option<u128> {
     let mut digits = word.replace('_', "");
     for suffix in ["usize", "u128", "u64", "u32", "u16", "u8", "i64", "i32"] {
         if let Some(stem) = digits.strip_suffix(suffix) {
@@ -114,7 +114,6 @@ mod tests {
     fn indices_follow_the_loop_variables() {
         let loops = vec![("i".to_string(), 3), ("j".to_string(), 1), ("i".to_string(), 5)];
         assert_eq!(resolve("lane[i*2+j].hit.next", &loops).unwrap(), "lane$11$hit");
-        assert_eq!(resolve("State::Idle", &loops).unwrap(), "State$Idle");
         assert_eq!(resolve("x[(i-1)/2][j]", &loops).unwrap(), "x$2$1");
         assert_eq!(resolve("plain$next", &loops).unwrap(), "plain");
     }

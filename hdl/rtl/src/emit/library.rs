@@ -5,7 +5,7 @@ use super::error::EmitError;
 use super::flow::PathsThrough;
 use super::module::{Module, PartModule};
 use super::ports::Port;
-use super::print_module::print_body;
+use super::print_module::{placeholder, print_body};
 use std::collections::{BTreeSet, HashMap};
 
 /// A finished module.
@@ -14,8 +14,6 @@ struct Entry {
     body: String,
     ports: Vec<Port>,
     paths: PathsThrough,
-    /// The name that its block asks for.
-    wanted: Option<String>,
     /// Field names from the top, without indices, for each place where it is used.
     uses: BTreeSet<Vec<String>>,
 }
@@ -25,11 +23,6 @@ struct Entry {
 pub(super) struct Library {
     entries: Vec<Entry>,
     by_body: HashMap<String, usize>,
-}
-
-/// What stands for the name of a module until all uses of all modules are known.
-pub(super) fn placeholder(module: usize) -> String {
-    format!("\0{module}\0")
 }
 
 impl Library {
@@ -61,7 +54,6 @@ impl Library {
             body,
             ports: module.symbols.ports,
             paths: module.paths,
-            wanted: scope.module_name.clone(),
             uses: BTreeSet::from([fields]),
         });
         Ok(self.entries.len() - 1)
@@ -102,12 +94,9 @@ impl Library {
 }
 
 impl Entry {
-    /// What the module is called behind the name of the top: what its block asks for, else the field names that all
-    /// its uses end in, else the path to the first.
+    /// What the module is called behind the name of the top: the field names that all its uses end in, else the path
+    /// to the first.
     fn stem(&self) -> String {
-        if let Some(wanted) = &self.wanted {
-            return wanted.clone();
-        }
         let Some(first) = self.uses.first() else { return String::new() };
         let common =
             (0..first.len()).find(|&skip| self.uses.iter().all(|fields| fields.ends_with(&first[skip..])));

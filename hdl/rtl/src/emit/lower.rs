@@ -4,13 +4,16 @@
 
 use super::design::literal_value;
 use super::error::{Checked, Defect};
-use super::expr::{Expr, Var};
-use super::index::{LoopVariables, parse_integer, resolve};
-use super::lower_expr::{Operand, always_within, check_fit, index_width};
-use super::stmt::{Arm, Part, Stmt};
+use super::expr::Var;
+use super::index::resolve;
+use super::lower_expr::Lowering;
+use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
-use rust_hdl::prelude::ast::*;
-use std::collections::{HashMap, HashSet};
+use rust_hdl_core::prelude::ast::{
+    VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression, VerilogLink,
+    VerilogLinkDetails, VerilogLiteral, VerilogLoop, VerilogStatement,
+};
+use std::collections::HashMap;
 
 /// A lowered kernel.
 #[derive(Debug)]
@@ -36,21 +39,6 @@ pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Kerne
     lowering.block(code, &mut body)?;
     lowering.defaults.append(&mut body);
     Ok(Kernel { body: lowering.defaults, clocks: lowering.clocks })
-}
-
-/// What lowering knows while it walks a kernel.
-pub(super) struct Lowering<'a> {
-    pub symbols: &'a mut Symbols,
-    pub loops: LoopVariables,
-    /// What the current statement assigns.
-    pub target: Option<Var>,
-    /// Number of conditionals around the current statement.
-    pub depth: usize,
-    /// Temporaries to assign above the current statement.
-    pub pending: Vec<Stmt>,
-    /// Defaults of temporaries that are assigned inside conditionals.
-    pub defaults: Vec<Stmt>,
-    clocks: HashMap<Var, Var>,
 }
 
 impl Lowering<'_> {
@@ -80,11 +68,11 @@ impl Lowering<'_> {
                 });
             }
             VerilogStatement::Assignment(target, value) => self.assignment(target, value)?,
-            VerilogStatement::SliceAssignment { base, width, offset, replacement } => {
-                Some(self.field_assignment(base, *width, offset, replacement)?)
+            VerilogStatement::SliceAssignment { .. } => {
+                return Err(Defect::Unsupported("an assignment to a field of a struct"));
             }
             VerilogStatement::If(c) => return self.conditional(c, out),
-            VerilogStatement::Match(m) => Some(self.case(m)?),
+            VerilogStatement::Match(_) => return Err(Defect::Unsupported("a match")),
         };
         out.append(&mut self.pending);
         out.extend(lowered);
@@ -160,29 +148,15 @@ impl Lowering<'_> {
         if let VerilogExpression::IndexReplace(base, index, bit) = value
             && let VerilogExpression::Signal(spelling) = &**base
             && self.target(&VerilogExpression::Signal(spelling.clone())) == Ok(target)
-            && let Some(part) = self.bit_of(index, width)?
+            && let at = self.position(index)?
+            && at < width
+            && width > 1
         {
             let bit = self.bit(bit, "replace_bit")?;
-            return Ok(Some(Stmt::Assign(target, part, bit)));
+            return Ok(Some(Stmt::Assign(target, Part::Bits(at, 1), bit)));
         }
         let value = self.sized(value, width, target)?;
         Ok(Some(Stmt::Assign(target, Part::Whole, value)))
-    }
-
-    /// The bit of a signal that `index` selects, if it is certain to lie within the signal.
-    fn bit_of(&mut self, index: &VerilogExpression, width: usize) -> Checked<Option<Part>> {
-        let index = self.operand(index)?;
-        let constant = match &index {
-            Operand::Untyped(value) => Some(*value),
-            Operand::Typed(expr) => expr.as_literal(),
-        };
-        Ok(match (constant, index) {
-            (Some(at), _) if at < width as u128 && width > 1 => Some(Part::Bits(at as usize, 1)),
-            (None, Operand::Typed(index)) if width > 1 && always_within(&index, width) => {
-                Some(Part::Bit(index.extended(index_width(width))))
-            }
-            _ => None,
-        })
     }
 
     fn clock(&mut self, target: Var, value: &VerilogExpression) -> Checked<()> {
@@ -198,28 +172,6 @@ impl Lowering<'_> {
         }
         self.clocks.insert(target, source);
         Ok(())
-    }
-
-    fn field_assignment(
-        &mut self,
-        base: &VerilogExpression,
-        width: usize,
-        offset: &VerilogExpression,
-        value: &VerilogExpression,
-    ) -> Checked<Stmt> {
-        let target = self.target(base)?;
-        self.target = Some(target);
-        let symbol = self.symbols.of(target);
-        if !matches!(symbol.role, Role::Output | Role::Local) {
-            return Err(Defect::NotAssignable(symbol.name.clone()));
-        }
-        let Operand::Untyped(low) = self.operand(offset)? else {
-            return Err(Defect::Unsupported("an assignment to a field at a variable place"));
-        };
-        let value = self.sized(value, width, target)?;
-        let whole = low == 0 && width == self.symbols.of(target).width;
-        let part = if whole { Part::Whole } else { Part::Bits(low as usize, width) };
-        Ok(Stmt::Assign(target, part, value))
     }
 
     fn conditional(&mut self, c: &VerilogConditional, out: &mut Vec<Stmt>) -> Checked<()> {
@@ -246,59 +198,6 @@ impl Lowering<'_> {
             out.push(Stmt::If(test, then, otherwise));
         }
         Ok(())
-    }
-
-    fn case(&mut self, m: &VerilogMatch) -> Checked<Stmt> {
-        self.target = None;
-        let test = self.typed(&m.test, "match")?;
-        let above = std::mem::take(&mut self.pending);
-        let mut arms: Vec<Arm> = vec![];
-        let mut variants: Option<HashSet<String>> = None;
-        for case in &m.cases {
-            if arms.last().is_some_and(|arm| arm.label.is_none()) {
-                break;
-            }
-            let (label, variant) = self.label(&case.condition, test.width)?;
-            if let Some(variant) = variant {
-                variants.get_or_insert_default().insert(variant);
-            }
-            let body = self.nested(&case.block)?;
-            if label.is_none() || !arms.iter().any(|arm| arm.label == label) {
-                arms.push(Arm { is_default: label.is_none(), label, body });
-            }
-        }
-        let covers_enum = variants.is_some_and(|named| {
-            self.symbols.enums.values().any(|all| all.iter().all(|variant| named.contains(variant)))
-        });
-        let covers_values = test.width < 64 && arms.len() as u64 == 1 << test.width;
-        if let Some(last) = arms.last_mut()
-            && (covers_enum || covers_values)
-        {
-            last.is_default = true;
-        }
-        self.pending = above;
-        Ok(Stmt::Case(test, arms))
-    }
-
-    /// The value of a pattern, none for `_`, and its raw name if it is a variant.
-    fn label(&self, pattern: &str, width: usize) -> Checked<(Option<Expr>, Option<String>)> {
-        let value = match pattern {
-            "default" => return Ok((None, None)),
-            "false" => Some(0),
-            "true" => Some(1),
-            _ => parse_integer(pattern),
-        };
-        if let Some(value) = value {
-            check_fit(value, width, || "a match".to_string())?;
-            return Ok((Some(Expr::literal(width, value)), None));
-        }
-        let raw = resolve(pattern, &self.loops)?;
-        match self.symbols.meaning(&raw) {
-            Some(Meaning::Value(value)) if value.width == width && raw.contains('$') => {
-                Ok((Some(value.clone()), Some(raw)))
-            }
-            _ => Err(Defect::BadPattern(pattern.to_string())),
-        }
     }
 }
 

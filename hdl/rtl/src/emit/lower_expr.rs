@@ -6,12 +6,28 @@
 use super::design::literal_value;
 use super::error::{Checked, Defect};
 use super::expr::{Expr, Op, Reduction, Var};
-use super::index::{evaluate, resolve};
-use super::lower::Lowering;
+use super::index::{LoopVariables, evaluate, resolve};
 use super::stmt::{Part, Stmt};
-use super::symbols::{Meaning, Role};
+use super::symbols::{Meaning, Role, Symbols};
 use crate::layer::bits::{WIDTH_MAX, mask};
-use rust_hdl::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
+use rust_hdl_core::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
+use std::collections::HashMap;
+
+/// What lowering knows while it walks a kernel.
+pub(super) struct Lowering<'a> {
+    pub symbols: &'a mut Symbols,
+    pub loops: LoopVariables,
+    /// What the current statement assigns.
+    pub target: Option<Var>,
+    /// Number of conditionals around the current statement.
+    pub depth: usize,
+    /// Temporaries to assign above the current statement.
+    pub pending: Vec<Stmt>,
+    /// Defaults of temporaries that are assigned inside conditionals.
+    pub defaults: Vec<Stmt>,
+    /// The input that drives each clock of a part.
+    pub clocks: HashMap<Var, Var>,
+}
 
 /// An operand: a typed expression, or a literal that still lacks a width.
 pub(super) enum Operand {
@@ -37,8 +53,8 @@ impl Lowering<'_> {
             E::Binary(a, op, b) => return self.binary(a, op, b),
             E::Unary(op, inner) => self.unary(op, inner)?,
             E::Index(base, index) => self.select(base, index)?,
-            E::Slice(base, width, offset) => self.slice(base, *width, offset)?,
             E::IndexReplace(base, index, bit) => self.replace(base, index, bit)?,
+            E::Slice(..) => return Err(Defect::Unsupported("get_bits; use a shift and bits_w")),
             E::Signed(_) | E::Unsigned(_) => return Err(Defect::Unsupported("signed arithmetic")),
         };
         Ok(Operand::Typed(typed))
@@ -184,41 +200,25 @@ impl Lowering<'_> {
             VerilogOpUnary::Not => inner.invert(),
             VerilogOpUnary::All => inner.reduce(Reduction::And),
             VerilogOpUnary::Any => inner.reduce(Reduction::Or),
-            VerilogOpUnary::Xor => inner.reduce(Reduction::Xor),
+            VerilogOpUnary::Xor => return Err(Defect::Unsupported("xor()")),
             VerilogOpUnary::Neg => return Err(Defect::Unsupported("negation")),
         })
     }
 
-    /// An index or offset, as an expression of at most the bits it needs if it is a literal.
-    fn offset(&mut self, index: &VerilogExpression) -> Checked<Expr> {
-        Ok(match self.operand(index)? {
-            Operand::Typed(index) => index,
-            Operand::Untyped(value) => Expr::literal(8, value.min(u128::from(u8::MAX))),
-        })
+    /// The bit that an index means: an integer, an expression of loop variables or a constant.
+    pub fn position(&mut self, index: &VerilogExpression) -> Checked<usize> {
+        let at = match self.operand(index)? {
+            Operand::Untyped(at) => Some(at),
+            Operand::Typed(expr) => expr.as_literal(),
+        };
+        let at = at.ok_or_else(|| Defect::BadIndex("a signal".to_string()))?;
+        Ok(usize::try_from(at).unwrap_or(WIDTH_MAX).min(WIDTH_MAX))
     }
 
     fn select(&mut self, base: &VerilogExpression, index: &VerilogExpression) -> Checked<Expr> {
         let base = self.typed(base, "get_bit")?;
-        let index = self.offset(index)?;
-        if let Some(at) = index.as_literal() {
-            return Ok(self.extract(base, at.min(WIDTH_MAX as u128) as usize, 1));
-        }
-        if let Some(var) = base.as_var()
-            && base.width > 1
-            && always_within(&index, base.width)
-        {
-            return Ok(Expr::select(var, index.extended(index_width(base.width))));
-        }
-        Ok(Expr::bit_of(base, index))
-    }
-
-    fn slice(&mut self, base: &VerilogExpression, width: usize, low: &VerilogExpression) -> Checked<Expr> {
-        let base = self.typed(base, "get_bits")?;
-        let low = self.offset(low)?;
-        Ok(match low.as_literal() {
-            Some(low) => self.extract(base, low.min(WIDTH_MAX as u128) as usize, width),
-            None => self.extract(Expr::binary(Op::Shr, base, low), 0, width),
-        })
+        let at = self.position(index)?;
+        Ok(self.extract(base, at, 1))
     }
 
     fn replace(
@@ -228,15 +228,9 @@ impl Lowering<'_> {
         bit: &VerilogExpression,
     ) -> Checked<Expr> {
         let base = self.typed(base, "replace_bit")?;
-        let index = self.offset(index)?;
+        let at = self.position(index)?;
         let bit = self.bit(bit, "replace_bit")?;
         let width = base.width;
-        let Some(at) = index.as_literal() else {
-            let one = Expr::binary(Op::Shl, Expr::literal(width, 1), index.clone());
-            let kept = Expr::binary(Op::And, base, one.invert());
-            return Ok(Expr::binary(Op::Or, kept, Expr::binary(Op::Shl, bit.extended(width), index)));
-        };
-        let at = at.min(WIDTH_MAX as u128) as usize;
         if at >= width {
             return Ok(base);
         }
@@ -250,16 +244,6 @@ impl Lowering<'_> {
         }
         Ok(Expr::concat(parts))
     }
-}
-
-/// Whether every value of the index lies within a signal of `width` bits.
-pub(super) fn always_within(index: &Expr, width: usize) -> bool {
-    index.width <= 7 && (1 << index.width) <= width
-}
-
-/// Bits of an index into a signal of `width` bits, as Verilog tools count them.
-pub(super) fn index_width(width: usize) -> usize {
-    (width.max(2) - 1).ilog2() as usize + 1
 }
 
 /// Fails if a literal does not fit.

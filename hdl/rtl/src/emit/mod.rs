@@ -22,7 +22,6 @@ mod library;
 mod lower;
 mod lower_expr;
 mod module;
-mod module_name;
 mod names;
 mod ports;
 mod print_expr;
@@ -32,14 +31,13 @@ mod stmt;
 mod symbols;
 
 pub use error::{Defect, EmitError};
-pub use module_name::ModuleName;
 pub use ports::{Port, PortDirection};
 
 use design::{Scope, gather};
 use error::Checked;
 use library::Library;
 use names::check_keyword;
-use rust_hdl::prelude::Block;
+use rust_hdl_core::prelude::Block;
 
 /// The Verilog of `top` and all below it, the top module last and called `top_name`. Each line of `header` becomes a
 /// comment line at the beginning.

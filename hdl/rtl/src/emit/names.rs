@@ -78,20 +78,6 @@ impl Namespace {
     }
 }
 
-/// `Walk::ReadPte` as `WALK_READ_PTE`.
-pub(super) fn state_name(variant: &str) -> String {
-    let mut name = String::new();
-    let mut after_lower = false;
-    for c in variant.replace("::", "_").chars() {
-        if c.is_ascii_uppercase() && after_lower {
-            name.push('_');
-        }
-        after_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
-        name.push(c.to_ascii_uppercase());
-    }
-    name
-}
-
 /// Fails if Verilog-2001, or SystemVerilog where tools default to it, reserves the name.
 pub(super) fn check_keyword(name: &str) -> Checked<()> {
     if KEYWORDS.split_whitespace().any(|keyword| keyword == name) {
@@ -145,11 +131,5 @@ mod tests {
         assert_eq!(names.claim("row"), Ok(()));
         assert_eq!(names.claim("row"), Err(Defect::NameCollision("row".into())));
         assert_eq!(names.claim_fresh("row"), "row_2");
-    }
-
-    #[test]
-    fn state_names_are_words() {
-        assert_eq!(state_name("State::ReadPte"), "STATE_READ_PTE");
-        assert_eq!(state_name("Walk::S1Idle"), "WALK_S1_IDLE");
     }
 }

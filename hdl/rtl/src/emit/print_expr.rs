@@ -50,7 +50,6 @@ impl<'a> ExprPrinter<'a> {
             Kind::Slice(var, low) => {
                 format!("{}[{}:{low}]", self.symbols.name(*var), low + expr.width - 1)
             }
-            Kind::Select(var, index) => format!("{}[{}]", self.symbols.name(*var), self.flat(index)),
             Kind::Not(operand) => {
                 let sign = if expr.width == 1 { "!" } else { "~" };
                 format!(
@@ -62,7 +61,6 @@ impl<'a> ExprPrinter<'a> {
                 let sign = match reduction {
                     Reduction::And => "&",
                     Reduction::Or => "|",
-                    Reduction::Xor => "^",
                 };
                 format!("{sign}{}", self.operand(operand, column + 1, reserved, columns, is_atom(operand)))
             }
@@ -139,10 +137,7 @@ fn collect_chain<'e>(expr: &'e Expr, op: Op, operands: &mut Vec<&'e Expr>) {
 }
 
 fn is_atom(expr: &Expr) -> bool {
-    matches!(
-        expr.kind,
-        Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) | Kind::Select(..) | Kind::Concat(_)
-    )
+    matches!(expr.kind, Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) | Kind::Concat(_))
 }
 
 /// Whether the expression may stand without parentheses beside an operator.

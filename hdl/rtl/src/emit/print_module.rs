@@ -1,13 +1,17 @@
 //! A module as text, everything but its name: declarations, logic, instances, storage.
 
 use super::expr::{Expr, Kind, Var};
-use super::library::placeholder;
 use super::module::{Logic, Module};
 use super::ports::PortDirection;
 use super::print_expr::{COLUMNS, ExprPrinter, INDENT, number};
-use super::stmt::{Arm, Part, Stmt};
+use super::stmt::{Part, Stmt};
 use super::symbols::{RegisterPart, Role};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands for the name of a module until all uses of all modules are known.
+pub(super) fn placeholder(module: usize) -> String {
+    format!("\0{module}\0")
+}
 
 /// Prints what follows `module <name>`.
 pub(super) fn print_body(module: &mut Module) -> String {
@@ -196,7 +200,6 @@ impl Printer<'_> {
                     self.line(depth, &text);
                 }
                 Stmt::If(test, then, otherwise) => self.conditional("", test, then, otherwise, depth),
-                Stmt::Case(test, arms) => self.case(test, arms, depth),
             }
         }
     }
@@ -209,7 +212,6 @@ impl Printer<'_> {
             Part::Whole => format!("{name} = "),
             Part::Bits(low, 1) => format!("{name}[{low}] = "),
             Part::Bits(low, width) => format!("{name}[{}:{low}] = ", low + width - 1),
-            Part::Bit(index) => format!("{name}[{}] = ", self.expr.flat(index)),
         };
         let value = self.expr.fitted(value, column + head.len(), 1);
         format!("{head}{value};")
@@ -243,33 +245,6 @@ impl Printer<'_> {
                 self.line(depth, "end");
             }
         }
-    }
-
-    fn case(&mut self, test: &Expr, arms: &[Arm], depth: usize) {
-        let test = self.expr.flat(test);
-        self.line(depth, &format!("case ({test})"));
-        for arm in arms {
-            let label = arm.label.as_ref().map(|label| self.expr.flat(label));
-            let head = match (arm.is_default, label) {
-                (true, Some(label)) => format!("default: /* {label} */"),
-                (false, Some(label)) => format!("{label}:"),
-                (_, None) => "default:".to_string(),
-            };
-            let column = (depth + 1) * INDENT + head.len() + 1;
-            match self.short(&arm.body, column) {
-                _ if arm.body.is_empty() => self.line(depth + 1, &format!("{head} ;")),
-                Some(text) => self.line(depth + 1, &format!("{head} {text}")),
-                None => {
-                    self.line(depth + 1, &format!("{head} begin"));
-                    self.block(&arm.body, depth + 2);
-                    self.line(depth + 1, "end");
-                }
-            }
-        }
-        if !arms.iter().any(|arm| arm.is_default) {
-            self.line(depth + 1, "default: ;");
-        }
-        self.line(depth, "endcase");
     }
 
     fn memories(&mut self, row: Option<&str>) {
@@ -415,7 +390,7 @@ fn collect_parameters(expr: &Expr, parameters: &mut BTreeMap<String, (usize, u12
             parameters.insert(name.to_string(), (expr.width, *value));
         }
         Kind::Literal(..) | Kind::Var(_) | Kind::Slice(..) => {}
-        Kind::Select(_, a) | Kind::Not(a) | Kind::Reduce(_, a) => collect_parameters(a, parameters),
+        Kind::Not(a) | Kind::Reduce(_, a) => collect_parameters(a, parameters),
         Kind::Binary(_, a, b) => [a, b].iter().for_each(|e| collect_parameters(e, parameters)),
         Kind::Concat(elements) => elements.iter().for_each(|e| collect_parameters(e, parameters)),
         Kind::Choose(a, b, c) => [a, b, c].iter().for_each(|e| collect_parameters(e, parameters)),

@@ -2,7 +2,7 @@
 //! expression, short conditionals become `?:`.
 
 use super::expr::{Expr, Kind, Var};
-use super::stmt::{Arm, Part, Stmt, is_plain};
+use super::stmt::{Part, Stmt, is_plain};
 
 /// Largest expression that accumulation may build, in operators and operands.
 const ACCUMULATED_SIZE_MAX: usize = 48;
@@ -28,10 +28,6 @@ pub(super) fn join_assignments(block: Vec<Stmt>) -> Vec<Stmt> {
                     (true, false) => joined.push(Stmt::If(test.invert(), otherwise, vec![])),
                     _ => joined.push(Stmt::If(test, then, otherwise)),
                 }
-            }
-            Stmt::Case(test, arms) => {
-                let arms = arms.into_iter().map(|arm| Arm { body: join_assignments(arm.body), ..arm });
-                joined.push(Stmt::Case(test, arms.collect()));
             }
         }
     }

@@ -9,30 +9,15 @@ pub(super) enum Stmt {
     Assign(Var, Part, Expr),
     /// A conditional; `else if` is an `If` alone in the last block.
     If(Expr, Vec<Stmt>, Vec<Stmt>),
-    /// A case distinction.
-    Case(Expr, Vec<Arm>),
 }
 
 /// The part of a signal that is assigned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Part {
     /// All of it.
     Whole,
     /// Constant bits: lowest and count.
     Bits(usize, usize),
-    /// One bit, at an index always within the signal.
-    Bit(Expr),
-}
-
-/// One arm of a case distinction.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Arm {
-    /// Its value; none for `_`.
-    pub label: Option<Expr>,
-    /// Whether it is printed as `default`: `_`, or the last of arms that together cover everything.
-    pub is_default: bool,
-    /// Its statements.
-    pub body: Vec<Stmt>,
 }
 
 impl Stmt {
@@ -41,7 +26,6 @@ impl Stmt {
         match self {
             Stmt::Assign(..) => (None, vec![]),
             Stmt::If(test, then, otherwise) => (Some(test), vec![then, otherwise]),
-            Stmt::Case(test, arms) => (Some(test), arms.iter().map(|arm| arm.body.as_slice()).collect()),
         }
     }
 
@@ -57,14 +41,8 @@ impl Stmt {
 
     /// Visits every expression.
     pub fn for_each_expr(&self, visit: &mut impl FnMut(&Expr)) {
-        if let Stmt::Assign(_, part, value) = self {
-            if let Part::Bit(index) = part {
-                visit(index);
-            }
+        if let Stmt::Assign(_, _, value) = self {
             visit(value);
-        }
-        if let Stmt::Case(_, arms) = self {
-            arms.iter().filter_map(|arm| arm.label.as_ref()).for_each(&mut *visit);
         }
         let (test, blocks) = self.inside();
         test.into_iter().for_each(&mut *visit);
@@ -84,18 +62,8 @@ impl Stmt {
     pub fn map_exprs(&self, map: &impl Fn(&Expr) -> Expr) -> Stmt {
         let block = |block: &[Stmt]| block.iter().map(|statement| statement.map_exprs(map)).collect();
         match self {
-            Stmt::Assign(target, part, value) => {
-                let part = match part {
-                    Part::Bit(index) => Part::Bit(map(index)),
-                    Part::Whole | Part::Bits(..) => part.clone(),
-                };
-                Stmt::Assign(*target, part, map(value))
-            }
+            Stmt::Assign(target, part, value) => Stmt::Assign(*target, *part, map(value)),
             Stmt::If(test, then, otherwise) => Stmt::If(map(test), block(then), block(otherwise)),
-            Stmt::Case(test, arms) => {
-                let arms = arms.iter().map(|arm| Arm { body: block(&arm.body), ..arm.clone() });
-                Stmt::Case(map(test), arms.collect())
-            }
         }
     }
 
@@ -110,15 +78,6 @@ impl Stmt {
                     (true, false) => Some(Stmt::If(test.clone().invert(), otherwise, vec![])),
                     _ => Some(Stmt::If(test.clone(), then, otherwise)),
                 }
-            }
-            Stmt::Case(test, arms) => {
-                let mut arms: Vec<Arm> =
-                    arms.iter().map(|arm| Arm { body: prune(&arm.body, keep), ..arm.clone() }).collect();
-                // An empty arm matters only if it keeps its value away from a default that does something.
-                if arms.last().is_none_or(|last| !last.is_default || last.body.is_empty()) {
-                    arms.retain(|arm| !arm.body.is_empty());
-                }
-                (!arms.is_empty()).then(|| Stmt::Case(test.clone(), arms))
             }
         }
     }

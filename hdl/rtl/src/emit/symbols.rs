@@ -7,11 +7,11 @@
 use super::design::{RawAtom, Scope};
 use super::error::{Checked, Defect};
 use super::expr::{Expr, Kind, Var};
-use super::names::{Namespace, state_name};
+use super::names::Namespace;
 use super::ports::{Port, PortDirection};
 use crate::layer::bits::WIDTH_MAX;
 use crate::layer::primitive::Primitive;
-use rust_hdl::prelude::AtomKind;
+use rust_hdl_core::prelude::AtomKind;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -83,7 +83,7 @@ pub(super) struct InstancePart {
 pub(super) enum Meaning {
     /// A signal.
     Signal(Var),
-    /// A constant or variant.
+    /// A constant.
     Value(Expr),
 }
 
@@ -96,8 +96,6 @@ pub(super) struct Symbols {
     pub registers: Vec<RegisterPart>,
     pub rams: Vec<RamPart>,
     pub instances: Vec<InstancePart>,
-    /// Variants of each state enum, as raw names.
-    pub enums: HashMap<String, Vec<String>>,
     meanings: HashMap<String, Meaning>,
 }
 
@@ -111,9 +109,6 @@ impl Symbols {
             symbols.add_atom(atom)?;
         }
         for (part, module) in scope.parts.iter().zip(part_ports) {
-            for atom in &part.atoms {
-                symbols.add_states(atom)?;
-            }
             match (part.primitive, module) {
                 (Some(Primitive::LutRam { rows }), _) => symbols.add_ram(part, rows)?,
                 (Some(_), _) => symbols.add_register(part)?,
@@ -177,7 +172,6 @@ impl Symbols {
     }
 
     fn add_atom(&mut self, atom: &RawAtom) -> Checked<()> {
-        self.add_states(atom)?;
         let name = self.namespace.spell(&atom.name);
         let (role, direction) = match atom.kind {
             AtomKind::InputParameter => (Role::Input, Some(PortDirection::Input)),
@@ -201,27 +195,11 @@ impl Symbols {
     fn add_constant(&mut self, atom: &RawAtom) -> Checked<()> {
         let mut value = Expr::literal(atom.width, atom.value.unwrap_or(0));
         // Elements of tables stay numbers: their names would say no more than their indices.
-        if !atom.name.contains('$') && atom.states.is_none() {
+        if !atom.name.contains('$') {
             let name = self.namespace.claim_fresh(&atom.name.to_uppercase());
             value.kind = Kind::Literal(atom.value.unwrap_or(0), Some(Rc::from(name)));
         }
         self.meanings.insert(atom.name.clone(), Meaning::Value(value));
-        Ok(())
-    }
-
-    fn add_states(&mut self, atom: &RawAtom) -> Checked<()> {
-        let Some((type_name, variants)) = &atom.states else { return Ok(()) };
-        let raw: Vec<String> = variants.iter().map(|variant| variant.replace("::", "$")).collect();
-        if let Some(known) = self.enums.get(type_name) {
-            return if *known == raw { Ok(()) } else { Err(Defect::EnumCollision(type_name.clone())) };
-        }
-        for (value, (variant, raw)) in variants.iter().zip(&raw).enumerate() {
-            let name = state_name(variant);
-            self.namespace.claim(&name)?;
-            let kind = Kind::Literal(value as u128, Some(Rc::from(name)));
-            self.meanings.insert(raw.clone(), Meaning::Value(Expr { width: atom.width, kind }));
-        }
-        self.enums.insert(type_name.clone(), raw);
         Ok(())
     }
 

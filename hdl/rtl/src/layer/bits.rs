@@ -72,22 +72,10 @@ impl Bv {
         self.value == mask(self.width as usize)
     }
 
-    /// Whether an odd number of bits is set.
-    #[inline]
-    pub const fn xor(self) -> bool {
-        self.value.count_ones() % 2 == 1
-    }
-
     /// Bit `index`; `false` above the width.
     #[inline]
     pub const fn get_bit(self, index: usize) -> bool {
         index < WIDTH_MAX && (self.value >> index) & 1 != 0
-    }
-
-    /// The `N` bits from bit `index` upwards; zeros above the width.
-    #[inline]
-    pub fn get_bits<const N: usize>(self, index: usize) -> Bv {
-        Bv::new(N, if index < WIDTH_MAX { self.value >> index } else { 0 })
     }
 
     /// The vector with bit `index` replaced; unchanged if `index` lies above the width.
@@ -255,7 +243,6 @@ mod tests {
     fn bits_beyond_the_width_read_as_zero_and_are_not_written() {
         let a = Bv::new(5, 0x1f);
         assert!(a.get_bit(4) && !a.get_bit(5) && !a.get_bit(500));
-        assert_eq!(a.get_bits::<4>(3).value(), 3);
         assert_eq!(a.replace_bit(0, false).value(), 0x1e);
         assert_eq!(a.replace_bit(7, true).value(), 0x1f);
     }
@@ -263,7 +250,6 @@ mod tests {
     #[test]
     fn reductions() {
         assert!(Bv::new(3, 7).all() && !Bv::new(3, 6).all());
-        assert!(Bv::new(3, 7).xor() && !Bv::new(3, 6).xor());
         assert!(Bv::new(128, u128::MAX).all() && !Bv::new(9, 0).any());
     }
 

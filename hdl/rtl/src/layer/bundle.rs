@@ -54,10 +54,12 @@ macro_rules! bundle {
         }
         $crate::bundle!(@block $own $($field)*);
         $crate::bundle!(@block $other $($field)*);
-        $crate::bundle!(@join $own $own $($field)*);
-        $crate::bundle!(@join $own $other $($field)*);
-        $crate::bundle!(@join $other $own $($field)*);
-        $crate::bundle!(@join $other $other $($field)*);
+        $crate::bundle!(@connect Join join $own $own $($field)*);
+        $crate::bundle!(@connect Join join $own $other $($field)*);
+        $crate::bundle!(@connect Join join $other $own $($field)*);
+        $crate::bundle!(@connect Join join $other $other $($field)*);
+        $crate::bundle!(@connect Pass pass $own $other $($field)*);
+        $crate::bundle!(@connect Pass pass $other $own $($field)*);
     };
 
     (@type in bit) => { Signal<In, Bit> };
@@ -119,11 +121,11 @@ macro_rules! bundle {
         }
     };
 
-    (@join $a:ident $b:ident $($field:ident)*) => {
-        impl $crate::layer::join::Join<$b> for $a {
+    (@connect $trait:ident $method:ident $a:ident $b:ident $($field:ident)*) => {
+        impl $crate::layer::join::$trait<$b> for $a {
             #[inline]
-            fn join(&mut self, other: &mut $b) {
-                $($crate::layer::join::Join::join(&mut self.$field, &mut other.$field);)*
+            fn $method(&mut self, other: &mut $b) {
+                $($crate::layer::join::$trait::$method(&mut self.$field, &mut other.$field);)*
             }
         }
     };

@@ -1,10 +1,10 @@
 //! How interfaces are connected: one line each, whatever they consist of.
 //!
-//! Owns [`Bundle::join`] for kernels and the trait [`Join`] behind it, which every signal, [`super::ports::Ports`] and
-//! bundle has. Does not own what a bundle consists of ([`super::bundle`]).
+//! Owns [`Bundle::join`] and [`Through::join`] for kernels, and the traits [`Join`] and [`Pass`] behind them, which every
+//! signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
 
 use super::wire::Wire;
-use rust_hdl::prelude::*;
+use rust_hdl_core::prelude::{Direction, In, LogicJoin, Out, Signal, Synth, ast};
 
 /// Something that can be connected to an `Other`.
 ///
@@ -13,6 +13,13 @@ use rust_hdl::prelude::*;
 pub trait Join<Other> {
     /// Carries the values over.
     fn join(&mut self, other: &mut Other);
+}
+
+/// One of a block's own ports that another of its own ports can be passed to: an input drives an output, whichever of
+/// the two comes first.
+pub trait Pass<Other> {
+    /// Carries the values over.
+    fn pass(&mut self, other: &mut Other);
 }
 
 /// Connects signals, ports and bundles in a kernel: `Bundle::join(&mut self.request, &mut self.part.request)`.
@@ -38,33 +45,51 @@ impl Bundle {
     }
 }
 
-macro_rules! join_signals {
-    ($first:ident drives $second:ident) => {
-        join_signals!($first, $second: |a, b| b.next = a.val());
+/// Passes an interface through a block: `Through::join(&mut self.from, &mut self.to)` of two of the block's own ports.
+pub struct Through;
+
+impl Through {
+    /// See [`Through`].
+    #[inline]
+    pub fn join<A: Pass<B>, B>(a: &mut A, b: &mut B) {
+        a.pass(b);
+    }
+
+    /// As [`Bundle::join_hdl`].
+    pub fn join_hdl(name: &str, a: &str, b: &str) -> Vec<ast::VerilogLink> {
+        Bundle::join_hdl(name, a, b)
+    }
+}
+
+macro_rules! connect_signals {
+    ($trait:ident $method:ident: $first:ident drives $second:ident) => {
+        connect_signals!($trait $method $first $second: |a, b| b.next = a.val());
     };
-    ($first:ident follows $second:ident) => {
-        join_signals!($first, $second: |a, b| a.next = b.val());
+    ($trait:ident $method:ident: $first:ident follows $second:ident) => {
+        connect_signals!($trait $method $first $second: |a, b| a.next = b.val());
     };
-    ($first:ident, $second:ident: |$a:ident, $b:ident| $drive:expr) => {
-        impl<T: Synth> Join<Signal<$second, T>> for Signal<$first, T> {
+    ($trait:ident $method:ident $first:ident $second:ident: |$a:ident, $b:ident| $drive:expr) => {
+        impl<T: Synth> $trait<Signal<$second, T>> for Signal<$first, T> {
             #[inline]
-            fn join(&mut self, $b: &mut Signal<$second, T>) {
+            fn $method(&mut self, $b: &mut Signal<$second, T>) {
                 let $a = self;
                 $drive;
             }
         }
-        impl Join<Wire<$second>> for Wire<$first> {
+        impl $trait<Wire<$second>> for Wire<$first> {
             #[inline]
-            fn join(&mut self, $b: &mut Wire<$second>) {
+            fn $method(&mut self, $b: &mut Wire<$second>) {
                 let $a = self;
                 $drive;
             }
         }
     };
 }
-join_signals!(In drives In);
-join_signals!(Out drives In);
-join_signals!(Out follows Out);
-join_signals!(In follows Out);
+connect_signals!(Join join: In drives In);
+connect_signals!(Join join: Out drives In);
+connect_signals!(Join join: Out follows Out);
+connect_signals!(Join join: In follows Out);
+connect_signals!(Pass pass: In drives Out);
+connect_signals!(Pass pass: Out follows In);
 
 impl<D: Direction> LogicJoin for Wire<D> {}

@@ -4,10 +4,10 @@
 //! the simulation's.
 
 use super::bits::Bv;
-use super::join::Join;
+use super::join::{Join, Pass};
 use super::wire::Wire;
 use crate::emit::PortDirection;
-use rust_hdl::prelude::*;
+use rust_hdl_core::prelude::{Bit, Block, In, Logic, LogicJoin, Out, Probe, Signal};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -63,6 +63,13 @@ impl<A: Join<B>, B> Join<Ports<B>> for Ports<A> {
     #[inline]
     fn join(&mut self, other: &mut Ports<B>) {
         self.0.iter_mut().zip(&mut other.0).for_each(|(a, b)| a.join(b));
+    }
+}
+
+impl<A: Pass<B>, B> Pass<Ports<B>> for Ports<A> {
+    #[inline]
+    fn pass(&mut self, other: &mut Ports<B>) {
+        self.0.iter_mut().zip(&mut other.0).for_each(|(a, b)| a.pass(b));
     }
 }
 

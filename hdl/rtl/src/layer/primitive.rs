@@ -3,12 +3,12 @@
 //! Owns what each does at a clock edge, in simulation and as Verilog. None has a reset: a block resets its registers
 //! synchronously, in its own logic. All power up as 0.
 //!
-//! The emitter does not instantiate primitives but writes them into the parent module; it recognises them by the
-//! first line of their Verilog, see [`Primitive`]. The rest of that text serves rust-hdl's own generator.
+//! The emitter does not instantiate primitives but writes them into the parent module; it recognises them by the text
+//! that stands for their Verilog, see [`Primitive`].
 
 use super::bits::Bv;
 use super::wire::Wire;
-use rust_hdl::prelude::*;
+use rust_hdl_core::prelude::{Bit, Clock, In, Logic, LogicBlock, Out, Signal, Verilog, block, probe};
 
 /// Which storage element a block is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -24,84 +24,87 @@ pub enum Primitive {
     },
 }
 
-const MARKER: &str = "// primitive ";
-
 impl Primitive {
     /// The element that this Verilog stands for, if it is one.
     pub fn of(verilog: &Verilog) -> Option<Primitive> {
         let Verilog::Custom(text) = verilog else { return None };
-        let mut words = text.lines().next()?.strip_prefix(MARKER)?.split(' ');
-        match (words.next()?, words.next()) {
-            ("register", None) => Some(Primitive::Register),
-            ("register_en", None) => Some(Primitive::RegisterEn),
-            ("lut_ram", Some(rows)) => Some(Primitive::LutRam { rows: rows.parse().ok()? }),
+        match text.split_once(' ') {
+            None if text == "register" => Some(Primitive::Register),
+            None if text == "register_en" => Some(Primitive::RegisterEn),
+            Some(("lut_ram", rows)) => Some(Primitive::LutRam { rows: rows.parse().ok()? }),
             _ => None,
         }
     }
 
     fn verilog(self) -> Verilog {
         Verilog::Custom(match self {
-            Primitive::Register => {
-                format!("{MARKER}register\ninitial q = 0;\nalways @(posedge clock) q <= d;\n")
-            }
-            Primitive::RegisterEn => {
-                format!("{MARKER}register_en\ninitial q = 0;\nalways @(posedge clock) if (en) q <= d;\n")
-            }
-            Primitive::LutRam { rows } => {
-                let (read, write) = if rows == 1 { ("0", "0") } else { ("read_address", "write_address") };
-                format!(
-                    "{MARKER}lut_ram {rows}\nreg [$bits(read_data)-1:0] rows [0:{last}];\ninteger i;\n\
-                     initial for (i = 0; i < {rows}; i = i + 1) rows[i] = 0;\n\
-                     always @(*) read_data = rows[{read}];\n\
-                     always @(posedge clock) if (write_enable) rows[{write}] <= write_data;\n",
-                    last = rows - 1
-                )
-            }
+            Primitive::Register => "register".to_string(),
+            Primitive::RegisterEn => "register_en".to_string(),
+            Primitive::LutRam { rows } => format!("lut_ram {rows}"),
         })
     }
 }
 
-/// A register without enable.
-#[derive(LogicBlock, Clone, Debug)]
-pub struct Register {
-    /// Clock.
-    pub clock: Signal<In, Clock>,
-    /// Next value.
-    pub d: Wire<In>,
-    /// Value.
-    pub q: Wire<Out>,
+/// Declares a register without and one with enable.
+macro_rules! registers {
+    ($plain:ident $enabled:ident: $input:ty, $output:ty) => {
+        /// A register without enable.
+        #[derive(LogicBlock, Clone, Debug)]
+        pub struct $plain {
+            /// Clock.
+            pub clock: Signal<In, Clock>,
+            /// Next value.
+            pub d: $input,
+            /// Value.
+            pub q: $output,
+        }
+
+        impl Logic for $plain {
+            #[inline]
+            fn update(&mut self) {
+                if self.clock.pos_edge() {
+                    self.q.next = self.d.val();
+                }
+            }
+            fn hdl(&self) -> Verilog {
+                Primitive::Register.verilog()
+            }
+        }
+
+        /// A register that keeps its value while `en` is low.
+        #[derive(LogicBlock, Clone, Debug)]
+        pub struct $enabled {
+            /// Clock.
+            pub clock: Signal<In, Clock>,
+            /// Take `d` at the next edge.
+            pub en: Signal<In, Bit>,
+            /// Next value.
+            pub d: $input,
+            /// Value.
+            pub q: $output,
+        }
+
+        impl Logic for $enabled {
+            #[inline]
+            fn update(&mut self) {
+                if self.clock.pos_edge() && self.en.val() {
+                    self.q.next = self.d.val();
+                }
+            }
+            fn hdl(&self) -> Verilog {
+                Primitive::RegisterEn.verilog()
+            }
+        }
+    };
 }
+registers!(Register RegisterEn: Wire<In>, Wire<Out>);
+registers!(BitRegister BitRegisterEn: Signal<In, Bit>, Signal<Out, Bit>);
 
 impl Register {
     /// `width` in 1..=128 bits.
     pub fn new(width: usize) -> Self {
         Self { clock: Default::default(), d: Wire::new(width), q: Wire::new(width) }
     }
-}
-
-impl Logic for Register {
-    #[inline]
-    fn update(&mut self) {
-        if self.clock.pos_edge() {
-            self.q.next = self.d.val();
-        }
-    }
-    fn hdl(&self) -> Verilog {
-        Primitive::Register.verilog()
-    }
-}
-
-/// A register that keeps its value while `en` is low.
-#[derive(LogicBlock, Clone, Debug)]
-pub struct RegisterEn {
-    /// Clock.
-    pub clock: Signal<In, Clock>,
-    /// Take `d` at the next edge.
-    pub en: Signal<In, Bit>,
-    /// Next value.
-    pub d: Wire<In>,
-    /// Value.
-    pub q: Wire<Out>,
 }
 
 impl RegisterEn {
@@ -111,68 +114,13 @@ impl RegisterEn {
     }
 }
 
-impl Logic for RegisterEn {
-    #[inline]
-    fn update(&mut self) {
-        if self.clock.pos_edge() && self.en.val() {
-            self.q.next = self.d.val();
-        }
-    }
-    fn hdl(&self) -> Verilog {
-        Primitive::RegisterEn.verilog()
-    }
-}
-
-/// A register of a rust-hdl type: a bit, or the state of a machine. Powers up as `T::default()`, the first variant.
-#[derive(LogicBlock, Clone, Debug)]
-pub struct StateRegister<T: Synth> {
-    /// Clock.
-    pub clock: Signal<In, Clock>,
-    /// Next value.
-    pub d: Signal<In, T>,
-    /// Value.
-    pub q: Signal<Out, T>,
-}
-
-impl<T: Synth> Default for StateRegister<T> {
+impl Default for BitRegister {
     fn default() -> Self {
         Self { clock: Default::default(), d: Default::default(), q: Default::default() }
     }
 }
 
-impl<T: Synth> StateRegister<T> {
-    /// A register that holds `T::default()`.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl<T: Synth> Logic for StateRegister<T> {
-    #[inline]
-    fn update(&mut self) {
-        if self.clock.pos_edge() {
-            self.q.next = self.d.val();
-        }
-    }
-    fn hdl(&self) -> Verilog {
-        Primitive::Register.verilog()
-    }
-}
-
-/// A register of a rust-hdl type that keeps its value while `en` is low.
-#[derive(LogicBlock, Clone, Debug)]
-pub struct StateRegisterEn<T: Synth> {
-    /// Clock.
-    pub clock: Signal<In, Clock>,
-    /// Take `d` at the next edge.
-    pub en: Signal<In, Bit>,
-    /// Next value.
-    pub d: Signal<In, T>,
-    /// Value.
-    pub q: Signal<Out, T>,
-}
-
-impl<T: Synth> Default for StateRegisterEn<T> {
+impl Default for BitRegisterEn {
     fn default() -> Self {
         Self {
             clock: Default::default(),
@@ -182,31 +130,6 @@ impl<T: Synth> Default for StateRegisterEn<T> {
         }
     }
 }
-
-impl<T: Synth> StateRegisterEn<T> {
-    /// A register that holds `T::default()`.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl<T: Synth> Logic for StateRegisterEn<T> {
-    #[inline]
-    fn update(&mut self) {
-        if self.clock.pos_edge() && self.en.val() {
-            self.q.next = self.d.val();
-        }
-    }
-    fn hdl(&self) -> Verilog {
-        Primitive::RegisterEn.verilog()
-    }
-}
-
-/// One flip-flop.
-pub type BitRegister = StateRegister<Bit>;
-
-/// One flip-flop with enable.
-pub type BitRegisterEn = StateRegisterEn<Bit>;
 
 /// A memory in LUT RAM: asynchronous read, synchronous write. A read in the cycle of a write to the same row gives the
 /// old contents.
@@ -240,11 +163,6 @@ impl LutRam {
             write_data: Wire::new(width),
             _rows: vec![Bv::new(width, 0); 1 << address_width],
         }
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self._rows.len()
     }
 
     #[inline]

@@ -22,8 +22,10 @@ block! {
         pub fence: FenceIn = FenceIn::new(g),
         /// Current ASID.
         pub asid: Ports<Wire<In>> = Ports::of(g.has_asid, |_| Wire::new(g.asid)),
-        /// An access is under way: data, instruction.
-        pub occupied: Vec<Signal<In, Bit>> = vec![Default::default(); 2],
+        /// A data access is under way.
+        pub data_occupied: Signal<In, Bit>,
+        /// An instruction access is under way.
+        pub instruction_occupied: Signal<In, Bit>,
         /// What the walker does.
         pub walk: WalkReportIn = WalkReportIn::new(g),
         /// What the TLBs are to drop.
@@ -36,7 +38,7 @@ block! {
         pending: BitRegister,
         has_va: BitRegisterEn,
         vpn: RegisterEn = RegisterEn::new(g.vpn),
-        has_asid: Ports<BitRegisterEn> = Ports::of(g.has_asid, |_| BitRegisterEn::new()),
+        has_asid: Ports<BitRegisterEn> = Ports::of(g.has_asid, |_| Default::default()),
         flush_asid: Ports<RegisterEn> = Ports::of(g.has_asid, |_| RegisterEn::new(g.asid)),
         keep_global: BitRegisterEn,
         split: BitRegister,
@@ -116,7 +118,8 @@ impl Logic for FenceUnit {
 
         // It waits until nothing is under way, and keeps requests out meanwhile. While a TLB may hold pieces of a leaf,
         // an address does not lead to all of them: then everything is dropped instead.
-        self.idle.next = !self.occupied[0].val() && !self.occupied[1].val() && self.walk.idle.val();
+        self.idle.next =
+            !self.data_occupied.val() && !self.instruction_occupied.val() && self.walk.idle.val();
         self.carried_out.next = self.pending.q.val() && self.idle.val();
         self.by_address.next = self.has_va.q.val() && !self.split.q.val();
         self.finishes.next =

@@ -11,8 +11,10 @@ block! {
     /// See the module.
     pub struct MissArbiter(g: &Geometry);
     {
-        /// The sides: data, instruction.
-        pub from: Vec<MissIn> = (0..2).map(|_| MissIn::new(g)).collect(),
+        /// Misses of the data side.
+        pub data: MissIn = MissIn::new(g),
+        /// Misses of the instruction side.
+        pub instruction: MissIn = MissIn::new(g),
         /// What answers.
         pub to: Miss = Miss::new(g),
     }
@@ -21,39 +23,27 @@ block! {
 impl Logic for MissArbiter {
     #[hdl_gen]
     fn update(&mut self) {
-        self.to.valid.next = self.from[0].valid.val() || self.from[1].valid.val();
-        self.to.vpn.next = self.from[1].vpn.val();
-        self.to.noncanonical.next = self.from[1].noncanonical.val();
-        self.to.user.next = self.from[1].user.val();
-        self.to.store.next = self.from[1].store.val();
-        self.to.fetch.next = self.from[1].fetch.val();
-        if self.from[0].valid.val() {
-            self.to.vpn.next = self.from[0].vpn.val();
-            self.to.noncanonical.next = self.from[0].noncanonical.val();
-            self.to.user.next = self.from[0].user.val();
-            self.to.store.next = self.from[0].store.val();
-            self.to.fetch.next = self.from[0].fetch.val();
+        Through::join(&mut self.instruction, &mut self.to);
+        self.to.valid.next = self.data.valid.val() || self.instruction.valid.val();
+        if self.data.valid.val() {
+            self.to.vpn.next = self.data.vpn.val();
+            self.to.noncanonical.next = self.data.noncanonical.val();
+            self.to.user.next = self.data.user.val();
+            self.to.store.next = self.data.store.val();
+            self.to.fetch.next = self.data.fetch.val();
         }
-        self.to.taken.next = self.from[0].taken.val();
+        self.to.taken.next = self.data.taken.val();
         if self.to.for_fetch.val() {
-            self.to.taken.next = self.from[1].taken.val();
+            self.to.taken.next = self.instruction.taken.val();
         }
 
-        self.from[0].done.next = self.to.done.val() && !self.to.for_fetch.val();
-        self.from[1].done.next = self.to.done.val() && self.to.for_fetch.val();
-        self.from[0].refill.valid.next = self.to.refill.valid.val() && !self.to.for_fetch.val();
-        self.from[1].refill.valid.next = self.to.refill.valid.val() && self.to.for_fetch.val();
-        for s in 0..2 {
-            self.from[s].for_fetch.next = self.to.for_fetch.val();
-            self.from[s].fault.next = self.to.fault.val();
-            self.from[s].code.next = self.to.code.val();
-            self.from[s].refill.superpage.next = self.to.refill.superpage.val();
-            self.from[s].refill.ignored.next = self.to.refill.ignored.val();
-            self.from[s].refill.tag.rights.next = self.to.refill.tag.rights.val();
-            self.from[s].refill.tag.global.next = self.to.refill.tag.global.val();
-            self.from[s].refill.page.frame.next = self.to.refill.page.frame.val();
-            self.from[s].refill.page.size.next = self.to.refill.page.size.val();
-            self.from[s].refill.page.memory_type.next = self.to.refill.page.memory_type.val();
-        }
+        self.instruction.done.next = self.to.done.val() && self.to.for_fetch.val();
+        self.instruction.refill.valid.next = self.to.refill.valid.val() && self.to.for_fetch.val();
+        Through::join(&mut self.to.refill, &mut self.data.refill);
+        Through::join(&mut self.to.for_fetch, &mut self.data.for_fetch);
+        Through::join(&mut self.to.fault, &mut self.data.fault);
+        Through::join(&mut self.to.code, &mut self.data.code);
+        self.data.done.next = self.to.done.val() && !self.to.for_fetch.val();
+        self.data.refill.valid.next = self.to.refill.valid.val() && !self.to.for_fetch.val();
     }
 }

@@ -1,4 +1,4 @@
-//! The MMU: two sides, one walker, the fences; structure only. What each part does, and when, is in its own module and in
+//! The MMU: two sides, one walker, the bus, the fences; structure only. What each part does, and when, is in its own module and in
 //! hdl/CONTRACT.md.
 
 pub mod fences;
@@ -7,6 +7,7 @@ pub mod pipeline;
 pub mod side;
 
 use crate::bundle::{FenceIn, ModeIn, PteRequest, PteResponseIn, RequestIn, Response};
+use crate::bus::arbiter::PteArbiter;
 use crate::geometry::Geometry;
 use crate::layer::ports::{Pin, PinName, Pins};
 use crate::prelude::*;
@@ -54,6 +55,7 @@ block! {
         data: Side = Side::new(config, Port::Data),
         misses: MissArbiter = MissArbiter::new(g),
         walker: Walker = Walker::new(config),
+        bus: PteArbiter = PteArbiter::new(g, 1),
         fences: FenceUnit = FenceUnit::new(config),
     }
 }
@@ -61,10 +63,11 @@ block! {
 impl Logic for Mmu {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, instruction, data, walker, fences);
+        clock!(self, clock, instruction, data, walker, bus, fences);
         Bundle::join(&mut self.reset, &mut self.instruction.reset);
         Bundle::join(&mut self.reset, &mut self.data.reset);
         Bundle::join(&mut self.reset, &mut self.walker.reset);
+        Bundle::join(&mut self.reset, &mut self.bus.reset);
         Bundle::join(&mut self.reset, &mut self.fences.reset);
 
         Bundle::join(&mut self.ireq, &mut self.instruction.req);
@@ -76,21 +79,23 @@ impl Logic for Mmu {
         Bundle::join(&mut self.mode, &mut self.data.mode);
         Bundle::join(&mut self.asid, &mut self.data.asid);
 
-        Bundle::join(&mut self.data.miss, &mut self.misses.from[0]);
-        Bundle::join(&mut self.instruction.miss, &mut self.misses.from[1]);
+        Bundle::join(&mut self.data.miss, &mut self.misses.data);
+        Bundle::join(&mut self.instruction.miss, &mut self.misses.instruction);
         Bundle::join(&mut self.misses.to, &mut self.walker.miss);
         Bundle::join(&mut self.root, &mut self.walker.root);
         Bundle::join(&mut self.pdpte, &mut self.walker.pdpte);
         Bundle::join(&mut self.mode, &mut self.walker.mode);
-        Bundle::join(&mut self.mem_req, &mut self.walker.mem_req);
-        Bundle::join(&mut self.mem_resp, &mut self.walker.mem_resp);
+        Bundle::join(&mut self.walker.mem_req, &mut self.bus.from[0]);
+        Bundle::join(&mut self.bus.back[0], &mut self.walker.mem_resp);
+        Bundle::join(&mut self.mem_req, &mut self.bus.mem_req);
+        Bundle::join(&mut self.mem_resp, &mut self.bus.mem_resp);
 
         Bundle::join(&mut self.fence, &mut self.fences.fence);
         Bundle::join(&mut self.asid, &mut self.fences.asid);
         Bundle::join(&mut self.busy, &mut self.fences.busy);
         Bundle::join(&mut self.walker.report, &mut self.fences.walk);
-        Bundle::join(&mut self.data.occupied, &mut self.fences.occupied[0]);
-        Bundle::join(&mut self.instruction.occupied, &mut self.fences.occupied[1]);
+        Bundle::join(&mut self.data.occupied, &mut self.fences.data_occupied);
+        Bundle::join(&mut self.instruction.occupied, &mut self.fences.instruction_occupied);
         Bundle::join(&mut self.fences.blocks, &mut self.data.blocked);
         Bundle::join(&mut self.fences.blocks, &mut self.instruction.blocked);
         Bundle::join(&mut self.fences.drop, &mut self.data.drop);

@@ -38,10 +38,10 @@ block! {
         valid: BitRegister,
         va: RegisterEn = RegisterEn::new(g.va),
         user: BitRegisterEn,
-        store: Ports<BitRegisterEn> = Ports::of(data, |_| BitRegisterEn::new()),
+        store: Ports<BitRegisterEn> = Ports::of(data, |_| Default::default()),
         tag: Ports<RegisterEn> = Ports::of(g.has_tag, |_| RegisterEn::new(g.tag)),
-        upper_all_zero: Ports<BitRegisterEn> = Ports::of(sign_extended, |_| BitRegisterEn::new()),
-        upper_all_one: Ports<BitRegisterEn> = Ports::of(sign_extended, |_| BitRegisterEn::new()),
+        upper_all_zero: Ports<BitRegisterEn> = Ports::of(sign_extended, |_| Default::default()),
+        upper_all_one: Ports<BitRegisterEn> = Ports::of(sign_extended, |_| Default::default()),
 
         is_store: Signal<Local, Bit>,
         is_load: Signal<Local, Bit>,

@@ -56,8 +56,8 @@ block! {
 
         tag_ram: LutRam = LutRam::new(lane.index_bits, tag_row),
         page_ram: LutRam = LutRam::new(lane.index_bits, page_row),
-        equal: Vec<BitRegisterEn> = masks.iter().map(|_| BitRegisterEn::new()).collect(),
-        asid_equal: Ports<BitRegisterEn> = Ports::of(g.has_asid, |_| BitRegisterEn::new()),
+        equal: Vec<BitRegisterEn> = masks.iter().map(|_| Default::default()).collect(),
+        asid_equal: Ports<BitRegisterEn> = Ports::of(g.has_asid, |_| Default::default()),
         rights_suffice: BitRegisterEn,
         page_due: BitRegister,
         judge: Rights = Rights::new(),

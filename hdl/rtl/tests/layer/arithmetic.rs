@@ -24,9 +24,6 @@ struct Arithmetic {
     right: Wire<Out>,
     right_cut: Wire<Out>,
     constant_shifts: Wire<Out>,
-    middle: Wire<Out>,
-    dynamic_middle: Wire<Out>,
-    replaced: Wire<Out>,
     replaced_first: Wire<Out>,
     mixed: Wire<Out>,
     masked: Wire<Out>,
@@ -38,9 +35,6 @@ struct Arithmetic {
     at_most: Signal<Out, Bit>,
     not_zero_sum: Signal<Out, Bit>,
     all_set: Signal<Out, Bit>,
-    parity: Signal<Out, Bit>,
-    picked: Signal<Out, Bit>,
-    picked_of_sum: Signal<Out, Bit>,
     picked_at: Signal<Out, Bit>,
     chosen: Signal<Out, Bit>,
     tautology: Signal<Out, Bit>,
@@ -52,9 +46,9 @@ struct Arithmetic {
 }
 
 under_test!(Arithmetic: a b c by flag =>
-    sum difference inverted inverted_sum cut cut_inside left right right_cut constant_shifts middle dynamic_middle
-    replaced replaced_first mixed masked one_hot from_bit masked_equal sum_equal less at_most not_zero_sum all_set
-    parity picked picked_of_sum picked_at chosen tautology);
+    sum difference inverted inverted_sum cut cut_inside left right right_cut constant_shifts
+    replaced_first mixed masked one_hot from_bit masked_equal sum_equal less at_most not_zero_sum all_set
+    picked_at chosen tautology);
 
 impl Arithmetic {
     fn new(a: usize, b: usize, c: usize, by: usize, out: usize, cast: usize) -> Self {
@@ -77,9 +71,6 @@ impl Arithmetic {
             right: wire(),
             right_cut: wire(),
             constant_shifts: wire(),
-            middle: wire(),
-            dynamic_middle: wire(),
-            replaced: wire(),
             replaced_first: wire(),
             mixed: wire(),
             masked: wire(),
@@ -91,9 +82,6 @@ impl Arithmetic {
             at_most: Default::default(),
             not_zero_sum: Default::default(),
             all_set: Default::default(),
-            parity: Default::default(),
-            picked: Default::default(),
-            picked_of_sum: Default::default(),
             picked_at: Default::default(),
             chosen: Default::default(),
             tautology: Default::default(),
@@ -122,9 +110,6 @@ impl Logic for Arithmetic {
         self.constant_shifts.next = bits_w(self.a.val() >> self.shift.val(), self._cast)
             | ((self.b.val() << self.shift.val()) >> 1)
             | bits_w((self.c.val() << 3) >> 2, self._cast);
-        self.middle.next = self.a.val().get_bits::<5>(2) + (self.a.val() & self.b.val()).get_bits::<5>(1);
-        self.dynamic_middle.next = self.a.val().get_bits::<5>(self.by.val().index());
-        self.replaced.next = self.a.val().replace_bit(self.by.val().index(), self.flag.val());
         self.replaced_first.next = (self.a.val() + self.b.val()).replace_bit(0, self.flag.val());
         self.mixed.next = (self.a.val() & self.b.val() | self.c.val()) ^ (self.pattern.val() + self.b.val());
         self.masked.next = (self.b.val() & self.pattern.val()) - 1;
@@ -138,9 +123,6 @@ impl Logic for Arithmetic {
         self.at_most.next = (self.a.val() << 1) <= (self.b.val() | 1);
         self.not_zero_sum.next = (self.a.val() + self.b.val()).any();
         self.all_set.next = (self.a.val() | self.b.val()).all();
-        self.parity.next = (self.a.val() ^ self.b.val()).xor();
-        self.picked.next = self.a.val().get_bit(self.by.val().index());
-        self.picked_of_sum.next = (self.a.val() + self.b.val()).get_bit(self.by.val().index());
         self.picked_at.next = self.a.val().get_bit(self.position.val().index());
         self.chosen.next =
             self.flag.val() == (self.a.val() > self.b.val()) || !(self.flag.val() & self.b.val().any());

@@ -74,23 +74,7 @@ impl Pin for Signal<Out, Bit> {
     }
 }
 
-impl<const N: usize> Pin for Signal<In, Bits<N>> {
-    fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
-        self.next = (source(N) as u64).to_bits();
-    }
-    fn sample(&self, values: &mut Vec<u128>) {
-        values.push(self.val().to_u128());
-    }
-}
-
-impl<const N: usize> Pin for Signal<Out, Bits<N>> {
-    fn drive(&mut self, _: &mut dyn FnMut(usize) -> u128) {}
-    fn sample(&self, values: &mut Vec<u128>) {
-        values.push(self.val().to_u128());
-    }
-}
-
-impl<P: Pin, const N: usize> Pin for [P; N] {
+impl<P: Pin> Pin for Ports<P> {
     fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
         self.iter_mut().for_each(|pin| pin.drive(source));
     }

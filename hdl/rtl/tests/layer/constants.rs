@@ -4,8 +4,8 @@ use crate::bench::{compare, expect_text};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
 
-/// A victim that no state decides, as in an array of one way, and what follows from it through a branch, a case,
-/// a select and a second group; beside it the same on live signals.
+/// A victim that no state decides, as in an array of one way, and what follows from it through branches,
+/// a shift and a second group; beside it the same on live signals.
 #[derive(LogicBlock)]
 struct OneWay {
     clock: Signal<In, Clock>,
@@ -72,12 +72,11 @@ impl Logic for OneWay {
         } else {
             self.swapped.next = self.swapped.val() + 4;
         }
-        match self.nothing.val().index() {
-            0 => self.chosen.next = self.swapped.val(),
-            1 => self.chosen.next = 1.into(),
-            _ => self.chosen.next = self.live_victims.val(),
+        self.chosen.next = self.live_victims.val();
+        if self.nothing.val() == 0 {
+            self.chosen.next = self.swapped.val();
         }
-        self.picked.next = self.victims.val().get_bit(self.index.val().index());
+        self.picked.next = (self.victims.val() >> self.index.val()).get_bit(0);
         self.held.d.next = self.victims.val() ^ self.swapped.val();
         self.stored.next = self.held.q.val();
     }

@@ -4,7 +4,7 @@ use pagewalk_rtl::emit::{self, Defect};
 use pagewalk_rtl::prelude::*;
 
 /// A block with one output, one input, one local and one register, and a kernel.
-macro_rules! block {
+macro_rules! kernel {
     ($name:ident, $($kernel:tt)*) => {
         #[derive(LogicBlock)]
         struct $name {
@@ -43,7 +43,7 @@ macro_rules! block {
     };
 }
 
-block!(
+kernel!(
     Latch,
     #[hdl_gen]
     fn update(&mut self) {
@@ -53,19 +53,29 @@ block!(
     }
 );
 
-block!(
-    LatchInMatch,
+kernel!(
+    Match,
     #[hdl_gen]
     fn update(&mut self) {
         match self.a.val().index() {
             1 => self.x.next = 0.into(),
-            2 => self.x.next = 1.into(),
-            _ => {}
+            _ => self.x.next = 1.into(),
         }
     }
 );
 
-block!(
+kernel!(
+    VariableIndex,
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.x.next = self.a.val();
+        if self.a.val().get_bit(self.a.val().index()) {
+            self.x.next = 0.into();
+        }
+    }
+);
+
+kernel!(
     ReadBehindBranch,
     #[hdl_gen]
     fn update(&mut self) {
@@ -77,7 +87,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     Loop,
     #[hdl_gen]
     fn update(&mut self) {
@@ -87,7 +97,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     LoopOnItself,
     #[hdl_gen]
     fn update(&mut self) {
@@ -95,7 +105,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     Undriven,
     #[hdl_gen]
     fn update(&mut self) {
@@ -103,7 +113,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     NoOperand,
     #[hdl_gen]
     fn update(&mut self) {
@@ -111,7 +121,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     InputAssigned,
     #[hdl_gen]
     fn update(&mut self) {
@@ -120,7 +130,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     ConstantTooWide,
     #[hdl_gen]
     fn update(&mut self) {
@@ -128,7 +138,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     AssignedTooWide,
     #[hdl_gen]
     fn update(&mut self) {
@@ -136,7 +146,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     PartInputRead,
     #[hdl_gen]
     fn update(&mut self) {
@@ -145,7 +155,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     NoClock,
     #[hdl_gen]
     fn update(&mut self) {
@@ -154,7 +164,7 @@ block!(
     }
 );
 
-block!(
+kernel!(
     BadIndex,
     #[hdl_gen]
     fn update(&mut self) {
@@ -171,7 +181,8 @@ block!(
 fn mistakes_are_named() {
     let name = || "x".to_string();
     assert_eq!(Latch::defect(), Defect::Latch(name()));
-    assert_eq!(LatchInMatch::defect(), Defect::Latch(name()));
+    assert_eq!(Match::defect(), Defect::Unsupported("a match"));
+    assert_eq!(VariableIndex::defect(), Defect::BadIndex("a signal".into()));
     assert_eq!(ReadBehindBranch::defect(), Defect::Latch("y".into()));
     assert_eq!(Loop::defect(), Defect::CombinationalLoop(vec!["z".into(), "y".into(), "z".into()]));
     assert_eq!(LoopOnItself::defect(), Defect::CombinationalLoop(vec![name(), name()]));

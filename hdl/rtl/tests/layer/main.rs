@@ -3,9 +3,10 @@
 mod arithmetic;
 mod bench;
 mod bundles;
+mod bus;
 mod constants;
 mod errors;
 mod kernels;
-mod native;
+mod liar;
 mod storage;
 mod structure;

@@ -2,7 +2,6 @@
 
 use crate::bench::{compare, expect_text};
 use crate::under_test;
-use pagewalk_rtl::emit::ModuleName;
 use pagewalk_rtl::prelude::*;
 
 /// Rows with a valid bit: a memory, registers with and without enable.
@@ -38,8 +37,8 @@ impl Lane {
             unobserved: Wire::new(width),
             rows: LutRam::new(address_width, width),
             last: RegisterEn::new(width),
-            once: BitRegister::new(),
-            twice: BitRegisterEn::new(),
+            once: BitRegister::default(),
+            twice: BitRegisterEn::default(),
             dead: Register::new(width),
             dead_too: Wire::new(width),
         }
@@ -68,25 +67,18 @@ impl Logic for Lane {
     }
 }
 
-/// A part that asks for the name of its module, with a combinational path.
+/// A part with a combinational path.
 #[derive(LogicBlock)]
 struct Mix {
     a: Wire<In>,
     b: Wire<In>,
     mixed: Wire<Out>,
     straight: Wire<Out>,
-    kind: ModuleName,
 }
 
 impl Mix {
     fn new(width: usize) -> Self {
-        Self {
-            a: Wire::new(width),
-            b: Wire::new(width),
-            mixed: Wire::new(width),
-            straight: Wire::new(width),
-            kind: ModuleName::new("mixer"),
-        }
+        Self { a: Wire::new(width), b: Wire::new(width), mixed: Wire::new(width), straight: Wire::new(width) }
     }
 }
 

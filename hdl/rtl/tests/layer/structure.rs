@@ -1,17 +1,8 @@
-//! Control: loops, arrays, branches, state machines, interleaved variables, single bits.
+//! Control: loops, arrays, branches, interleaved variables, single bits.
 
 use crate::bench::{compare, expect_text};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
-
-#[derive(Copy, Clone, PartialEq, Debug, LogicState)]
-enum Phase {
-    Idle,
-    FirstRead,
-    SecondRead,
-    Done,
-    Failed,
-}
 
 /// Loops over arrays with computed indices, accumulations, a generate-if, and variables that must stay together.
 #[derive(LogicBlock)]
@@ -139,7 +130,7 @@ impl Logic for Loops {
     }
 }
 
-/// A state machine, `match` in all its forms, bits by variable index, variable shifts inside branches.
+/// Branches in branches, bits by constant index, variable shifts inside branches, reads above assignments.
 #[derive(LogicBlock)]
 struct Branches {
     clock: Signal<In, Clock>,
@@ -148,24 +139,20 @@ struct Branches {
     value: Wire<In>,
     by: Wire<In>,
 
-    is_done: Signal<Out, Bit>,
-    phase_bits: Wire<Out>,
     decoded: Wire<Out>,
-    either: Wire<Out>,
     bits: Wire<Out>,
-    wide_bits: Wire<Out>,
     shifted: Wire<Out>,
     passed: Signal<Out, Bit>,
+    counted: Wire<Out>,
 
-    phase: StateRegister<Phase>,
     count: RegisterEn,
     late: Signal<Local, Bit>,
     early: Signal<Local, Bit>,
     last: Const,
+    place: Const,
 }
 
-under_test!(Branches: reset go value by =>
-    is_done phase_bits decoded either bits wide_bits shifted passed);
+under_test!(Branches: reset go value by => decoded bits shifted passed counted);
 
 impl Branches {
     fn new() -> Self {
@@ -175,19 +162,16 @@ impl Branches {
             go: Default::default(),
             value: Wire::new(11),
             by: Wire::new(4),
-            is_done: Default::default(),
-            phase_bits: Wire::new(3),
             decoded: Wire::new(5),
-            either: Wire::new(11),
             bits: Wire::new(16),
-            wide_bits: Wire::new(11),
             shifted: Wire::new(4),
             passed: Default::default(),
-            phase: StateRegister::new(),
+            counted: Wire::new(5),
             count: RegisterEn::new(5),
             late: Default::default(),
             early: Default::default(),
-            last: Const::new(5, 3),
+            last: Const::new(5, 9),
+            place: Const::new(7, 5),
         }
     }
 }
@@ -195,71 +179,31 @@ impl Branches {
 impl Logic for Branches {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, phase, count);
-        self.phase.d.next = self.phase.q.val();
+        clock!(self, clock, count);
         self.count.en.next = false;
         self.count.d.next = self.count.q.val() + 1;
-        self.is_done.next = false;
-        self.phase_bits.next = 0.into();
-        match self.phase.q.val() {
-            Phase::Idle => {
+        self.decoded.next = 0.into();
+        if self.go.val() {
+            self.count.en.next = true;
+            if self.count.q.val() == self.last.val() {
                 self.count.d.next = 0.into();
-                self.count.en.next = true;
-                if self.go.val() {
-                    self.phase.d.next = Phase::FirstRead;
-                }
-            }
-            Phase::FirstRead => {
-                self.phase_bits.next = 1.into();
-                self.count.en.next = true;
-                if self.count.q.val() == self.last.val() {
-                    self.phase.d.next = Phase::SecondRead;
-                } else if self.value.val() == 0 {
-                    self.phase.d.next = Phase::Failed;
-                }
-            }
-            Phase::SecondRead => {
-                self.phase_bits.next = 2.into();
-                self.phase.d.next = Phase::Done;
-            }
-            Phase::Done => {
-                self.phase_bits.next = 3.into();
-                self.is_done.next = true;
-                if !self.go.val() {
-                    self.phase.d.next = Phase::Idle;
-                }
-            }
-            Phase::Failed => {
-                self.phase_bits.next = 4.into();
-                self.phase.d.next = Phase::Idle;
+            } else if self.value.val() == 0 {
+                self.decoded.next = 3.into();
+            } else {
+                self.decoded.next = self.count.q.val();
             }
         }
         if self.reset.val() {
-            self.phase.d.next = Phase::Idle;
+            self.count.en.next = true;
+            self.count.d.next = 0.into();
         }
-        match self.by.val().index() {
-            0 => self.decoded.next = 1.into(),
-            0x3 => self.decoded.next = 2.into(),
-            7usize => {
-                self.decoded.next = 4.into();
-                if self.phase.q.val() == Phase::Done {
-                    self.decoded.next = 8.into();
-                }
-            }
-            _ => self.decoded.next = 16.into(),
-        }
-        match self.go.val() {
-            true => self.either.next = self.value.val(),
-            false => self.either.next = !self.value.val(),
-        }
-        // In range by its width, and not.
-        self.bits.next = 0.into();
-        self.bits.next = self.bits.val().replace_bit(self.by.val().index(), true);
+        self.counted.next = self.count.q.val();
+        self.bits.next = self.value.val();
         self.bits.next = self.bits.val().replace_bit(2, self.go.val());
-        self.wide_bits.next = self.value.val();
-        if self.go.val() {
-            self.wide_bits.next = self.wide_bits.val().replace_bit(self.by.val().index(), self.reset.val());
-        }
+        self.bits.next = self
+            .bits
+            .val()
+            .replace_bit(self.place.val().index(), self.value.val().get_bit(self.place.val().index()));
         self.shifted.next = 0.into();
         if self.go.val() {
             self.shifted.next = self.value.val() >> self.by.val();

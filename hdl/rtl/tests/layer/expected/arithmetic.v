@@ -18,9 +18,6 @@ module dut (
   output wire [19:0] right,
   output wire [19:0] right_cut,
   output wire [19:0] constant_shifts,
-  output wire [19:0] middle,
-  output wire [19:0] dynamic_middle,
-  output wire [19:0] replaced,
   output wire [19:0] replaced_first,
   output wire [19:0] mixed,
   output wire [19:0] masked,
@@ -32,9 +29,6 @@ module dut (
   output wire        at_most,
   output wire        not_zero_sum,
   output wire        all_set,
-  output wire        parity,
-  output wire        picked,
-  output wire        picked_of_sum,
   output wire        picked_at,
   output wire        chosen,
   output wire        tautology
@@ -44,7 +38,6 @@ module dut (
   localparam [6:0] SHIFT = 7'd8;
 
   wire [15:0] right_cut_full;
-  wire [15:0] dynamic_middle_full;
   wire [15:0] replaced_first_full;
 
   assign tautology = 1'b1;
@@ -59,10 +52,6 @@ module dut (
   assign right_cut_full = (a ^ {4'd0, b}) >> by;
   assign right_cut = {13'd0, right_cut_full[6:0]};
   assign constant_shifts = {8'd0, {5'd0, a[14:8]} | ((b << SHIFT) >> 1) | {5'd0, c[5:0], 1'b0}};
-  assign middle = {15'd0, a[6:2] + (a[5:1] & b[5:1])};
-  assign dynamic_middle_full = a >> by;
-  assign dynamic_middle = {15'd0, dynamic_middle_full[4:0]};
-  assign replaced = {4'd0, (a & ~(16'd1 << by)) | ({15'd0, flag} << by)};
   assign replaced_first_full = a + {4'd0, b};
   assign replaced_first = {4'd0, replaced_first_full[15:1], flag};
   assign mixed = {4'd0, ((a & {4'd0, b}) | {7'd0, c}) ^ {4'd0, PATTERN + b}};
@@ -75,15 +64,11 @@ module dut (
   assign at_most = (a << 1) <= {4'd0, b | 12'd1};
   assign not_zero_sum = |(a + {4'd0, b});
   assign all_set = &(a | {4'd0, b});
-  assign parity = ^(a ^ {4'd0, b});
-  assign picked = a[by];
-  assign picked_of_sum = |((a + {4'd0, b}) & (16'd1 << by));
   assign picked_at = a[5];
   assign chosen = (flag == (a > {4'd0, b})) || !(flag & (|b));
 
   // Read by nothing.
-  wire unused = &{1'b0, clock, right_cut_full[15:7], dynamic_middle_full[15:5],
-    replaced_first_full[0]};
+  wire unused = &{1'b0, clock, right_cut_full[15:7], replaced_first_full[0]};
 endmodule
 
 `default_nettype wire

@@ -14,10 +14,13 @@ module dut (
 
   reg [3:0] held;
 
+  wire [3:0] picked_full;
+
   assign victims = 4'd1;
   assign chosen = 4'd5;
   assign live_victims = 4'd1;
-  assign picked = |(4'd1 & (4'd1 << index));
+  assign picked_full = 4'd1 >> index;
+  assign picked = picked_full[0];
   assign stored = held;
 
   initial begin
@@ -29,7 +32,7 @@ module dut (
   end
 
   // Read by nothing.
-  wire unused = &{1'b0, state};
+  wire unused = &{1'b0, state, picked_full[3:1]};
 endmodule
 
 `default_nettype wire

@@ -96,7 +96,7 @@ module dut_single (
   wire unused = &{1'b0, address};
 endmodule
 
-module dut_mixer (
+module dut_mix (
   input  wire [7:0] a,
   input  wire [7:0] b,
   output wire [7:0] mixed,
@@ -197,14 +197,14 @@ module dut (
     .unobserved(single_unobserved)
   );
 
-  dut_mixer mix (
+  dut_mix mix (
     .a(mix_straight),
     .b(single_read),
     .mixed(mix_mixed),
     .straight(mix_straight)
   );
 
-  dut_mixer mix_again (
+  dut_mix mix_again (
     .a(mix_mixed),
     .b(single_held),
     .mixed(mixed),
