@@ -195,14 +195,13 @@ impl PhysicalMemory {
         self.frame_mut(pfn).mappings += 1;
     }
 
-    /// A leaf entry is gone, and its reference with it.
+    /// A leaf entry is gone; the reference that went with it is the caller's.
     ///
     /// # Panics
     /// Where no entry maps the frame.
     pub(crate) fn unmap(&mut self, pfn: Pfn) {
         let frame = self.frame_mut(pfn);
         frame.mappings = frame.mappings.checked_sub(1).expect("an entry mapped it");
-        self.put(pfn);
     }
 
     /// Leaf entries that map a frame, in all address spaces: never more than [`Self::references`].

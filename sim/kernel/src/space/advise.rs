@@ -253,9 +253,7 @@ impl AddressSpace {
                     continue;
                 }
             }
-            self.table.clear(platform, &mut system.memory, mapped.slot);
-            self.drop_frame(system, frame);
-            gather.add(&mapped);
+            self.clear(system, platform, &mapped, &mut gather);
         }
         self.flush(system, platform, gather);
     }

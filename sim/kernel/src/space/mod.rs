@@ -27,7 +27,9 @@ use crate::errno::{CallStop, Errno};
 use crate::space::vma::RangeSet;
 use crate::system::System;
 use crate::table::Slot;
-use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
+use crate::{
+    Backing, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn,
+};
 use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
 
 /// Rights of memory that a call shows to be mapped without saying how.
@@ -169,12 +171,26 @@ impl AddressSpace {
         }
     }
 
-    /// Gives up an entry's reference to `frame`.
-    fn drop_frame(&mut self, system: &mut System, frame: Pfn) {
+    /// An entry does not map `frame` any more: its reference goes to `gather`.
+    fn drop_frame(&mut self, system: &mut System, frame: Pfn, gather: &mut Gather) {
         *self.count_of(system, frame) -= 1;
         if !system.is_zero_page(frame) {
             system.memory.unmap(frame);
+            gather.hold(frame);
         }
+    }
+
+    /// Clears a leaf and gives up its frame.
+    fn clear(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        mapped: &Mapped,
+        gather: &mut Gather,
+    ) {
+        self.table.clear(platform, &mut system.memory, mapped.slot);
+        self.drop_frame(system, mapped.pte.frame, gather);
+        gather.add(mapped);
     }
 
     fn count_of(&mut self, system: &System, frame: Pfn) -> &mut u64 {
@@ -190,9 +206,7 @@ impl AddressSpace {
         gather: &mut Gather,
     ) {
         for mapped in self.table.mapped(platform, pages) {
-            self.table.clear(platform, &mut system.memory, mapped.slot);
-            self.drop_frame(system, mapped.pte.frame);
-            gather.add(&mapped);
+            self.clear(system, platform, &mapped, gather);
         }
     }
 
@@ -245,9 +259,7 @@ impl AddressSpace {
             let start = vma.pages.start().up(first - vma.page_offset);
             for mapped in self.table.mapped(platform, PageRange::new(start, start.up(end - first))) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
-                    self.table.clear(platform, &mut system.memory, mapped.slot);
-                    self.drop_frame(system, mapped.pte.frame);
-                    gather.add(&mapped);
+                    self.clear(system, platform, &mapped, &mut gather);
                 }
             }
         }
@@ -257,13 +269,16 @@ impl AddressSpace {
     /// Gives everything back. No CPU may translate through its tables any more.
     pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
-        self.zap(system, platform, everything, &mut Gather::default());
+        let mut gather = Gather::default();
+        self.zap(system, platform, everything, &mut gather);
         for vma in self.vmas.remove(everything) {
             system.objects.release(&mut system.memory, &vma);
         }
-        system.flush_address_space(platform, self.id);
+        gather.add_everything();
+        self.flush(system, platform, gather);
         system.asids.release(self.id);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
+        // Nobody walks them any more, and nothing of them is cached.
         self.table.destroy(platform, &mut system.memory);
     }
 }

@@ -147,7 +147,7 @@ impl AddressSpace {
             match self.slot(system, platform, page) {
                 Ok(slot) => self.table.set(platform, &mut system.memory, slot, leaf.pte),
                 Err(out_of_memory) => {
-                    self.drop_frame(system, leaf.pte.frame);
+                    self.drop_frame(system, leaf.pte.frame, &mut gather);
                     moved = Err(out_of_memory.into());
                 }
             }

@@ -34,9 +34,11 @@ pub(crate) struct Slot {
 }
 
 /// What a release of unused tables did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "the tables' frames are the caller's to return, once the fence has been carried out"]
 pub(crate) struct Released {
-    pub(crate) tables: u64,
+    /// Tables that nothing points to any more, with the one reference that each has.
+    pub(crate) tables: Vec<Pfn>,
     pub(crate) resident_changed: bool,
 }
 
@@ -186,7 +188,7 @@ impl PageTable {
         })
     }
 
-    /// Returns the frames of all tables but the root that serve only pages of `hole`, none of which may be mapped.
+    /// Takes out all tables but the root that serve only pages of `hole`, none of which may be mapped.
     /// Linux's `free_pgtables`.
     pub(crate) fn release(
         &mut self,
@@ -198,7 +200,7 @@ impl PageTable {
         if !hole.is_empty() {
             self.release_under(platform, memory, self.spec().levels() - 1, self.root, hole, &mut released);
         }
-        self.tables -= released.tables;
+        self.tables -= released.tables.len() as u64;
         released
     }
 
@@ -220,17 +222,18 @@ impl PageTable {
             self.release_under(platform, memory, level - 1, below, part, released);
             if part.pages() == 1 << self.entry_page_bits(level) {
                 self.write(platform, memory, slot, 0);
-                memory.put(below);
-                released.tables += 1;
+                released.tables.push(below);
                 released.resident_changed |= self.is_resident(level);
             }
         }
     }
 
-    /// Returns the frames of all tables. No page may be mapped any more.
+    /// Returns the frames of all tables. No page may be mapped any more, and no CPU may walk or have cached them.
     pub(crate) fn destroy(mut self, platform: &mut dyn Platform, memory: &mut PhysicalMemory) {
         let all = PageRange::new(Vpn(0), Vpn(self.spec().user_end() / FRAME_BYTES));
-        self.release(platform, memory, all);
+        for table in self.release(platform, memory, all).tables {
+            memory.put(table);
+        }
         memory.put(self.root);
     }
 }

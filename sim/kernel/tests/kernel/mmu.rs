@@ -45,6 +45,8 @@ pub struct ForgetsNothing {
     pub stores: Vec<(PhysAddr, u64)>,
     /// A CPU that carries out no fence: for tests of tests.
     pub deaf: Option<CpuId>,
+    /// Panics at the next fence, so that a test can look at what the kernel holds at that moment.
+    pub stops_at_fence: bool,
 }
 
 impl ForgetsNothing {
@@ -61,6 +63,7 @@ impl ForgetsNothing {
             contexts: Vec::new(),
             stores: Vec::new(),
             deaf: None,
+            stops_at_fence: false,
         }
     }
 
@@ -275,6 +278,7 @@ impl Platform for ForgetsNothing {
         self.cores[cpu.0].context = *context;
     }
     fn fence(&mut self, cpu: CpuId, flush: &TlbFlush) {
+        assert!(!self.stops_at_fence, "stopped at a fence");
         self.fences.push(*flush);
         if self.deaf != Some(cpu) {
             let before = std::mem::replace(&mut self.on, cpu);
