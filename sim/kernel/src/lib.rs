@@ -44,4 +44,4 @@ pub use screens::{BuddyInfo, Maps};
 pub use space::vma::{AnonVma, Backing, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
 pub use space::{AddressSpace, MmId};
 pub use stats::KernelStats;
-pub use table::{EntryLayout, Mapped, PageTable, Pte};
+pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};

@@ -70,7 +70,8 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
-        for mapped in self.table.mapped(platform, pages) {
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
             let slot = child.slot(system, platform, mapped.page)?;
             let frame = mapped.pte.frame;
             let mut rights = mapped.pte.rights;

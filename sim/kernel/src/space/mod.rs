@@ -205,7 +205,8 @@ impl AddressSpace {
         pages: PageRange,
         gather: &mut Gather,
     ) {
-        for mapped in self.table.mapped(platform, pages) {
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
             self.clear(system, platform, &mapped, gather);
         }
     }
@@ -257,7 +258,8 @@ impl AddressSpace {
             let first = punch.offsets.start.clamp(vma.page_offset, vma.offset_of(vma.pages.end()));
             let end = punch.offsets.end.clamp(first, vma.offset_of(vma.pages.end()));
             let start = vma.pages.start().up(first - vma.page_offset);
-            for mapped in self.table.mapped(platform, PageRange::new(start, start.up(end - first))) {
+            let mut leaves = self.table.cursor(PageRange::new(start, start.up(end - first)));
+            while let Some(mapped) = leaves.next(platform) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
                     self.clear(system, platform, &mapped, &mut gather);
                 }

@@ -269,7 +269,6 @@ fn nothing_is_free_before_the_fence_is_carried_out() {
     let at_the_fence = |change: &dyn Fn(&mut Machine)| {
         for format in PagingFormat::ALL {
             let mut machine = two_threads(format, format.spec().asid_bits.min(9));
-            machine.fork(1, 3);
             let in_use = machine.kernel.memory().frames_in_use();
             machine.mmu.stops_at_fence = true;
             let stopped = catch_unwind(AssertUnwindSafe(|| change(&mut machine)));
@@ -280,7 +279,4 @@ fn nothing_is_free_before_the_fence_is_carried_out() {
     at_the_fence(&|machine| machine.unmap(AT, 0x4000));
     at_the_fence(&|machine| machine.map(AT, 0x2000, R));
     at_the_fence(&|machine| machine.call(1, Syscall::Advise { at: VirtAddr(AT), bytes: 0x1000, advice: 4 }));
-    at_the_fence(&|machine| {
-        machine.store(AT);
-    });
 }

@@ -8,6 +8,7 @@ use pagewalk_arch::{
     PteMemory, PteWrite, TableMemory, TlbFlush, VirtAddr,
 };
 use pagewalk_kernel::Pfn;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// What a walk found: the frame, the slot of the leaf, and the rights.
@@ -43,6 +44,8 @@ pub struct ForgetsNothing {
     pub fences: Vec<TlbFlush>,
     pub contexts: Vec<Context>,
     pub stores: Vec<(PhysAddr, u64)>,
+    /// Loads of software from page tables.
+    pub reads: Cell<u64>,
     /// A CPU that carries out no fence: for tests of tests.
     pub deaf: Option<CpuId>,
     /// Panics at the next fence, so that a test can look at what the kernel holds at that moment.
@@ -62,6 +65,7 @@ impl ForgetsNothing {
             fences: Vec::new(),
             contexts: Vec::new(),
             stores: Vec::new(),
+            reads: Cell::new(0),
             deaf: None,
             stops_at_fence: false,
         }
@@ -303,6 +307,7 @@ impl Platform for ForgetsNothing {
         progress
     }
     fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.reads.set(self.reads.get() + 1);
         self.memory.read(addr, self.spec().pte_bytes).unwrap_or(0)
     }
     fn write_pte(&mut self, addr: PhysAddr, value: u64) {

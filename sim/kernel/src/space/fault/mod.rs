@@ -173,7 +173,7 @@ impl AddressSpace {
             }
         };
         let rights = self.rights_now(system, vma, frame);
-        let pte = with_ad(system, Pte { frame, rights, accessed: false, dirty: false }, kind);
+        let pte = with_ad(system, Pte::new(frame, rights), kind);
         self.install(system, platform, slot, pte);
         Ok(())
     }
