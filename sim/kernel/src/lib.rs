@@ -12,6 +12,7 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod check;
 mod config;
 mod cpu;
 mod errno;
@@ -29,6 +30,7 @@ mod system;
 mod table;
 mod tlb;
 
+pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;

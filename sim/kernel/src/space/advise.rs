@@ -244,7 +244,7 @@ impl AddressSpace {
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 || system.memory.stays_locked(frame) {
+            if system.memory.mappings(frame) != 1 || system.memory.is_mlocked(frame) {
                 continue;
             }
             if system.memory.is_anonymous(frame) {
@@ -282,7 +282,7 @@ impl AddressSpace {
             let count = &mut system.anon_vmas_created;
             self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
         }
-        self.vmas.mark(area.pages.start());
+        self.vmas.note_guards(area.pages.start());
         self.forget(system, platform, area.pages);
         self.guards.insert(area.pages);
     }

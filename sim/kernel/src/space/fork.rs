@@ -51,7 +51,7 @@ impl AddressSpace {
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
             system.objects.retain(&copy);
             child.vmas.insert_copy(copy);
-            if copy.anon.is_some() || (copy.is_marked && !is_wiped) {
+            if copy.anon.is_some() || (copy.had_guards && !is_wiped) {
                 for guarded in self.guards.within(vma.pages) {
                     child.guards.insert(guarded);
                 }

@@ -56,7 +56,7 @@ pub(crate) struct Heap {
 #[derive(Clone, Debug)]
 pub struct AddressSpace {
     id: MmId,
-    vmas: VmaMap,
+    pub(crate) vmas: VmaMap,
     table: PageTable,
     heap: Option<Heap>,
     /// What the trace itself unmapped and did not map again: never inferred.
@@ -66,9 +66,9 @@ pub struct AddressSpace {
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
     /// Leaf entries that map a frame other than the page of zeroes.
-    resident: u64,
+    pub(crate) resident: u64,
     /// Leaf entries that map the page of zeroes.
-    zero_mapped: u64,
+    pub(crate) zero_mapped: u64,
 }
 
 impl AddressSpace {
@@ -110,6 +110,10 @@ impl AddressSpace {
     /// Leaf entries in use, those of the page of zeroes included.
     pub fn leaf_entries(&self) -> u64 {
         self.resident + self.zero_mapped
+    }
+    /// Whether MADV_GUARD_INSTALL made `page` untouchable.
+    pub(crate) fn is_guarded(&self, page: Vpn) -> bool {
+        self.guards.contains(page)
     }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {

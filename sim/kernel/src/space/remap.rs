@@ -120,7 +120,7 @@ impl AddressSpace {
                     self.table.mapped(platform, whole).iter().filter(|leaf| !source.contains(leaf.page))
                 {
                     if !system.is_zero_page(stays.pte.frame) {
-                        system.memory.keep_locked(stays.pte.frame);
+                        system.memory.set_mlocked(stays.pte.frame);
                     }
                 }
             }

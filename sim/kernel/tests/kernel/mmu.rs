@@ -86,14 +86,16 @@ impl ForgetsNothing {
     /// Whatever the CPUs have cached of the address spaces that they have loaded agrees with memory.
     pub fn audit(&self) {
         for on in (0..self.cores.len()).map(CpuId) {
-            let view =
+            let mut view =
                 Self { on, cores: self.cores.clone(), memory: self.memory.clone(), ..Self::new(self.config) };
-            for (&(asid, page, _), leaf) in &self.cores[on.0].tlb {
+            let current = view.core().context.asid.0;
+            for (&(_, page, _), leaf) in
+                self.cores[on.0].tlb.iter().filter(|((asid, ..), _)| *asid == current)
+            {
                 let kinds = [AccessKind::Fetch, AccessKind::Load, AccessKind::Store];
                 let granted =
                     |kind: &AccessKind| grants(leaf, *kind) && (*kind != AccessKind::Store || leaf.dirty);
-                for kind in kinds.into_iter().filter(granted).filter(|_| asid == view.core().context.asid.0) {
-                    let mut view = view.clone();
+                for kind in kinds.into_iter().filter(granted) {
                     let va = page << 12;
                     let fresh = view.walk(&Access::user(va, kind), true).map(|fresh| fresh.frame);
                     assert_eq!(
@@ -106,9 +108,6 @@ impl ForgetsNothing {
         }
     }
 
-    pub fn config(&self) -> &MmuConfig {
-        &self.config
-    }
     fn spec(&self) -> &'static FormatSpec {
         self.config.spec()
     }
