@@ -40,7 +40,7 @@ pub struct Kernel {
     spaces_created: u64,
     asid_bits: u32,
     /// Empty tables, for while no process runs; gone once the kernel is shut down.
-    idle: Option<PageTable>,
+    pub(crate) idle: Option<PageTable>,
 }
 
 impl Kernel {
@@ -152,6 +152,7 @@ impl Kernel {
         }
         self.system.stats.exits += self.processes.len() as u64;
         self.processes.clear();
+        self.thread_of.clear();
         while let Some((&mm, _)) = self.spaces.first_key_value() {
             self.free_address_space(platform, mm);
         }

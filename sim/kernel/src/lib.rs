@@ -12,6 +12,7 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod check;
 mod config;
 mod cpu;
 mod errno;
@@ -29,6 +30,7 @@ mod system;
 mod table;
 mod tlb;
 
+pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
@@ -44,4 +46,4 @@ pub use screens::{BuddyInfo, Maps};
 pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
 pub use space::{AddressSpace, MmId};
 pub use stats::KernelStats;
-pub use table::{EntryLayout, Mapped, PageTable, Pte};
+pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};

@@ -149,4 +149,13 @@ impl Objects {
         object.frames.insert(offset, frame);
         Ok(frame)
     }
+
+    /// Pages of areas that map each object, as counted.
+    pub(crate) fn mapped_pages(&self) -> impl Iterator<Item = (FileId, u64)> {
+        self.objects.iter().map(|(&file, object)| (file, object.mapped_pages))
+    }
+    /// The frames of all objects.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Pfn> {
+        self.objects.values().flat_map(|object| object.frames.values().copied())
+    }
 }

@@ -119,6 +119,46 @@ impl Buddy {
         untouched || inside || around
     }
 
+    /// Whether `frame` is free.
+    pub fn is_free(&self, frame: u64) -> bool {
+        self.any_free(&(frame..frame + 1))
+    }
+
+    /// Whether the lists are what they must be: blocks aligned, in the span, disjoint, coalesced as far as they go, and
+    /// counted.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let mut blocks: Vec<Range<u64>> = Vec::new();
+        for (order, list) in self.free.iter().enumerate() {
+            for &block in list {
+                let buddy = block ^ (1 << order);
+                if !block.is_multiple_of(1 << order) {
+                    return Err(format!("block {block:#x} of order {order} is not aligned"));
+                }
+                if order < ORDER_MAX && list.contains(&buddy) {
+                    return Err(format!("{block:#x} and {buddy:#x} of order {order} should be one"));
+                }
+                blocks.push(block..block + (1 << order));
+            }
+        }
+        blocks.push(self.untouched.clone());
+        blocks.retain(|block| !block.is_empty());
+        blocks.sort_unstable_by_key(|block| block.start);
+        if let Some(pair) = blocks.windows(2).find(|pair| pair[0].end > pair[1].start) {
+            return Err(format!("{:#x?} and {:#x?} overlap", pair[0], pair[1]));
+        }
+        if let Some(block) = blocks.iter().find(|b| b.start < self.span.start || b.end > self.span.end) {
+            return Err(format!("{block:#x?} lies outside of {:#x?}", self.span));
+        }
+        let counted: u64 = blocks.iter().map(|block| block.end - block.start).sum();
+        if counted != self.frames_free {
+            return Err(format!("{} frames are counted as free, {counted} are listed", self.frames_free));
+        }
+        Ok(())
+    }
+
     /// All frames, free or not.
     pub fn span(&self) -> &Range<u64> {
         &self.span
@@ -201,6 +241,22 @@ mod tests {
         buddy.free(block + 1, 0);
     }
 
+    #[test]
+    fn every_way_to_damage_the_lists_is_found() {
+        let damaged = |damage: fn(&mut Buddy)| {
+            let mut buddy = Buddy::new(0..64);
+            let block = buddy.allocate(0).unwrap();
+            assert_eq!((block, buddy.check()), (0, Ok(())));
+            damage(&mut buddy);
+            buddy.check().expect_err("the damage is found")
+        };
+        assert!(damaged(|b| b.free[2].extend([34])).contains("not aligned"));
+        assert!(damaged(|b| b.free[0].extend([0])).contains("should be one"));
+        assert!(damaged(|b| b.free[0].extend([34])).contains("overlap"));
+        assert!(damaged(|b| b.free[3].extend([64])).contains("outside"));
+        assert!(damaged(|b| b.frames_free += 1).contains("counted as free"));
+    }
+
     proptest! {
         #[test]
         fn blocks_are_aligned_disjoint_and_coalesce_to_the_beginning(
@@ -228,6 +284,7 @@ mod tests {
                 }
                 let counted: u64 = buddy.blocks_free().iter().enumerate().map(|(o, n)| n << o).sum();
                 prop_assert_eq!(counted, buddy.frames_free());
+                prop_assert_eq!(buddy.check(), Ok(()));
                 prop_assert_eq!(buddy.frames_free() + used.len() as u64, frames);
             }
             for (block, order) in held {

@@ -1,14 +1,19 @@
 //! Physical memory: zones of buddy-managed frames, and the metadata of frames in use (Linux's `struct page`).
 //!
 //! Owns who holds a frame and how often. Does not own what a frame means to its holder: page tables and address
-//! spaces do. Metadata exists only for frames in use, so installed memory costs nothing.
+//! spaces do.
 
 mod buddy;
+mod folio;
+mod zone;
 
 pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
+pub(crate) use folio::Folio;
+pub use folio::{AnonState, FrameUse};
+pub use zone::{Zone, ZoneKind};
 
-use pagewalk_arch::{FRAME_SHIFT, PhysAddr};
-use std::collections::HashMap;
+use folio::FolioTable;
+use pagewalk_arch::PhysAddr;
 use std::fmt;
 use std::ops::Range;
 
@@ -39,92 +44,13 @@ impl fmt::Debug for Pfn {
 #[error("out of memory: no free frame is left; configure more memory")]
 pub struct OutOfMemory;
 
-/// What a frame in use is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameUse {
-    /// A page table with this many entries that are not zero.
-    PageTable {
-        /// Entries that are not zero.
-        entries: u32,
-    },
-    /// A page private to the processes that map it.
-    Anonymous,
-    /// A page of a file, a segment or shared anonymous memory, held by the object itself and by every entry.
-    File,
-    /// The page of zeroes that untouched anonymous memory reads from.
-    ZeroPage,
-}
-
-/// What is known of an anonymous page besides who holds it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AnonState {
-    /// Linux's `PageAnonExclusive`: the one process that maps it may write it without asking who else does. Fork takes
-    /// this away; a write that finds no other holder gives it back.
-    pub exclusive: bool,
-    /// MADV_FREE: its contents may be dropped as long as it is not written again.
-    pub lazily_freed: bool,
-}
-
-/// The metadata of a frame in use: 20 bytes.
-#[derive(Clone, Copy, Debug)]
-struct PageFrame {
-    /// Holders of any kind: entries, objects, page tables' own.
-    references: u32,
-    /// Leaf entries among them.
-    mappings: u32,
-    usage: FrameUse,
-    anon: AnonState,
-    /// Linux's `PG_mlocked`, where it has outlived the lock.
-    stays_locked: bool,
-}
-
-/// Which memory a zone is, in Linux's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ZoneKind {
-    /// Below 4 GiB, where wider addresses exist: for what a 32-bit register must reach.
-    Dma32,
-    /// Everything else.
-    Normal,
-}
-
-impl ZoneKind {
-    /// The name in `/proc/buddyinfo`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ZoneKind::Dma32 => "DMA32",
-            ZoneKind::Normal => "Normal",
-        }
-    }
-}
-
-/// Frames of one kind, managed together.
-#[derive(Clone, Debug)]
-pub struct Zone {
-    kind: ZoneKind,
-    buddy: Buddy,
-}
-
-impl Zone {
-    /// Which memory it is.
-    pub fn kind(&self) -> ZoneKind {
-        self.kind
-    }
-    /// Its free lists.
-    pub fn buddy(&self) -> &Buddy {
-        &self.buddy
-    }
-}
-
-/// First frame that a 32-bit physical address cannot name.
-const DMA32_END: u64 = 1 << (32 - FRAME_SHIFT);
-
 /// All frames of the machine.
 #[derive(Clone, Debug)]
 pub struct PhysicalMemory {
     /// Lowest first; allocation prefers the highest, as Linux's zonelists do, and keeps scarce low memory.
     zones: Vec<Zone>,
-    frames: HashMap<Pfn, PageFrame>,
-    frames_in_use_max: usize,
+    folios: FolioTable,
+    frames_in_use_max: u64,
 }
 
 impl PhysicalMemory {
@@ -133,12 +59,12 @@ impl PhysicalMemory {
     pub fn new(frames: Range<u64>, split_at_4g: bool) -> Self {
         let first = frames.start.max(1);
         let end = frames.end.max(first);
-        let boundary = if split_at_4g { DMA32_END.clamp(first, end) } else { first };
+        let boundary = if split_at_4g { zone::DMA32_END.clamp(first, end) } else { first };
         let zones = [(ZoneKind::Dma32, first..boundary), (ZoneKind::Normal, boundary..end)];
         let zones = zones.into_iter().filter(|(_, span)| !span.is_empty());
         Self {
             zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
-            frames: HashMap::new(),
+            folios: FolioTable::new(&(first..end)),
             frames_in_use_max: 0,
         }
     }
@@ -152,12 +78,8 @@ impl PhysicalMemory {
     pub fn allocate_below(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
         let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
         let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
-        let before = self.frames.insert(
-            pfn,
-            PageFrame { references: 1, mappings: 0, usage, anon: AnonState::default(), stays_locked: false },
-        );
-        assert!(before.is_none(), "{pfn:?} was free and in use at once");
-        self.frames_in_use_max = self.frames_in_use_max.max(self.frames.len());
+        self.folios.insert(pfn, Folio::new(usage));
+        self.frames_in_use_max = self.frames_in_use_max.max(self.folios.len());
         Ok(pfn)
     }
 
@@ -175,13 +97,13 @@ impl PhysicalMemory {
     /// Where the frame is not in use, or is a page table that still has entries.
     pub fn put(&mut self, pfn: Pfn) -> bool {
         let frame = self.frame_mut(pfn);
-        frame.references -= 1;
-        if frame.references > 0 {
+        if frame.references > 1 {
+            frame.references -= 1;
             return false;
         }
         let empty = !matches!(frame.usage, FrameUse::PageTable { entries: 1.. });
         assert!(empty, "{pfn:?} is freed as a page table with entries");
-        self.frames.remove(&pfn);
+        self.folios.remove(pfn);
         let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
         zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
         true
@@ -195,24 +117,23 @@ impl PhysicalMemory {
         self.frame_mut(pfn).mappings += 1;
     }
 
-    /// A leaf entry is gone, and its reference with it.
+    /// A leaf entry is gone; the reference that went with it is the caller's.
     ///
     /// # Panics
     /// Where no entry maps the frame.
     pub(crate) fn unmap(&mut self, pfn: Pfn) {
         let frame = self.frame_mut(pfn);
         frame.mappings = frame.mappings.checked_sub(1).expect("an entry mapped it");
-        self.put(pfn);
     }
 
     /// Leaf entries that map a frame, in all address spaces: never more than [`Self::references`].
     pub fn mappings(&self, pfn: Pfn) -> u32 {
-        self.frames.get(&pfn).map_or(0, |frame| frame.mappings)
+        self.folios.get(pfn).map_or(0, |frame| frame.mappings)
     }
 
     /// The state of an anonymous page; the default for every other frame.
     pub fn anon(&self, pfn: Pfn) -> AnonState {
-        self.frames.get(&pfn).map_or(AnonState::default(), |frame| frame.anon)
+        self.folios.get(pfn).map_or(AnonState::default(), |frame| frame.anon)
     }
 
     /// Sets the state of an anonymous page.
@@ -223,17 +144,17 @@ impl PhysicalMemory {
         self.frame_mut(pfn).anon = state;
     }
 
-    /// The lock of the area that showed this frame is gone, the page's own is not.
+    /// The page stays locked though the area that showed it is not any more: `PG_mlocked`.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn keep_locked(&mut self, pfn: Pfn) {
-        self.frame_mut(pfn).stays_locked = true;
+    pub(crate) fn set_mlocked(&mut self, pfn: Pfn) {
+        self.frame_mut(pfn).mlocked = true;
     }
 
     /// Whether the page is locked though no area says so.
-    pub(crate) fn stays_locked(&self, pfn: Pfn) -> bool {
-        self.frames.get(&pfn).is_some_and(|frame| frame.stays_locked)
+    pub(crate) fn is_mlocked(&self, pfn: Pfn) -> bool {
+        self.folios.get(pfn).is_some_and(|frame| frame.mlocked)
     }
 
     /// Whether a frame is an anonymous page.
@@ -243,12 +164,12 @@ impl PhysicalMemory {
 
     /// Holders of a frame; 0 where it is free or does not exist.
     pub fn references(&self, pfn: Pfn) -> u32 {
-        self.frames.get(&pfn).map_or(0, |frame| frame.references)
+        self.folios.get(pfn).map_or(0, |frame| frame.references)
     }
 
     /// What a frame is used for; `None` where it is free or does not exist.
     pub fn usage(&self, pfn: Pfn) -> Option<FrameUse> {
-        self.frames.get(&pfn).map(|frame| frame.usage)
+        self.folios.get(pfn).map(|frame| frame.usage)
     }
 
     /// Counts an entry of the page table in `table` that became used or unused.
@@ -260,8 +181,19 @@ impl PhysicalMemory {
         *entries = if used { *entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
     }
 
-    fn frame_mut(&mut self, pfn: Pfn) -> &mut PageFrame {
-        self.frames.get_mut(&pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
+    /// Forgets a frame without returning it: for tests of what finds that.
+    #[cfg(test)]
+    pub(crate) fn lose(&mut self, pfn: Pfn) {
+        self.folios.remove(pfn);
+    }
+
+    fn frame_mut(&mut self, pfn: Pfn) -> &mut Folio {
+        self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
+    }
+
+    /// Every frame in use with what is known of it, upwards.
+    pub(crate) fn folios(&self) -> impl Iterator<Item = (Pfn, &Folio)> {
+        self.folios.iter()
     }
 
     /// The zones, lowest first.
@@ -274,11 +206,11 @@ impl PhysicalMemory {
     }
     /// Frames in use now.
     pub fn frames_in_use(&self) -> u64 {
-        self.frames.len() as u64
+        self.folios.len()
     }
     /// The most frames that were ever in use at once.
     pub fn frames_in_use_max(&self) -> u64 {
-        self.frames_in_use_max as u64
+        self.frames_in_use_max
     }
     /// Frames that are free now. With [`Self::frames_in_use`] they make up [`Self::frames_total`] at every instant.
     pub fn frames_free(&self) -> u64 {
@@ -304,7 +236,7 @@ mod tests {
     fn high_memory_goes_first_and_low_memory_stays_for_those_who_need_it() {
         let mut memory = PhysicalMemory::new(0x10_0000 - 2..0x10_0000 + 1, true);
         assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000)));
-        assert_eq!(memory.allocate_below(DMA32_END, FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 2)));
+        assert_eq!(memory.allocate_below(zone::DMA32_END, FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 2)));
         assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 1)), "falls back");
         assert_eq!(memory.allocate(FrameUse::Anonymous), Err(OutOfMemory));
     }

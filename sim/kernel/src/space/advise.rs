@@ -205,7 +205,8 @@ impl AddressSpace {
     /// A page that others map too is left alone.
     fn offer(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(platform, pages) {
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
             if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
                 continue;
@@ -225,7 +226,8 @@ impl AddressSpace {
     /// MADV_COLD: the pages were not used lately.
     fn cool(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(platform, pages) {
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
             if mapped.pte.accessed {
                 let old = Pte { accessed: false, ..mapped.pte };
                 self.table.set(platform, &mut system.memory, mapped.slot, old);
@@ -239,9 +241,10 @@ impl AddressSpace {
     /// anonymous ones go if they were offered and not written since.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(platform, area.pages) {
+        let mut leaves = self.table.cursor(area.pages);
+        while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 || system.memory.stays_locked(frame) {
+            if system.memory.mappings(frame) != 1 || system.memory.is_mlocked(frame) {
                 continue;
             }
             if system.memory.is_anonymous(frame) {
@@ -253,9 +256,7 @@ impl AddressSpace {
                     continue;
                 }
             }
-            self.table.clear(platform, &mut system.memory, mapped.slot);
-            self.drop_frame(system, frame);
-            gather.add(&mapped);
+            self.clear(system, platform, &mapped, &mut gather);
         }
         self.flush(system, platform, gather);
     }
@@ -281,7 +282,7 @@ impl AddressSpace {
             let count = &mut system.anon_vmas_created;
             self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
         }
-        self.vmas.mark(area.pages.start());
+        self.vmas.note_guards(area.pages.start());
         self.forget(system, platform, area.pages);
         self.guards.insert(area.pages);
     }

@@ -51,7 +51,7 @@ impl AddressSpace {
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
             system.objects.retain(&copy);
             child.vmas.insert_copy(copy);
-            if copy.anon.is_some() || (copy.is_marked && !is_wiped) {
+            if copy.anon.is_some() || (copy.had_guards && !is_wiped) {
                 for guarded in self.guards.within(vma.pages) {
                     child.guards.insert(guarded);
                 }
@@ -70,7 +70,8 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
-        for mapped in self.table.mapped(platform, pages) {
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
             let slot = child.slot(system, platform, mapped.page)?;
             let frame = mapped.pte.frame;
             let mut rights = mapped.pte.rights;

@@ -37,7 +37,11 @@ impl AddressSpace {
         // Linux refuses MAP_GROWSDOWN for everything else.
         flags.set(VmFlags::GROWSDOWN, request.grows_down && backing == Backing::Anonymous);
         let attributes = VmaAttributes { protection, backing, flags, name: None, inferred: false };
-        self.map_area(system, platform, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        self.map_area(
+            system,
+            platform,
+            Vma { pages, attributes, page_offset, anon: None, had_guards: false },
+        );
         if request.populate || flags.contains(VmFlags::LOCKED) {
             return self.populate(system, platform, pages, OnRefusal::NextArea);
         }
@@ -95,7 +99,11 @@ impl AddressSpace {
         let mut attributes = vma.attributes;
         // MAP_LOCKED knows no ONFAULT.
         attributes.flags = attributes.flags.intersection(VmFlags::LOCKED).union(self.future_flags);
-        self.map_area(system, platform, Vma { pages, attributes, page_offset, anon: None, is_marked: false });
+        self.map_area(
+            system,
+            platform,
+            Vma { pages, attributes, page_offset, anon: None, had_guards: false },
+        );
         self.populate(system, platform, pages, OnRefusal::NextArea)
     }
 }

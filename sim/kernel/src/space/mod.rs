@@ -27,7 +27,9 @@ use crate::errno::{CallStop, Errno};
 use crate::space::vma::RangeSet;
 use crate::system::System;
 use crate::table::Slot;
-use crate::{Backing, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn};
+use crate::{
+    Backing, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn,
+};
 use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
 
 /// Rights of memory that a call shows to be mapped without saying how.
@@ -54,7 +56,7 @@ pub(crate) struct Heap {
 #[derive(Clone, Debug)]
 pub struct AddressSpace {
     id: MmId,
-    vmas: VmaMap,
+    pub(crate) vmas: VmaMap,
     table: PageTable,
     heap: Option<Heap>,
     /// What the trace itself unmapped and did not map again: never inferred.
@@ -64,9 +66,9 @@ pub struct AddressSpace {
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
     /// Leaf entries that map a frame other than the page of zeroes.
-    resident: u64,
+    pub(crate) resident: u64,
     /// Leaf entries that map the page of zeroes.
-    zero_mapped: u64,
+    pub(crate) zero_mapped: u64,
 }
 
 impl AddressSpace {
@@ -108,6 +110,10 @@ impl AddressSpace {
     /// Leaf entries in use, those of the page of zeroes included.
     pub fn leaf_entries(&self) -> u64 {
         self.resident + self.zero_mapped
+    }
+    /// Whether MADV_GUARD_INSTALL made `page` untouchable.
+    pub(crate) fn is_guarded(&self, page: Vpn) -> bool {
+        self.guards.contains(page)
     }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {
@@ -169,12 +175,26 @@ impl AddressSpace {
         }
     }
 
-    /// Gives up an entry's reference to `frame`.
-    fn drop_frame(&mut self, system: &mut System, frame: Pfn) {
+    /// An entry does not map `frame` any more: its reference goes to `gather`.
+    fn drop_frame(&mut self, system: &mut System, frame: Pfn, gather: &mut Gather) {
         *self.count_of(system, frame) -= 1;
         if !system.is_zero_page(frame) {
             system.memory.unmap(frame);
+            gather.hold(frame);
         }
+    }
+
+    /// Clears a leaf and gives up its frame.
+    fn clear(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        mapped: &Mapped,
+        gather: &mut Gather,
+    ) {
+        self.table.clear(platform, &mut system.memory, mapped.slot);
+        self.drop_frame(system, mapped.pte.frame, gather);
+        gather.add(mapped);
     }
 
     fn count_of(&mut self, system: &System, frame: Pfn) -> &mut u64 {
@@ -189,10 +209,9 @@ impl AddressSpace {
         pages: PageRange,
         gather: &mut Gather,
     ) {
-        for mapped in self.table.mapped(platform, pages) {
-            self.table.clear(platform, &mut system.memory, mapped.slot);
-            self.drop_frame(system, mapped.pte.frame);
-            gather.add(&mapped);
+        let mut leaves = self.table.cursor(pages);
+        while let Some(mapped) = leaves.next(platform) {
+            self.clear(system, platform, &mapped, gather);
         }
     }
 
@@ -243,11 +262,10 @@ impl AddressSpace {
             let first = punch.offsets.start.clamp(vma.page_offset, vma.offset_of(vma.pages.end()));
             let end = punch.offsets.end.clamp(first, vma.offset_of(vma.pages.end()));
             let start = vma.pages.start().up(first - vma.page_offset);
-            for mapped in self.table.mapped(platform, PageRange::new(start, start.up(end - first))) {
+            let mut leaves = self.table.cursor(PageRange::new(start, start.up(end - first)));
+            while let Some(mapped) = leaves.next(platform) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
-                    self.table.clear(platform, &mut system.memory, mapped.slot);
-                    self.drop_frame(system, mapped.pte.frame);
-                    gather.add(&mapped);
+                    self.clear(system, platform, &mapped, &mut gather);
                 }
             }
         }
@@ -257,13 +275,16 @@ impl AddressSpace {
     /// Gives everything back. No CPU may translate through its tables any more.
     pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
-        self.zap(system, platform, everything, &mut Gather::default());
+        let mut gather = Gather::default();
+        self.zap(system, platform, everything, &mut gather);
         for vma in self.vmas.remove(everything) {
             system.objects.release(&mut system.memory, &vma);
         }
-        system.flush_address_space(platform, self.id);
+        gather.add_everything();
+        self.flush(system, platform, gather);
         system.asids.release(self.id);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
+        // Nobody walks them any more, and nothing of them is cached.
         self.table.destroy(platform, &mut system.memory);
     }
 }

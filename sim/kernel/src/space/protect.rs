@@ -51,7 +51,8 @@ impl AddressSpace {
         }
         self.vmas.modify(area.pages, after);
         let mut gather = Gather::default();
-        for mapped in self.table.mapped(platform, area.pages) {
+        let mut leaves = self.table.cursor(area.pages);
+        while let Some(mapped) = leaves.next(platform) {
             let rights = self.rights_now(system, &Vma { attributes: after, ..*area }, mapped.pte.frame);
             let rights = self.table.layout().granted(rights);
             if rights != mapped.pte.rights {

@@ -126,7 +126,7 @@ impl AddressSpace {
                     self.table.mapped(platform, whole).iter().filter(|leaf| !source.contains(leaf.page))
                 {
                     if !system.is_zero_page(stays.pte.frame) {
-                        system.memory.keep_locked(stays.pte.frame);
+                        system.memory.set_mlocked(stays.pte.frame);
                     }
                 }
             }
@@ -153,7 +153,7 @@ impl AddressSpace {
             match self.slot(system, platform, page) {
                 Ok(slot) => self.table.set(platform, &mut system.memory, slot, leaf.pte),
                 Err(out_of_memory) => {
-                    self.drop_frame(system, leaf.pte.frame);
+                    self.drop_frame(system, leaf.pte.frame, &mut gather);
                     moved = Err(out_of_memory.into());
                 }
             }

@@ -38,9 +38,7 @@ impl AddressSpace {
     ) {
         let hole = self.vmas.hole_around(pages, system.user_end());
         let released = self.table.release(platform, &mut system.memory, hole);
-        if released.tables > 0 {
-            gather.add_everything();
-        }
+        released.tables.into_iter().for_each(|table| gather.hold_table(table));
         self.reload(system, platform, released.resident_changed);
     }
 }

@@ -4,8 +4,8 @@
 //! tables 4-5, 4-6 (32-bit), 4-8, 4-10, 4-11 (PAE), 4-15 to 4-20 (64-bit). What a walk makes of the bits is not
 //! here.
 
-use crate::Pfn;
-use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, Protection};
+use crate::{Pfn, Vpn};
+use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, PhysAddr, Protection};
 
 /// RISC-V: valid. x86: present.
 const VALID: u64 = 1 << 0;
@@ -24,13 +24,17 @@ const X86_DIRTY: u64 = 1 << 6;
 /// Linux's `_PAGE_PROTNONE`: bit G of an entry whose P is clear.
 const X86_NO_ACCESS: u64 = 1 << 8;
 
-/// A leaf entry that is in use, whatever its format. User pages alone: the kernel maps nothing for itself.
+/// x86: a leaf above the lowest level.
+const X86_PAGE_SIZE: u64 = 1 << 7;
+
+/// A mapping, whatever its format. User pages alone: the kernel maps nothing for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pte {
-    /// The frame that it maps.
+    /// The first frame that it maps.
     pub frame: Pfn,
-    /// Rights that the hardware grants. Without any, the entry keeps its frame but is not valid (PROT_NONE), so
-    /// that every access faults.
+    /// log2 of the pages that it maps: 0, or what an entry of a higher level spans.
+    pub order: u32,
+    /// Rights that the hardware grants; none of an entry that is [`Entry::NoAccess`].
     pub rights: Protection,
     /// Bit A.
     pub accessed: bool,
@@ -39,9 +43,42 @@ pub struct Pte {
 }
 
 impl Pte {
+    /// Of one page, not used yet.
+    pub const fn new(frame: Pfn, rights: Protection) -> Self {
+        Self { frame, order: 0, rights, accessed: false, dirty: false }
+    }
     /// Whether the hardware grants any access.
     pub const fn is_valid(&self) -> bool {
         self.rights.read || self.rights.write || self.rights.execute
+    }
+}
+
+/// What an entry of a page table is, as the kernel tells them apart. That an entry is not zero says nothing of whether
+/// the hardware would use it: what software keeps in invalid entries are cases of their own. One that swaps pages out
+/// will tell `Swapped` (where the page is) from these by the same means, one that moves pages `Migrating`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing: demand paging decides. Written as zero.
+    Absent,
+    /// The table one level down that lies in this frame.
+    Table(Pfn),
+    /// A mapping that the hardware grants something of.
+    Leaf(Pte),
+    /// A mapping that keeps its frame while its area permits nothing (PROT_NONE): every access faults.
+    NoAccess(Pte),
+}
+
+impl Entry {
+    /// The entry of a mapping: its rights say which it is.
+    pub const fn of(pte: Pte) -> Self {
+        if pte.is_valid() { Entry::Leaf(pte) } else { Entry::NoAccess(pte) }
+    }
+    /// The mapping, whether or not the hardware grants any of it.
+    pub const fn mapping(self) -> Option<Pte> {
+        match self {
+            Entry::Leaf(pte) | Entry::NoAccess(pte) => Some(pte),
+            Entry::Absent | Entry::Table(_) => None,
+        }
     }
 }
 
@@ -75,30 +112,56 @@ impl EntryLayout {
         self.spec.execute_disable_bit.map_or(0, |bit| 1 << bit)
     }
 
-    /// The entry at `level` that points to the table in `frame`. Rights are left to the leaf: on x86 every entry
-    /// on the way grants all; a PAE PDPTE has no rights at all, and reserved bits where others have them.
-    pub fn pointer(&self, frame: Pfn, level: usize) -> u64 {
-        let resident = self.spec.resident_root_entries > 0 && level + 1 == self.spec.levels();
+    /// log2 of the pages under one entry of `level`.
+    pub fn order(&self, level: usize) -> u32 {
+        self.spec.level_shift(level) - FRAME_SHIFT
+    }
+    /// Whether entries of `level` are held by the MMU itself: the PDPTEs of PAE, which have reserved bits where others
+    /// have rights.
+    pub fn is_resident(&self, level: usize) -> bool {
+        self.spec.resident_root_entries > 0 && level + 1 == self.spec.levels()
+    }
+    /// Where the entry for `page` lies in `table`, which is of `level`.
+    pub fn slot(&self, table: Pfn, page: Vpn, level: usize) -> PhysAddr {
+        let index = self.spec.index(page.addr(), level);
+        PhysAddr(table.addr().0 + index * u64::from(self.spec.pte_bytes))
+    }
+
+    /// The value of `entry` at `level`.
+    ///
+    /// # Panics
+    /// Where the format has no such entry at that level: a table below the lowest, a leaf of another order or of a
+    /// frame that is not aligned to it.
+    pub fn encode(&self, entry: Entry, level: usize) -> u64 {
+        match entry {
+            Entry::Absent => 0,
+            Entry::Table(frame) => self.pointer(frame, level),
+            Entry::Leaf(pte) | Entry::NoAccess(pte) => self.leaf(pte, level),
+        }
+    }
+
+    /// Rights are left to the leaf: on x86 every entry on the way grants all.
+    fn pointer(&self, frame: Pfn, level: usize) -> u64 {
+        assert!(level > 0, "an entry of the lowest table points to none");
         let rights = match self.spec.isa {
             Isa::RiscV => 0,
-            Isa::X86 if resident => 0,
+            Isa::X86 if self.is_resident(level) => 0,
             Isa::X86 => X86_WRITE | X86_USER,
         };
         self.frame_field(frame) | rights | VALID
     }
 
-    /// The table that a non-leaf entry points to; `None` where there is none. This kernel makes no large pages, so
-    /// every valid entry above level 0 is a pointer.
-    pub fn table_frame(&self, value: u64) -> Option<Pfn> {
-        (value & VALID != 0).then(|| self.frame_of(value))
-    }
-
-    /// The value of a leaf entry. A writable page is readable too: RISC-V reserves W without R, x86 cannot say it.
-    pub fn encode(&self, pte: Pte) -> u64 {
+    /// A writable page is readable too: RISC-V reserves W without R, x86 cannot say it.
+    fn leaf(&self, pte: Pte, level: usize) -> u64 {
+        assert!(
+            level <= self.spec.leaf_level_max && pte.order == self.order(level),
+            "{pte:?} at level {level}"
+        );
+        assert!(pte.frame.0.is_multiple_of(1 << pte.order), "{pte:?} is not aligned");
         let bit = |set: bool, mask: u64| if set { mask } else { 0 };
         let rights = match self.spec.isa {
             Isa::RiscV if !pte.is_valid() => RISCV_NO_ACCESS | RISCV_USER,
-            Isa::X86 if !pte.is_valid() => X86_NO_ACCESS | X86_USER,
+            Isa::X86 if !pte.is_valid() => X86_NO_ACCESS | X86_USER | bit(level > 0, X86_PAGE_SIZE),
             Isa::RiscV => {
                 VALID
                     | RISCV_USER
@@ -109,6 +172,7 @@ impl EntryLayout {
             Isa::X86 => {
                 VALID
                     | X86_USER
+                    | bit(level > 0, X86_PAGE_SIZE)
                     | bit(pte.rights.write, X86_WRITE)
                     | bit(!pte.rights.execute, self.execute_disable())
             }
@@ -117,24 +181,37 @@ impl EntryLayout {
         self.frame_field(pte.frame) | rights | bit(pte.accessed, accessed) | bit(pte.dirty, dirty)
     }
 
-    /// The leaf entry of a value; `None` where it is zero. Rights come back as the hardware grants them: x86 reads
-    /// whatever is valid, and fetches it too where there is no XD.
-    pub fn decode(&self, value: u64) -> Option<Pte> {
-        if value == 0 {
-            return None;
-        }
+    /// The entry that `value` is at `level`; `None` where this kernel writes no such value there. Rights come back as
+    /// the hardware grants them: x86 reads whatever is valid, and fetches it too where there is no XD.
+    pub fn decode(&self, value: u64, level: usize) -> Option<Entry> {
         let has = |mask: u64| value & mask != 0;
-        let rights = match self.spec.isa {
-            _ if !has(VALID) => Protection::default(),
-            Isa::RiscV => {
+        let is_leaf = match self.spec.isa {
+            Isa::RiscV => has(RISCV_READ | RISCV_WRITE | RISCV_EXECUTE),
+            Isa::X86 => level == 0 || has(X86_PAGE_SIZE),
+        };
+        let no_access = match self.spec.isa {
+            Isa::RiscV => RISCV_NO_ACCESS,
+            Isa::X86 => X86_NO_ACCESS,
+        };
+        let rights = match (self.spec.isa, has(VALID)) {
+            _ if value == 0 => return Some(Entry::Absent),
+            (_, true) if !is_leaf && level > 0 => return Some(Entry::Table(self.frame_of(value))),
+            (_, false) if has(no_access) => Protection::default(),
+            (_, false) => return None,
+            (Isa::RiscV, true) => {
                 Protection { read: has(RISCV_READ), write: has(RISCV_WRITE), execute: has(RISCV_EXECUTE) }
             }
-            Isa::X86 => {
+            (Isa::X86, true) => {
                 Protection { read: true, write: has(X86_WRITE), execute: !has(self.execute_disable()) }
             }
         };
         let (accessed, dirty) = self.ad_bits();
-        Some(Pte { frame: self.frame_of(value), rights, accessed: has(accessed), dirty: has(dirty) })
+        let (frame, order) = (self.frame_of(value), self.order(level));
+        let pte = Pte { frame, order, rights, accessed: has(accessed), dirty: has(dirty) };
+        let exists = level <= self.spec.leaf_level_max
+            && frame.0.is_multiple_of(1 << order)
+            && (pte.is_valid() || !has(VALID));
+        exists.then_some(Entry::of(pte))
     }
 
     /// `rights` as [`Self::decode`] gives them back after [`Self::encode`].
@@ -167,8 +244,8 @@ mod tests {
     const NONE: Protection = Protection { read: false, write: false, execute: false };
 
     fn leaf(format: PagingFormat, rights: Protection, accessed: bool, dirty: bool) -> u64 {
-        let pte = Pte { frame: Pfn(0x8_1234), rights, accessed, dirty };
-        EntryLayout::new(format.spec()).encode(pte)
+        let pte = Pte { accessed, dirty, ..Pte::new(Pfn(0x8_1234), rights) };
+        EntryLayout::new(format.spec()).encode(Entry::of(pte), 0)
     }
 
     /// Worked out by hand from the figures of the manuals. Frame 0x81234: RISC-V has it from bit 10 on
@@ -194,7 +271,8 @@ mod tests {
 
     #[test]
     fn pointers_of_every_format() {
-        let pointer = |f: PagingFormat, level| EntryLayout::new(f.spec()).pointer(Pfn(0x8_1234), level);
+        let pointer =
+            |f: PagingFormat, level| EntryLayout::new(f.spec()).encode(Entry::Table(Pfn(0x8_1234)), level);
         assert_eq!(pointer(PagingFormat::Sv32, 1), 0x2048_d001);
         assert_eq!(pointer(PagingFormat::Sv39, 2), 0x2048_d001);
         assert_eq!(pointer(PagingFormat::Sv57, 4), 0x2048_d001);
@@ -205,27 +283,52 @@ mod tests {
         assert_eq!(pointer(PagingFormat::La57, 4), 0x8123_4007);
     }
 
+    fn every_rights() -> impl Iterator<Item = Protection> {
+        (0..8u8).map(|b| Protection { read: b & 1 != 0, write: b & 2 != 0, execute: b & 4 != 0 })
+    }
+
     #[test]
-    fn the_highest_frame_of_every_format_fits_and_comes_back() {
+    fn the_highest_frame_of_every_format_and_level_fits_and_comes_back() {
         for format in PagingFormat::ALL {
             let layout = EntryLayout::new(format.spec());
-            let frame = Pfn((1 << (format.spec().pa_bits - 12)) - 1);
-            for rights in
-                (0..8u8).map(|b| Protection { read: b & 1 != 0, write: b & 2 != 0, execute: b & 4 != 0 })
-            {
-                let pte = Pte { frame, rights, accessed: true, dirty: false };
-                let value = layout.encode(pte);
-                assert_eq!(value >> (8 * format.spec().pte_bytes - 1) >> 1, 0, "{format}: too wide");
-                let back = layout.decode(value).unwrap();
-                assert_eq!(back, Pte { rights: layout.granted(rights), ..pte }, "{format} {rights:?}");
-                assert_eq!(back.is_valid(), value & 1 != 0);
+            for level in 0..format.spec().levels() {
+                let order = layout.order(level);
+                let frame = Pfn((1 << (format.spec().pa_bits - 12)) - (1 << order.min(10)));
+                let frame = Pfn(frame.0 >> order << order);
+                for rights in every_rights().filter(|_| level <= format.spec().leaf_level_max) {
+                    let pte = Pte { order, accessed: true, ..Pte::new(frame, rights) };
+                    let value = layout.encode(Entry::of(pte), level);
+                    assert_eq!(value >> (8 * format.spec().pte_bytes - 1) >> 1, 0, "{format}: too wide");
+                    let back = Entry::of(Pte { rights: layout.granted(rights), ..pte });
+                    assert_eq!(layout.decode(value, level), Some(back), "{format} {level} {rights:?}");
+                    assert_eq!(pte.is_valid(), value & 1 != 0);
+                }
+                if level > 0 {
+                    let table = Entry::Table(frame);
+                    assert_eq!(layout.decode(layout.encode(table, level), level), Some(table), "{format}");
+                }
             }
         }
     }
 
     #[test]
+    fn what_this_kernel_never_writes_is_no_entry() {
+        for format in PagingFormat::ALL {
+            let layout = EntryLayout::new(format.spec());
+            assert_eq!(layout.decode(0, 0), Some(Entry::Absent), "{format}");
+            let leaf = layout.encode(Entry::Leaf(Pte::new(Pfn(0x400), RW)), 0);
+            assert_eq!(layout.decode(leaf & !1, 0), None, "{format}: not valid, and no mark of PROT_NONE");
+        }
+        let riscv = EntryLayout::new(PagingFormat::Sv39.spec());
+        assert_eq!(riscv.decode(0x2048_d001, 0), None, "a pointer in the lowest table");
+        assert_eq!(riscv.decode(0x2048_d0df, 1), None, "2 MiB that are not aligned");
+        let pae = EntryLayout::new(PagingFormat::X86Pae.spec());
+        assert_eq!(pae.decode(0x4000_0081, 2), None, "a PDPTE maps nothing");
+    }
+
+    #[test]
     #[should_panic(expected = "does not fit an entry of x86-32")]
     fn a_frame_beyond_the_format_is_caught() {
-        EntryLayout::new(PagingFormat::X86Legacy.spec()).pointer(Pfn(1 << 20), 1);
+        EntryLayout::new(PagingFormat::X86Legacy.spec()).encode(Entry::Table(Pfn(1 << 20)), 1);
     }
 }

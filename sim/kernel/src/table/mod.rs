@@ -1,4 +1,4 @@
-//! The page tables of one address space, built in the MMU's own memory.
+//! The page tables of one address space, built in page-table memory.
 //!
 //! Owns the frames of the tables and every entry that software writes: allocation from the root down, look-up,
 //! enumeration, release. One loop over the levels of the format serves all eight. Does not own what leaf entries
@@ -7,21 +7,23 @@
 //! Invariant: a frame that is no page table reads as zeroes in page-table memory. Tables are emptied entry by entry
 //! before their frames are returned, so a new table needs no clearing, in no engine.
 
+mod cursor;
 mod entry;
 
-pub use entry::{EntryLayout, Pte};
+pub use cursor::Cursor;
+pub use entry::{Entry, EntryLayout, Pte};
 
 use crate::{FrameUse, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, PhysAddr, Platform};
 
-/// A leaf entry that is in use.
+/// A mapping and its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapped {
-    /// The page that it maps.
+    /// The first page that it maps.
     pub page: Vpn,
     /// Where the entry lies.
     pub slot: PhysAddr,
-    /// The entry, with the A and D bits that the hardware has set so far.
+    /// What it maps, with the A and D bits that the hardware has set so far.
     pub pte: Pte,
 }
 
@@ -34,9 +36,11 @@ pub(crate) struct Slot {
 }
 
 /// What a release of unused tables did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "the tables' frames are the caller's to return, once the fence has been carried out"]
 pub(crate) struct Released {
-    pub(crate) tables: u64,
+    /// Tables that nothing points to any more, with the one reference that each has.
+    pub(crate) tables: Vec<Pfn>,
     pub(crate) resident_changed: bool,
 }
 
@@ -75,26 +79,27 @@ impl PageTable {
     fn spec(&self) -> &'static FormatSpec {
         self.layout.spec()
     }
-    fn slot_in(&self, table: Pfn, page: Vpn, level: usize) -> PhysAddr {
-        let index = self.spec().index(page.addr(), level);
-        PhysAddr(table.addr().0 + index * u64::from(self.spec().pte_bytes))
-    }
-    /// log2 of the pages under one entry of `level`.
-    fn entry_page_bits(&self, level: usize) -> u32 {
-        self.spec().level_shift(level) - FRAME_SHIFT
+
+    /// A cursor on the mappings of `pages`.
+    pub fn cursor(&self, pages: PageRange) -> Cursor {
+        Cursor::new(self.layout, self.root, pages)
     }
 
-    /// The leaf entry of `page`; `None` where it or a table on the way to it is not there.
+    /// The mapping that holds `page`; `None` where there is none.
     pub fn lookup(&self, platform: &dyn Platform, page: Vpn) -> Option<Mapped> {
-        let mut table = self.root;
-        for level in (1..self.spec().levels()).rev() {
-            table = self.layout.table_frame(platform.read_pte(self.slot_in(table, page, level)))?;
-        }
-        let slot = self.slot_in(table, page, 0);
-        self.layout.decode(platform.read_pte(slot)).map(|pte| Mapped { page, slot, pte })
+        self.cursor(PageRange::single(page)).next(platform)
+    }
+
+    /// Every mapping of `pages`, upwards.
+    pub fn mapped(&self, platform: &dyn Platform, pages: PageRange) -> Vec<Mapped> {
+        let mut cursor = self.cursor(pages);
+        std::iter::from_fn(|| cursor.next(platform)).collect()
     }
 
     /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing.
+    ///
+    /// # Panics
+    /// Where a larger leaf maps the page.
     pub(crate) fn slot(
         &mut self,
         platform: &mut dyn Platform,
@@ -104,23 +109,20 @@ impl PageTable {
         let mut table = self.root;
         let mut resident_changed = false;
         for level in (1..self.spec().levels()).rev() {
-            let addr = self.slot_in(table, page, level);
-            table = match self.layout.table_frame(platform.read_pte(addr)) {
-                Some(below) => below,
-                None => {
+            let addr = self.layout.slot(table, page, level);
+            table = match cursor::read(&self.layout, platform, addr, level) {
+                Entry::Table(below) => below,
+                Entry::Absent => {
                     let below = memory.allocate(FrameUse::PageTable { entries: 0 })?;
                     self.tables += 1;
-                    self.write(platform, memory, addr, self.layout.pointer(below, level));
-                    resident_changed |= self.is_resident(level);
+                    self.write(platform, memory, addr, self.layout.encode(Entry::Table(below), level));
+                    resident_changed |= self.layout.is_resident(level);
                     below
                 }
+                leaf => panic!("{leaf:?} maps {page:?}, which is to have an entry of its own"),
             };
         }
-        Ok(Slot { addr: self.slot_in(table, page, 0), resident_changed })
-    }
-
-    fn is_resident(&self, level: usize) -> bool {
-        self.spec().resident_root_entries > 0 && level == self.spec().levels() - 1
+        Ok(Slot { addr: self.layout.slot(table, page, 0), resident_changed })
     }
 
     /// Writes the leaf entry at `slot`.
@@ -131,7 +133,7 @@ impl PageTable {
         slot: PhysAddr,
         pte: Pte,
     ) {
-        self.write(platform, memory, slot, self.layout.encode(pte));
+        self.write(platform, memory, slot, self.layout.encode(Entry::of(pte), 0));
     }
 
     /// Clears the leaf entry at `slot`.
@@ -147,46 +149,16 @@ impl PageTable {
         platform.write_pte(slot, value);
     }
 
-    /// Every leaf entry of `pages` that is in use, upwards.
-    pub fn mapped(&self, platform: &dyn Platform, pages: PageRange) -> Vec<Mapped> {
-        let mut found = Vec::new();
-        if !pages.is_empty() {
-            self.collect(platform, self.spec().levels() - 1, self.root, pages, &mut found);
-        }
-        found
-    }
-
-    /// `pages` must be non-empty and lie under `table`.
-    fn collect(
-        &self,
-        platform: &dyn Platform,
-        level: usize,
-        table: Pfn,
-        pages: PageRange,
-        found: &mut Vec<Mapped>,
-    ) {
-        for part in self.entries(level, pages) {
-            let slot = self.slot_in(table, part.start(), level);
-            let value = platform.read_pte(slot);
-            if level == 0 {
-                let page = part.start();
-                found.extend(self.layout.decode(value).map(|pte| Mapped { page, slot, pte }));
-            } else if let Some(below) = self.layout.table_frame(value) {
-                self.collect(platform, level - 1, below, part, found);
-            }
-        }
-    }
-
     /// `pages` cut at the borders of the entries of `level`.
     fn entries(&self, level: usize, pages: PageRange) -> impl Iterator<Item = PageRange> + use<> {
-        let bits = self.entry_page_bits(level);
+        let bits = self.layout.order(level);
         let (first, last) = (pages.start().0 >> bits, (pages.end().0 - 1) >> bits);
         (first..=last).map(move |entry| {
             PageRange::new(Vpn(entry << bits), Vpn((entry + 1) << bits)).intersection(&pages)
         })
     }
 
-    /// Returns the frames of all tables but the root that serve only pages of `hole`, none of which may be mapped.
+    /// Takes out all tables but the root that serve only pages of `hole`, none of which may be mapped.
     /// Linux's `free_pgtables`.
     pub(crate) fn release(
         &mut self,
@@ -198,7 +170,7 @@ impl PageTable {
         if !hole.is_empty() {
             self.release_under(platform, memory, self.spec().levels() - 1, self.root, hole, &mut released);
         }
-        self.tables -= released.tables;
+        self.tables -= released.tables.len() as u64;
         released
     }
 
@@ -215,22 +187,23 @@ impl PageTable {
             return;
         }
         for part in self.entries(level, hole) {
-            let slot = self.slot_in(table, part.start(), level);
-            let Some(below) = self.layout.table_frame(platform.read_pte(slot)) else { continue };
+            let slot = self.layout.slot(table, part.start(), level);
+            let Entry::Table(below) = cursor::read(&self.layout, platform, slot, level) else { continue };
             self.release_under(platform, memory, level - 1, below, part, released);
-            if part.pages() == 1 << self.entry_page_bits(level) {
+            if part.pages() == 1 << self.layout.order(level) {
                 self.write(platform, memory, slot, 0);
-                memory.put(below);
-                released.tables += 1;
-                released.resident_changed |= self.is_resident(level);
+                released.tables.push(below);
+                released.resident_changed |= self.layout.is_resident(level);
             }
         }
     }
 
-    /// Returns the frames of all tables. No page may be mapped any more.
+    /// Returns the frames of all tables. No page may be mapped any more, and no CPU may walk or have cached them.
     pub(crate) fn destroy(mut self, platform: &mut dyn Platform, memory: &mut PhysicalMemory) {
         let all = PageRange::new(Vpn(0), Vpn(self.spec().user_end() / FRAME_BYTES));
-        self.release(platform, memory, all);
+        for table in self.release(platform, memory, all).tables {
+            memory.put(table);
+        }
         memory.put(self.root);
     }
 }

@@ -173,6 +173,23 @@ impl AsidAllocator {
         });
     }
 
+    /// Whether no two address spaces share an ASID where it holds, and only those that `exists` names have one.
+    pub(crate) fn check(&self, exists: impl Fn(MmId) -> bool) -> Result<(), String> {
+        for pool in &self.pools {
+            let distinct: BTreeSet<Asid> = pool.given.values().copied().collect();
+            if distinct.len() != pool.given.len() || distinct.contains(&Asid(0)) {
+                return Err(format!("given twice, or the one of the empty tables: {:?}", pool.given));
+            }
+            if let Some(space) = pool.given.keys().find(|&&space| !exists(space)) {
+                return Err(format!("{space:?} has ended and has one"));
+            }
+        }
+        match self.holders.keys().find(|&&space| !exists(space)) {
+            Some(space) => Err(format!("{space:?} has ended and may be cached")),
+            None => Ok(()),
+        }
+    }
+
     /// Whether ASIDs are in use.
     pub(crate) fn has_asids(&self) -> bool {
         self.bits > 0

@@ -1,18 +1,24 @@
-//! The fence that a verb ends with: Linux's `mmu_gather` and `flush_tlb_mm_range`.
+//! The fence that a verb ends with, and what must not be used for anything else before it: Linux's `mmu_gather` and
+//! `flush_tlb_mm_range`.
 //!
 //! Changes are gathered while entries are rewritten and flushed once: page by page from the lowest to the highest
-//! page changed where these are few, else the whole address space.
+//! page changed where these are few, else the whole address space. A gather **owns** the references of the entries that
+//! it was told of, and the frames of tables that are gone: they are returned once every CPU that could have cached them
+//! has fenced, and not a moment earlier.
 
 use crate::space::AddressSpace;
 use crate::system::System;
-use crate::{Mapped, PageRange};
+use crate::{Mapped, PageRange, Pfn};
 use pagewalk_arch::Platform;
 
 /// What has changed since the last fence.
 #[derive(Debug, Default)]
+#[must_use = "what is gathered is returned by a flush alone"]
 pub(crate) struct Gather {
     pages: Option<PageRange>,
     whole: bool,
+    /// Frames with a reference each, tables included.
+    held: Vec<Pfn>,
 }
 
 impl Gather {
@@ -28,7 +34,18 @@ impl Gather {
         self.pages = Some(grown);
     }
 
-    /// Something has changed that no fence of a single page covers: a table is gone.
+    /// Takes over the reference of an entry that is gone, or maps something else now.
+    pub(crate) fn hold(&mut self, frame: Pfn) {
+        self.held.push(frame);
+    }
+
+    /// Takes over the frame of a table that nothing points to any more. No fence of a single page covers that.
+    pub(crate) fn hold_table(&mut self, frame: Pfn) {
+        self.whole = true;
+        self.held.push(frame);
+    }
+
+    /// Something has changed that no fence of a single page covers.
     pub(crate) fn add_everything(&mut self) {
         self.whole = true;
     }
@@ -39,15 +56,24 @@ impl Gather {
     }
 }
 
+impl Drop for Gather {
+    fn drop(&mut self) {
+        debug_assert!(self.held.is_empty() || std::thread::panicking(), "{self:?} was never flushed");
+    }
+}
+
 impl AddressSpace {
-    /// Issues the fences that `gather` calls for.
-    pub(crate) fn flush(&self, system: &mut System, platform: &mut dyn Platform, gather: Gather) {
+    /// Issues the fences that `gather` calls for, then returns what it holds.
+    pub(crate) fn flush(&self, system: &mut System, platform: &mut dyn Platform, mut gather: Gather) {
         match gather.pages {
             _ if gather.is_empty() => {}
             Some(pages) if !gather.whole && pages.pages() <= system.config.flush_ceiling_pages => {
                 pages.iter().for_each(|page| system.flush_page(platform, self.id(), page));
             }
             _ => system.flush_address_space(platform, self.id()),
+        }
+        for frame in gather.held.drain(..) {
+            system.memory.put(frame);
         }
     }
 }

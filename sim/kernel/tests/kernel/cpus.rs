@@ -263,3 +263,20 @@ fn a_copy_of_the_machine_goes_on_alike() {
     };
     assert_eq!(go_on(&mut machine), go_on(&mut copy));
 }
+
+#[test]
+fn nothing_is_free_before_the_fence_is_carried_out() {
+    let at_the_fence = |change: &dyn Fn(&mut Machine)| {
+        for format in PagingFormat::ALL {
+            let mut machine = two_threads(format, format.spec().asid_bits.min(9));
+            let in_use = machine.kernel.memory().frames_in_use();
+            machine.mmu.stops_at_fence = true;
+            let stopped = catch_unwind(AssertUnwindSafe(|| change(&mut machine)));
+            assert!(stopped.is_err(), "{format}: no fence");
+            assert!(machine.kernel.memory().frames_in_use() >= in_use, "{format}: returned too early");
+        }
+    };
+    at_the_fence(&|machine| machine.unmap(AT, 0x4000));
+    at_the_fence(&|machine| machine.map(AT, 0x2000, R));
+    at_the_fence(&|machine| machine.call(1, Syscall::Advise { at: VirtAddr(AT), bytes: 0x1000, advice: 4 }));
+}

@@ -2,13 +2,12 @@
 
 use crate::mmu::ForgetsNothing;
 use pagewalk_arch::{
-    Access, AccessKind, CloneKind, CpuId, Event, FRAME_SHIFT, MapRequest, MmuConfig, Outcome, PagingFormat,
-    PhysAddr, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
+    Access, AccessKind, CloneKind, CpuId, Event, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr,
+    Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
 };
 use pagewalk_kernel::{
-    EventError, FaultResolution, FrameUse, Kernel, KernelConfig, PageRange, SegvCode, Signal, VmaPolicy, Vpn,
+    EventError, FaultResolution, FrameUse, Kernel, KernelConfig, SegvCode, Signal, VmaPolicy,
 };
-use std::collections::BTreeMap;
 
 pub const R: Protection = Protection { read: true, write: false, execute: false };
 pub const RW: Protection = Protection { read: true, write: true, execute: false };
@@ -130,6 +129,7 @@ impl Machine {
     pub fn shut_down(mut self) {
         self.check();
         self.kernel.shutdown(&mut self.mmu);
+        self.kernel.check(&self.mmu).expect("every invariant holds");
         let memory = self.kernel.memory();
         assert_eq!(memory.frames_in_use(), 0, "frames leak");
         assert_eq!(memory.frames_free(), memory.frames_total());
@@ -146,75 +146,16 @@ impl Machine {
 
     /// What must hold at every instant.
     pub fn check(&self) {
-        let (kernel, stats) = (&self.kernel, self.kernel.stats());
-        let memory = kernel.memory();
-        assert_eq!(memory.frames_in_use() + memory.frames_free(), memory.frames_total());
+        self.kernel.check(&self.mmu).expect("every invariant holds");
         for root in self.mmu.roots() {
-            let usage = memory.usage(root);
+            let usage = self.kernel.memory().usage(root);
             assert!(
                 matches!(usage, Some(FrameUse::PageTable { .. })),
                 "an MMU walks from {root:?}: {usage:?}"
             );
         }
         self.mmu.audit();
-        let mut spaces = BTreeMap::new();
-        for (pid, _) in kernel.processes() {
-            let space = kernel.address_space(pid).unwrap();
-            spaces.insert(space.id().0, space);
-        }
-        let mut holders: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
-        let mut tables = 1;
-        let mut leaves = 0;
-        for space in spaces.values() {
-            tables += space.page_table().tables();
-            let all = PageRange::new(Vpn(0), Vpn(kernel_end(self.mmu_format())));
-            let mapped = space.page_table().mapped(&self.mmu, all);
-            leaves += mapped.len() as u64;
-            assert_eq!(mapped.len() as u64, space.leaf_entries());
-            for leaf in mapped {
-                let vma = space.vmas().find(leaf.page).expect("a mapped page lies in an area");
-                let rights = leaf.pte.rights;
-                assert!(
-                    !rights.write || vma.attributes.protection.write,
-                    "{leaf:?} grants more than {vma:?}"
-                );
-                let private_write = rights.write && vma.attributes.backing.is_private();
-                let holder = holders.entry(leaf.pte.frame.0).or_default();
-                holder.0 += 1;
-                holder.1 += u32::from(private_write);
-                let is_exclusive = memory.anon(leaf.pte.frame).exclusive;
-                assert!(
-                    !is_exclusive || memory.references(leaf.pte.frame) == 1,
-                    "{leaf:?} is exclusive but held by others"
-                );
-                assert!(!private_write || is_exclusive, "{leaf:?} is writable but not exclusive");
-            }
-        }
-        for (&frame, &(mapped, writable)) in &holders {
-            let pfn = pagewalk_kernel::Pfn(frame);
-            let is_zero_page = memory.usage(pfn) == Some(FrameUse::ZeroPage);
-            assert!(is_zero_page || memory.mappings(pfn) == mapped, "{pfn:?} counts its entries wrongly");
-            match memory.usage(pfn).expect("a mapped frame is in use") {
-                FrameUse::Anonymous => assert_eq!(memory.references(pfn), mapped, "{pfn:?}"),
-                FrameUse::File => assert_eq!(memory.references(pfn), mapped + 1, "{pfn:?}"),
-                FrameUse::ZeroPage => assert_eq!(writable, 0, "the page of zeroes is writable"),
-                FrameUse::PageTable { .. } => panic!("{pfn:?} is a page table and mapped"),
-            }
-        }
-        assert_eq!(stats.leaf_entries, leaves);
-        assert_eq!(stats.page_table_bytes, tables << FRAME_SHIFT);
-        let areas: u64 =
-            spaces.values().map(|space| space.vmas().iter().map(|v| v.pages.bytes()).sum::<u64>()).sum();
-        assert_eq!(stats.vsz_bytes, areas);
     }
-
-    fn mmu_format(&self) -> PagingFormat {
-        self.mmu.config().format
-    }
-}
-
-fn kernel_end(format: PagingFormat) -> u64 {
-    format.spec().user_end() >> FRAME_SHIFT
 }
 
 pub fn map_err(address: u64) -> Signal {

@@ -8,6 +8,7 @@ use pagewalk_arch::{
     PteMemory, PteWrite, TableMemory, TlbFlush, VirtAddr,
 };
 use pagewalk_kernel::Pfn;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// What a walk found: the frame, the slot of the leaf, and the rights.
@@ -43,8 +44,12 @@ pub struct ForgetsNothing {
     pub fences: Vec<TlbFlush>,
     pub contexts: Vec<Context>,
     pub stores: Vec<(PhysAddr, u64)>,
+    /// Loads of software from page tables.
+    pub reads: Cell<u64>,
     /// A CPU that carries out no fence: for tests of tests.
     pub deaf: Option<CpuId>,
+    /// Panics at the next fence, so that a test can look at what the kernel holds at that moment.
+    pub stops_at_fence: bool,
 }
 
 impl ForgetsNothing {
@@ -60,7 +65,9 @@ impl ForgetsNothing {
             fences: Vec::new(),
             contexts: Vec::new(),
             stores: Vec::new(),
+            reads: Cell::new(0),
             deaf: None,
+            stops_at_fence: false,
         }
     }
 
@@ -79,14 +86,16 @@ impl ForgetsNothing {
     /// Whatever the CPUs have cached of the address spaces that they have loaded agrees with memory.
     pub fn audit(&self) {
         for on in (0..self.cores.len()).map(CpuId) {
-            let view =
+            let mut view =
                 Self { on, cores: self.cores.clone(), memory: self.memory.clone(), ..Self::new(self.config) };
-            for (&(asid, page, _), leaf) in &self.cores[on.0].tlb {
+            let current = view.core().context.asid.0;
+            for (&(_, page, _), leaf) in
+                self.cores[on.0].tlb.iter().filter(|((asid, ..), _)| *asid == current)
+            {
                 let kinds = [AccessKind::Fetch, AccessKind::Load, AccessKind::Store];
                 let granted =
                     |kind: &AccessKind| grants(leaf, *kind) && (*kind != AccessKind::Store || leaf.dirty);
-                for kind in kinds.into_iter().filter(granted).filter(|_| asid == view.core().context.asid.0) {
-                    let mut view = view.clone();
+                for kind in kinds.into_iter().filter(granted) {
                     let va = page << 12;
                     let fresh = view.walk(&Access::user(va, kind), true).map(|fresh| fresh.frame);
                     assert_eq!(
@@ -99,9 +108,6 @@ impl ForgetsNothing {
         }
     }
 
-    pub fn config(&self) -> &MmuConfig {
-        &self.config
-    }
     fn spec(&self) -> &'static FormatSpec {
         self.config.spec()
     }
@@ -275,6 +281,7 @@ impl Platform for ForgetsNothing {
         self.cores[cpu.0].context = *context;
     }
     fn fence(&mut self, cpu: CpuId, flush: &TlbFlush) {
+        assert!(!self.stops_at_fence, "stopped at a fence");
         self.fences.push(*flush);
         if self.deaf != Some(cpu) {
             let before = std::mem::replace(&mut self.on, cpu);
@@ -299,6 +306,7 @@ impl Platform for ForgetsNothing {
         progress
     }
     fn read_pte(&self, addr: PhysAddr) -> u64 {
+        self.reads.set(self.reads.get() + 1);
         self.memory.read(addr, self.spec().pte_bytes).unwrap_or(0)
     }
     fn write_pte(&mut self, addr: PhysAddr, value: u64) {

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, RW, RX, anonymous};
 use pagewalk_arch::{AccessKind, Isa, MmuConfig, Mode, PagingFormat, PhysAddr, Platform, Syscall};
-use pagewalk_kernel::{AdMode, KernelConfig, VmaPolicy};
+use pagewalk_kernel::{AdMode, Entry, KernelConfig, PageRange, Pfn, Pte, VmaPolicy, Vpn};
 
 /// Maps and writes one page at 0x1234_5678 and follows its entries from the root.
 fn chain(format: PagingFormat, ad_mode: AdMode) -> Vec<u64> {
@@ -137,4 +137,48 @@ fn every_format_runs_a_program_from_first_page_to_exit() {
         );
         machine.shut_down();
     }
+}
+
+#[test]
+fn going_through_a_range_costs_what_is_there() {
+    for format in [PagingFormat::Sv57, PagingFormat::La57] {
+        let mut machine = Machine::strict(format);
+        machine.map(1 << 40, 1 << 55, RW);
+        for page in [0, 1 << 30, 1 << 42] {
+            machine.store((1 << 40) + (page << 12));
+        }
+        let space = machine.kernel.address_space(1).unwrap();
+        let entries = space.page_table().tables() * 512;
+        let everything = PageRange::new(Vpn(0), Vpn(1 << 44));
+        machine.mmu.reads.set(0);
+        assert_eq!(space.page_table().mapped(&machine.mmu, everything).len(), 3, "{format}");
+        let reads = machine.mmu.reads.get();
+        assert!(reads <= entries, "{format}: {reads} reads for tables of {entries} entries in all");
+        machine.mmu.reads.set(0);
+        machine.unmap(1 << 40, 1 << 55);
+        assert!(machine.mmu.reads.get() <= 4 * entries, "{format}: {} reads", machine.mmu.reads.get());
+        machine.shut_down();
+    }
+}
+
+#[test]
+fn a_leaf_of_a_higher_level_is_found_from_every_page_of_it() {
+    let mut machine = Machine::strict(PagingFormat::Sv39);
+    machine.map(0x4000_0000, 0x1000, RW);
+    machine.store(0x4000_0000);
+    let table = machine.kernel.address_space(1).unwrap().page_table().clone();
+    let (layout, first) = (table.layout(), Vpn(0x4020_0000 >> 12));
+    let top = machine.mmu.read_pte(layout.slot(Pfn::of(table.root()), first, 2));
+    let Some(Entry::Table(middle)) = layout.decode(top, 2) else { panic!("{top:#x}") };
+    let large = Pte { order: 9, ..Pte::new(Pfn(0x8_0200), RW) };
+    let slot = layout.slot(middle, first, 1);
+    machine.mmu.write_pte(slot, layout.encode(Entry::Leaf(large), 1));
+    for page in [first, first.up(1), first.up(511)] {
+        let found = table.lookup(&machine.mmu, page).expect("it is mapped");
+        assert_eq!((found.page, found.pte, found.slot), (first, large, slot));
+    }
+    let around = PageRange::new(Vpn(0x4000_0000 >> 12), first.up(1024));
+    assert_eq!(table.mapped(&machine.mmu, around).len(), 2, "the page below and the large one, once");
+    machine.mmu.write_pte(slot, 0);
+    machine.shut_down();
 }

@@ -173,7 +173,7 @@ impl AddressSpace {
             }
         };
         let rights = self.rights_now(system, vma, frame);
-        let pte = with_ad(system, Pte { frame, rights, accessed: false, dirty: false }, kind);
+        let pte = with_ad(system, Pte::new(frame, rights), kind);
         self.install(system, platform, slot, pte);
         Ok(())
     }
@@ -203,6 +203,7 @@ impl AddressSpace {
         kind: AccessKind,
     ) -> Result<bool, OutOfMemory> {
         let mut after = before.pte;
+        let mut gather = Gather::default();
         if kind == AccessKind::Store && !before.pte.rights.write && vma.is_private() {
             let frame = before.pte.frame;
             if self.may_reuse(system, frame) {
@@ -219,7 +220,7 @@ impl AddressSpace {
                 }
                 let own = self.own_frame(system, vma, before.page)?;
                 self.count_frame(system, own);
-                self.drop_frame(system, frame);
+                self.drop_frame(system, frame, &mut gather);
                 after = Pte { frame: own, accessed: false, dirty: false, ..after };
             }
         }
@@ -231,7 +232,6 @@ impl AddressSpace {
         let only_ad = after.frame == before.pte.frame && after.rights == before.pte.rights;
         system.stats.ad += u64::from(only_ad);
         self.table.set(platform, &mut system.memory, before.slot, after);
-        let mut gather = Gather::default();
         gather.add(&before);
         self.flush(system, platform, gather);
         Ok(true)

@@ -220,9 +220,9 @@ impl VmaMap {
     }
 
     /// Marks the area of `page` as one that has had guards.
-    pub(crate) fn mark(&mut self, page: Vpn) {
+    pub(crate) fn note_guards(&mut self, page: Vpn) {
         if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
-            vma.is_marked = true;
+            vma.had_guards = true;
         }
     }
 
@@ -314,7 +314,7 @@ mod tests {
             pages,
             page_offset,
             anon: None,
-            is_marked: false,
+            had_guards: false,
         };
         let mut map = VmaMap::default();
         map.insert(file(range(0, 2), 0));

@@ -124,8 +124,8 @@ pub(super) fn continues(lower: &Vma, upper: &Vma) -> bool {
 /// `lower` and `upper` as one area.
 pub(super) fn joined(lower: &Vma, upper: &Vma) -> Vma {
     let pages = PageRange::new(lower.pages.start(), upper.pages.end());
-    let is_marked = lower.is_marked || upper.is_marked;
-    Vma { pages, anon: lower.anon.or(upper.anon), is_marked, ..*lower }
+    let had_guards = lower.had_guards || upper.had_guards;
+    Vma { pages, anon: lower.anon.or(upper.anon), had_guards, ..*lower }
 }
 
 /// The `anon_vma` that a neighbour lends to an area that gets its first anonymous page, so that the two can merge

@@ -115,7 +115,7 @@ pub struct Vma {
     pub anon: Option<AnonVma>,
     /// Guards were installed in it once, so that fork copies its entries. Keeps no neighbours apart: what merges with
     /// such an area is marked as well.
-    pub is_marked: bool,
+    pub had_guards: bool,
 }
 
 impl Vma {
@@ -128,7 +128,7 @@ impl Vma {
             name: None,
             inferred: false,
         };
-        Self { pages, attributes, page_offset: pages.start().0, anon: None, is_marked: false }
+        Self { pages, attributes, page_offset: pages.start().0, anon: None, had_guards: false }
     }
     /// Offset of `page`, which lies in this area or borders on it, in what backs it.
     pub const fn offset_of(&self, page: Vpn) -> u64 {
@@ -175,4 +175,12 @@ pub(crate) fn widened(protection: Protection, kind: AccessKind) -> Protection {
         write: protection.write || kind == AccessKind::Store,
         execute: protection.execute || kind == AccessKind::Fetch,
     }
+}
+
+/// Whether an entry that grants `granted` grants no more than rights of `protection` come to in this format.
+pub(crate) fn permits_no_more(spec: &FormatSpec, protection: Protection, granted: Protection) -> bool {
+    let may = |grants: bool, kind| !grants || permits(spec, protection, kind);
+    may(granted.read, AccessKind::Load)
+        && may(granted.write, AccessKind::Store)
+        && may(granted.execute, AccessKind::Fetch)
 }

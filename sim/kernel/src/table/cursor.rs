@@ -1,0 +1,72 @@
+//! A place in page tables that moves upwards: the one way in which the kernel walks them.
+//!
+//! Owns the path from the root to where it stands, so that a step costs one read and not a walk. What is not there is
+//! passed over at the level where it is missing: going through a range costs what tables there are in it, not how many
+//! pages it spans. Borrows nothing between steps, so the entry that it has just given may be changed or cleared; the
+//! tables themselves must stay.
+
+use super::{Entry, EntryLayout, Mapped};
+use crate::{PageRange, Pfn, Vpn};
+use pagewalk_arch::{PhysAddr, Platform};
+
+/// Levels of the deepest format.
+const LEVELS_MAX: usize = 5;
+
+/// Where a walk upwards stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor {
+    layout: EntryLayout,
+    /// The next page to look at.
+    page: Vpn,
+    end: Vpn,
+    /// Level of the table that the next entry to read lies in.
+    level: usize,
+    /// The tables on the way to `page`, by level, from the root down to `level`.
+    path: [Pfn; LEVELS_MAX],
+}
+
+impl Cursor {
+    pub(super) fn new(layout: EntryLayout, root: Pfn, pages: PageRange) -> Self {
+        let level = layout.spec().levels() - 1;
+        Self { layout, page: pages.start(), end: pages.end(), level, path: [root; LEVELS_MAX] }
+    }
+
+    /// The next mapping that has a page in the range. It may begin below the range or end above it.
+    pub fn next(&mut self, platform: &dyn Platform) -> Option<Mapped> {
+        while self.page < self.end {
+            let slot = self.layout.slot(self.path[self.level], self.page, self.level);
+            match read(&self.layout, platform, slot, self.level) {
+                Entry::Table(below) => {
+                    self.level -= 1;
+                    self.path[self.level] = below;
+                }
+                Entry::Absent => self.pass(),
+                Entry::Leaf(pte) | Entry::NoAccess(pte) => {
+                    let page = Vpn(self.page.0 >> pte.order << pte.order);
+                    self.pass();
+                    return Some(Mapped { page, slot, pte });
+                }
+            }
+        }
+        None
+    }
+
+    /// Goes past the entry that was read last, up to where its table ends.
+    fn pass(&mut self) {
+        let order = self.layout.order(self.level);
+        self.page = Vpn(((self.page.0 >> order) + 1) << order);
+        let top = self.layout.spec().levels() - 1;
+        while self.level < top && self.page.0.is_multiple_of(1 << self.layout.order(self.level + 1)) {
+            self.level += 1;
+        }
+    }
+}
+
+/// The entry at `slot`, of a table of `level`.
+///
+/// # Panics
+/// Where it holds what this kernel never writes: page-table memory is damaged.
+pub(super) fn read(layout: &EntryLayout, platform: &dyn Platform, slot: PhysAddr, level: usize) -> Entry {
+    let value = platform.read_pte(slot);
+    layout.decode(value, level).unwrap_or_else(|| panic!("{value:#x} at {slot}, level {level}, is no entry"))
+}
