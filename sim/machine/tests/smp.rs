@@ -1,0 +1,257 @@
+//! Several CPUs in one address space: threads map, unmap, protect and fork while the others hold translations, golden model
+//! and rust-hdl's simulation in lockstep on every CPU. Each translation is held against the page tables of the moment.
+
+use pagewalk_arch::{
+    Access, AccessKind, Batch, CloneKind, Context, CpuId, Event, MapRequest, Mmu, MmuConfig, MmuStats,
+    Multiprocessor, Outcome, PagingFormat, Progress, Protection, PteWrite, SplitMix64, Syscall,
+    SyscallOutcome, TableMemory, TlbFlush, TraceSource, Uniprocessor, VirtAddr,
+};
+use pagewalk_driver::RustHdl;
+use pagewalk_golden::Golden;
+use pagewalk_kernel::{Kernel, KernelConfig, VmaPolicy};
+use pagewalk_machine::{Interleaving, Lockstep, RunEnd, SmpMachine};
+use pagewalk_trace::{Recorded, Replay};
+
+const CPUS: usize = 3;
+const ARENA: u64 = 0x1000_0000;
+const ARENA_PAGES: u64 = 24;
+const PAGE: u64 = 0x1000;
+/// SIGSEGV, which the program survives.
+const SIGSEGV: i32 = 11;
+
+fn kernel_config() -> KernelConfig {
+    KernelConfig { vma_policy: VmaPolicy::Strict, ..KernelConfig::default() }
+}
+
+/// An engine whose every answer is held against a walk of the tables as they are now. With a fence left out, a stale
+/// translation is one that no walk gives.
+struct Checked<M> {
+    inner: M,
+    walks: Golden,
+    /// Fences are not carried out: a CPU that a shootdown does not reach.
+    is_deaf: bool,
+}
+
+impl<M: Mmu> Mmu for Checked<M> {
+    fn config(&self) -> &MmuConfig {
+        self.inner.config()
+    }
+    fn sides(&self) -> usize {
+        self.inner.sides()
+    }
+    fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
+        self.inner.set_context(memory, context);
+        self.walks.set_context(memory, context);
+    }
+    fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
+        if !self.is_deaf {
+            self.inner.fence(memory, flush);
+        }
+    }
+    fn run(
+        &mut self,
+        memory: &mut [TableMemory],
+        batch: &Batch<'_>,
+        outcomes: Option<&mut Vec<Outcome>>,
+    ) -> Progress {
+        let mut answers = Vec::new();
+        let progress = self.inner.run(memory, batch, Some(&mut answers));
+        for (access, answer) in batch.accesses.iter().zip(&answers) {
+            let walked = self.walks.explain(&memory[0], access).verdict;
+            let expected = walked.as_ref().ok().map(|leaf| leaf.translate(access.va));
+            let found = answer.is_ok().then_some(answer.pa);
+            assert_eq!(found, expected, "{access:?} is answered with a stale translation");
+        }
+        if let Some(outcomes) = outcomes {
+            outcomes.extend(answers);
+        }
+        progress
+    }
+    fn take_pte_writes(&mut self, log: &mut Vec<PteWrite>) {
+        self.inner.take_pte_writes(log);
+    }
+    fn stats(&self) -> MmuStats {
+        self.inner.stats()
+    }
+    fn difference(&self) -> Option<&str> {
+        self.inner.difference()
+    }
+}
+
+type Both = Checked<Lockstep<Golden, RustHdl>>;
+
+fn engine(config: &MmuConfig, is_deaf: bool) -> Both {
+    let golden = Golden::new(config).expect("it can be built");
+    let hardware = RustHdl::simulation(config).expect("it can be built");
+    let inner = Lockstep::new(golden, hardware, ["golden", "rust-hdl"]);
+    Checked { inner, walks: Golden::bare(config).expect("it can be built"), is_deaf }
+}
+
+fn call(pid: u32, call: Syscall) -> Event {
+    Event::Syscall { pid, call, outcome: SyscallOutcome::Success, line: 0 }
+}
+
+/// What thread `thread` of the one process does: accesses all over the arena, and calls that change it.
+fn program(seed: u64, thread: u32, accesses: usize) -> Replay {
+    let mut random = SplitMix64(seed ^ u64::from(thread) << 32);
+    let mut children = 1000 * thread;
+    let mut events = Vec::new();
+    let list = (0..accesses).map(|number| {
+        if random.below(12) == 0 {
+            let first = u64::from(random.below(ARENA_PAGES as u32));
+            let pages = 1 + u64::from(random.below(6)).min(ARENA_PAGES - first - 1);
+            let (at, bytes) = (VirtAddr(ARENA + first * PAGE), pages * PAGE);
+            let protection = Protection { read: true, write: random.below(3) > 0, execute: false };
+            let what = match random.below(8) {
+                0..=1 => Syscall::Map(MapRequest { at, bytes, protection, ..MapRequest::default() }),
+                2 => Syscall::Unmap { at, bytes },
+                3..=4 => Syscall::Protect { at, bytes, protection },
+                5..=6 => Syscall::Advise { at, bytes, advice: 4 },
+                _ => {
+                    children += 1;
+                    Syscall::Clone { child: children, kind: CloneKind::Process }
+                }
+            };
+            events.push((number, call(thread, what)));
+        }
+        let va = ARENA + u64::from(random.below((ARENA_PAGES * PAGE) as u32));
+        Access::user(va, [AccessKind::Load, AccessKind::Load, AccessKind::Store][random.below(3) as usize])
+    });
+    let list = list.collect();
+    Recorded::new(list, events).into_replay()
+}
+
+/// Runs three threads of a process on three CPUs. Gives the kernel's shootdowns.
+fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
+    let mut config = MmuConfig::of(format);
+    config.timing.memory = pagewalk_arch::MemoryTiming::Fixed { latency: 1 };
+    let mut kernel = Kernel::new(kernel_config(), &config).expect("the configuration works");
+    let limit = kernel_config().frames(&config).expect("as before").end << 12;
+    let engines = (0..CPUS).map(|cpu| engine(&config, deaf == Some(cpu))).collect();
+    let mut platform = Multiprocessor::new(engines, limit);
+    let mut smp = SmpMachine::new(&mut kernel, &mut platform);
+    let arena = MapRequest {
+        at: VirtAddr(ARENA),
+        bytes: ARENA_PAGES * PAGE,
+        protection: Protection { read: true, write: true, execute: false },
+        ..MapRequest::default()
+    };
+    let first = [
+        Event::Switch { pid: 1, line: 0 },
+        call(1, Syscall::HandleSignal { signal: SIGSEGV }),
+        call(1, Syscall::Map(arena)),
+    ];
+    let mut prepare = |cpu, event: &Event| smp.on_event(CpuId(cpu), event).expect("a legal event");
+    first.iter().for_each(|event| prepare(0, event));
+    for thread in 2..=CPUS as u32 {
+        prepare(0, &call(1, Syscall::Clone { child: thread, kind: CloneKind::Thread }));
+        prepare(thread as usize - 1, &Event::Switch { pid: thread, line: 0 });
+    }
+    let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|thread| program(seed, thread, 250)).collect();
+    let mut sources: Vec<&mut dyn TraceSource> =
+        programs.iter_mut().map(|program| program as &mut dyn TraceSource).collect();
+    let end = smp.run(&mut sources, Interleaving { seed, turn_accesses_max: 8 });
+    assert_eq!(end.expect("a legal trace"), RunEnd::Complete, "{format} seed {seed}");
+    let carried_out = |cpu| smp.counts(CpuId(cpu)).accesses + smp.counts(CpuId(cpu)).signals;
+    assert_eq!((0..CPUS).map(carried_out).collect::<Vec<_>>(), [250; CPUS], "{format} seed {seed}");
+    let shootdowns = kernel.stats().shootdowns;
+    kernel.shutdown(&mut platform);
+    assert_eq!(kernel.memory().frames_in_use(), 0, "{format} seed {seed}: frames leaked");
+    shootdowns
+}
+
+#[test]
+fn threads_on_several_cpus_see_one_address_space() {
+    for (seed, format) in (1..).zip(PagingFormat::ALL) {
+        assert!(threads(format, seed, None) > 10, "{format}: hardly a shootdown");
+    }
+}
+
+#[test]
+fn a_cpu_that_shootdowns_do_not_reach_is_noticed() {
+    for format in [PagingFormat::Sv39, PagingFormat::La48] {
+        let noticed = std::panic::catch_unwind(|| threads(format, 5, Some(1)));
+        assert!(noticed.is_err(), "{format}: stale translations go unnoticed");
+    }
+}
+
+/// A program alone on its pages, fetching and storing, with calls of its own.
+fn lonely(seed: u64, pid: u32) -> Replay {
+    let mut random = SplitMix64(seed + u64::from(pid));
+    let base = u64::from(pid) << 28;
+    let map = |first: u64, pages: u64| {
+        let protection = Protection { read: true, write: true, execute: true };
+        let (at, bytes) = (VirtAddr(base + first * PAGE), pages * PAGE);
+        call(pid, Syscall::Map(MapRequest { at, bytes, protection, ..MapRequest::default() }))
+    };
+    let mut events = vec![(0, Event::Switch { pid, line: 0 }), (0, map(0, 64))];
+    let list = (0..20_000).map(|number| {
+        if random.below(300) == 0 {
+            events.push((number, map(u64::from(random.below(56)), 8)));
+        }
+        let va = base + u64::from(random.below(64)) * PAGE + u64::from(random.below(4096));
+        Access::user(va, [AccessKind::Fetch, AccessKind::Load, AccessKind::Store][random.below(3) as usize])
+    });
+    let list = list.collect();
+    Recorded::new(list, events).into_replay()
+}
+
+/// What was counted after `before`.
+fn since(before: &MmuStats, after: &MmuStats) -> [u64; 9] {
+    let all = |s: &MmuStats| {
+        [
+            s.l1i_hits,
+            s.l1i_misses,
+            s.l1d_hits,
+            s.l1d_misses,
+            s.walks,
+            s.pte_writes,
+            s.page_faults,
+            s.flushes,
+            s.cycles,
+        ]
+    };
+    let (before, after) = (all(before), all(after));
+    std::array::from_fn(|at| after[at] - before[at])
+}
+
+/// CPUs share memory and kernel, but neither clock nor port: what a program costs on its CPU is what it costs alone,
+/// however turns are taken.
+#[test]
+fn programs_that_share_nothing_take_the_time_that_they_take_alone() {
+    for format in PagingFormat::ALL {
+        let config = MmuConfig::of(format);
+        let limit = kernel_config().frames(&config).expect("it fits").end << 12;
+        let golden = || Golden::new(&config).expect("it can be built");
+        let alone: Vec<[u64; 9]> = (1..=CPUS as u32)
+            .map(|pid| {
+                let mut kernel = Kernel::new(kernel_config(), &config).expect("the configuration works");
+                let mut platform = Uniprocessor::new(golden(), limit);
+                let mut smp = SmpMachine::new(&mut kernel, &mut platform);
+                smp.on_event(CpuId::BOOT, &Event::Switch { pid, line: 0 }).expect("a switch");
+                let up = smp.parts().1.stats(CpuId::BOOT);
+                let turns = Interleaving { seed: 0, turn_accesses_max: 20_000 };
+                smp.run(&mut [&mut lonely(9, pid)], turns).expect("a legal trace");
+                since(&up, &platform.mmu.stats())
+            })
+            .collect();
+        for (seed, turn_accesses_max) in [(1, 1), (2, 7), (3, 5_000)] {
+            let mut kernel = Kernel::new(kernel_config(), &config).expect("the configuration works");
+            let mut platform = Multiprocessor::new((0..CPUS).map(|_| golden()).collect(), limit);
+            let mut smp = SmpMachine::new(&mut kernel, &mut platform);
+            let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|pid| lonely(9, pid)).collect();
+            for (cpu, pid) in (1..=CPUS as u32).enumerate() {
+                smp.on_event(CpuId(cpu), &Event::Switch { pid, line: 0 }).expect("a switch");
+            }
+            let up: Vec<MmuStats> = (0..CPUS).map(|cpu| smp.parts().1.stats(CpuId(cpu))).collect();
+            let mut sources: Vec<&mut dyn TraceSource> =
+                programs.iter_mut().map(|program| program as &mut dyn TraceSource).collect();
+            smp.run(&mut sources, Interleaving { seed, turn_accesses_max }).expect("a legal trace");
+            for (cpu, alone) in alone.iter().enumerate() {
+                let beside = since(&up[cpu], &platform.mmu(CpuId(cpu)).stats());
+                assert_eq!(beside, *alone, "{format}, CPU {cpu}, turns of {turn_accesses_max}");
+            }
+            assert_eq!(kernel.stats().shootdowns, 0, "{format}");
+        }
+    }
+}
