@@ -23,6 +23,9 @@ pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
 /// For Verilator's runtime, hardly any of which runs in a cycle.
 const RUNTIME: &str = "-O2";
 
+/// Verilator's own header, which every generated file includes.
+const HEADER: &str = "verilated.h";
+
 /// Common to everything. Only the shim's interface is visible: calls within the library need no indirection, and
 /// two libraries in a process do not see each other's runtime.
 const FLAGS: [&str; 7] = [
@@ -136,13 +139,37 @@ impl Compilation<'_> {
             let mut log = Log::new(self.cache, key.as_str());
             let include = self.toolchain.verilator.root().join("include");
             let commands = sources.iter().map(|name| {
-                let mut command = self.compile(RUNTIME);
+                let mut command = self.compile(RUNTIME, None);
                 command.args(RUNTIME_FLAGS).arg(include.join(format!("{name}.cpp")));
                 command.arg("-o").arg(directory.join(format!("{name}.o")));
                 command
             });
             self.run_all(commands.collect(), &mut log)
         })
+    }
+
+    /// Verilator's header as the compiler has read it, made once for all short compilations: reading it is half of one.
+    /// GCC takes `NAME.gch` where it meets `NAME`; for another compiler there is none.
+    pub(super) fn headers(&self) -> Result<Option<Entry>, BuildError> {
+        if self.purpose != Purpose::Trial || !self.toolchain.compiler.is_gcc() {
+            return Ok(None);
+        }
+        let [optimisation, _] = design_flags(self.purpose);
+        let mut key = KeyHasher::new("pagewalk headers");
+        key.field(self.toolchain.verilator.identity());
+        key.field(self.toolchain.compiler.identity());
+        key.field(flags_identity(self.toolchain, self.tracing));
+        key.field(optimisation);
+        let key = key.finish();
+        let entry = self.cache.entry(Shelf::Headers, &key, self.notice, |directory| {
+            let mut log = Log::new(self.cache, key.as_str());
+            let mut command = self.compile(optimisation, None);
+            command.args(["-x", "c++-header"]);
+            command.arg(self.toolchain.verilator.root().join("include").join(HEADER));
+            command.arg("-o").arg(directory.join(format!("{HEADER}.gch")));
+            log.run("the C++ compiler", &mut command).map(|_| ()).map_err(BuildError::from)
+        })?;
+        Ok(Some(entry))
     }
 
     /// Compiles the design in the directory `work` and links it with the runtime into `library`.
@@ -153,9 +180,10 @@ impl Compilation<'_> {
         library: &Path,
         log: &mut Log,
     ) -> Result<(), BuildError> {
+        let headers = self.headers()?;
         let commands =
             ["fast", "slow"].into_iter().zip(design_flags(self.purpose)).map(|(name, optimisation)| {
-                let mut command = self.compile(optimisation);
+                let mut command = self.compile(optimisation, headers.as_ref());
                 command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
                 command.args(["-o", &format!("{name}.o")]).current_dir(work);
                 command
@@ -168,10 +196,14 @@ impl Compilation<'_> {
         Ok(())
     }
 
-    fn compile(&self, optimisation: &str) -> Command {
+    fn compile(&self, optimisation: &str, headers: Option<&Entry>) -> Command {
         let include = self.toolchain.verilator.root().join("include");
         let mut command = self.toolchain.compiler.command();
         command.arg("-c").arg(optimisation).args(common_flags(self.toolchain, self.tracing));
+        if let Some(headers) = headers {
+            // Found before the header itself, and taken only where nothing stands before it.
+            command.arg("-I").arg(headers.directory()).args(["-include", HEADER]);
+        }
         command.arg("-I.").arg("-I").arg(&include).arg("-I").arg(include.join("vltstd"));
         command
     }

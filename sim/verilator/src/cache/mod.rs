@@ -38,6 +38,8 @@ pub enum Shelf {
     Models,
     /// Object files of Verilator's own runtime.
     Runtime,
+    /// Headers as the compiler has read them.
+    Headers,
     /// Tools that were installed because the machine had none.
     Tools,
 }
@@ -47,6 +49,7 @@ impl Shelf {
         match self {
             Shelf::Models => "models",
             Shelf::Runtime => "runtime",
+            Shelf::Headers => "headers",
             Shelf::Tools => "tools",
         }
     }
@@ -56,14 +59,17 @@ impl Shelf {
         match self {
             Shelf::Models => Some(64),
             Shelf::Runtime => Some(8),
+            // Sixty megabytes each.
+            Shelf::Headers => Some(2),
             Shelf::Tools => None,
         }
     }
 
     /// Whether contents are checksummed on every use. Installed tools are trees of hundreds of files that fail
-    /// loudly when damaged: sizes must do. A damaged library would crash the process that loads it.
+    /// loudly when damaged: sizes must do, as for headers, which would take longer to check than to use. A damaged
+    /// library would crash the process that loads it.
     fn checksums(self) -> bool {
-        self != Shelf::Tools
+        matches!(self, Shelf::Models | Shelf::Runtime)
     }
 }
 
