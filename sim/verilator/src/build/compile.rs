@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::error::BuildError;
-use super::{ABI_VERSION, Purpose, TraceFormat};
+use super::{ABI_VERSION, Files, Purpose, TraceFormat};
 use crate::cache::{Cache, Entry, KeyHasher, Shelf};
 use crate::toolchain::{Log, Toolchain, invoke};
 
@@ -23,8 +23,9 @@ pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
 /// For Verilator's runtime, hardly any of which runs in a cycle.
 const RUNTIME: &str = "-O2";
 
-/// Verilator's own header, which every generated file includes.
-const HEADER: &str = "verilated.h";
+/// A header that includes Verilator's own and nothing else: the compiler takes what it has read of a header only for
+/// the first, and a file that included the same one again would look for it in vain.
+const HEADER: (&str, &str) = ("pagewalk_headers.h", "#include \"verilated.h\"\n");
 
 /// Common to everything. Only the shim's interface is visible: calls within the library need no indirection, and
 /// two libraries in a process do not see each other's runtime.
@@ -162,12 +163,15 @@ impl Compilation<'_> {
         key.field(optimisation);
         let key = key.finish();
         let entry = self.cache.entry(Shelf::Headers, &key, self.notice, |directory| {
+            let (name, text) = HEADER;
+            let header = directory.join(name);
+            Files { root: self.cache.root() }.write(&header, text)?;
             let mut log = Log::new(self.cache, key.as_str());
             let mut command = self.compile(optimisation, None);
-            command.args(["-x", "c++-header"]);
-            command.arg(self.toolchain.verilator.root().join("include").join(HEADER));
-            command.arg("-o").arg(directory.join(format!("{HEADER}.gch")));
-            log.run("the C++ compiler", &mut command).map(|_| ()).map_err(BuildError::from)
+            command.args(["-x", "c++-header"]).arg(&header);
+            command.arg("-o").arg(directory.join(format!("{name}.gch")));
+            log.run("the C++ compiler", &mut command)?;
+            Ok::<_, BuildError>(())
         })?;
         Ok(Some(entry))
     }
@@ -201,8 +205,8 @@ impl Compilation<'_> {
         let mut command = self.toolchain.compiler.command();
         command.arg("-c").arg(optimisation).args(common_flags(self.toolchain, self.tracing));
         if let Some(headers) = headers {
-            // Found before the header itself, and taken only where nothing stands before it.
-            command.arg("-I").arg(headers.directory()).args(["-include", HEADER]);
+            // Taken only where nothing stands before it.
+            command.arg("-include").arg(headers.directory().join(HEADER.0));
         }
         command.arg("-I.").arg("-I").arg(&include).arg("-I").arg(include.join("vltstd"));
         command
