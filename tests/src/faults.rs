@@ -10,12 +10,10 @@ pub use catalogue::CATALOGUE;
 
 use crate::engines::{MEMORY_LIMIT, golden, tools};
 use crate::stimulus::Stimulus;
+use crate::trial::models;
 use pagewalk_arch::{IssueOrder, MemoryTiming, MmuConfig, OnFault, PagingFormat, Preset, Uniprocessor};
 use pagewalk_machine::Lockstep;
-use pagewalk_verilator::cache::Cache;
-use pagewalk_verilator::toolchain::Environment;
 use pagewalk_verilator::{Hardware, HardwareError};
-use std::sync::OnceLock;
 
 /// The MMU that a fault is put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,10 +166,10 @@ pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, Hardwar
     let mut config = specimen.config();
     let design = pagewalk_rtl::generate(&config)?;
     let (toolchain, cache) = tools().as_ref().unwrap_or_else(|why| panic!("no Verilator: {why}"));
-    // A fault shows after few accesses, mostly, so that compiling is what takes time.
+    // A fault shows after few accesses, mostly, so that compiling is what takes time. What is sound runs long.
     let build = |config: &MmuConfig| match verilog == design.verilog {
         true => Hardware::of_verilog(config, &design, verilog, false, toolchain, cache, &|_| {}),
-        false => Hardware::trial(config, &design, verilog, toolchain, faulty_models()),
+        false => Hardware::trial(config, &design, verilog, toolchain, models()),
     };
     for seed in 0..ROUNDS {
         let on_fault = world(&mut config, seed);
@@ -187,16 +185,6 @@ pub fn hunt(specimen: &Specimen, verilog: &str) -> Result<Option<Catch>, Hardwar
         }
     }
     Ok(None)
-}
-
-/// The compiled faults: many, and of no use to anyone else, so they have a cache of their own, in which they do not
-/// drive out the models that other suites and people wait for.
-fn faulty_models() -> &'static Cache {
-    static CACHE: OnceLock<Cache> = OnceLock::new();
-    CACHE.get_or_init(|| {
-        let directory = Environment::of_process().cache_directory().map(|directory| directory.join("faults"));
-        directory.and_then(Cache::open).unwrap_or_else(|error| panic!("{error}"))
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What the suites share: hand-written cases, random stimulus and configurations, deliberate faults, the engines under
+//! What the suites share: random stimulus and configurations, deliberate faults, the engines under
 //! test, the event-driven simulator, the running Linux, the programs that judge Verilog, and the list of checks that could
 //! not run. Owns no expectations: those are in the tests and in the files of cases.
 
-pub mod cases;
 pub mod configurations;
 pub mod differential;
 pub mod engines;

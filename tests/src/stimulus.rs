@@ -7,9 +7,10 @@
 
 use crate::configurations::AccessedDirty;
 use crate::engines::MEMORY_LIMIT;
+use pagewalk_arch::pte_bit::{riscv, x86};
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Batch, Context, FRAME_SHIFT, Isa, Mmu, MmuConfig, Mode, OnFault, PhysAddr,
-    Privilege, SplitMix64, TlbFlush, Uniprocessor, VirtAddr,
+    Access, AccessKind, Asid, Batch, Context, FRAME_SHIFT, Isa, Mmu, MmuConfig, Mode, ModeBit, OnFault,
+    PhysAddr, Privilege, SplitMix64, TlbFlush, Uniprocessor, VirtAddr,
 };
 use std::collections::HashMap;
 
@@ -24,6 +25,15 @@ const INDICES: usize = 6;
 const WORKING_SET_MIN: u32 = 6;
 /// Most pages of a working set: more than the sets that they fall into have ways.
 const WORKING_SET_MAX: u32 = 28;
+
+/// The rights, A and D of most RISC-V leaves: well-formed, with every right now granted and now denied.
+const RISCV_LEAVES: [&str; 13] = [
+    "VRWXAD", "VRWXUAD", "VRWUAD", "VRUAD", "VRWAD", "VRXAD", "VXUAD", "VRWU", "VRWXU", "VRWUA", "VRWXGAD",
+    "VRWXUGAD", "VRWXUA",
+];
+
+/// Mode bits that are set three times in four: without them, much of a format is out of reach.
+const MOSTLY_SET: [&str; 5] = ["adue", "svnapot", "pbmte", "nxe", "pse"];
 
 /// Random work for one configuration.
 pub struct Stimulus {
@@ -205,18 +215,19 @@ impl Stimulus {
         let frame = self.frame_of(target) << spec.ppn_shift;
         match spec.isa {
             Isa::RiscV => {
-                let global = if self.chance(15) { 1 << 5 } else { 0 };
-                // A, D and U of a pointer are reserved.
-                let reserved = if self.chance(3) { self.pick(&[1 << 4, 1 << 6, 1 << 7]) } else { 0 };
-                frame | 1 | global | reserved
+                let global = if self.chance(15) { riscv::G.mask() } else { 0 };
+                // U, A and D of a pointer are reserved.
+                let reserved =
+                    if self.chance(3) { self.pick(&[riscv::U, riscv::A, riscv::D]).mask() } else { 0 };
+                frame | riscv::V.mask() | global | reserved
             }
-            Isa::X86 if pae_top => frame | 1,
+            Isa::X86 if pae_top => frame | x86::P.mask(),
             Isa::X86 => {
-                let user = if self.chance(self.malice_percent) { 0 } else { 4 };
-                let write = if self.chance(self.malice_percent) { 0 } else { 2 };
-                let accessed = if self.chance(60) { 1 << 5 } else { 0 };
-                let xd = if spec.pte_bytes == 8 && self.chance(5) { 1 << 63 } else { 0 };
-                frame | 1 | user | write | accessed | xd
+                let user = if self.chance(self.malice_percent) { 0 } else { x86::US.mask() };
+                let write = if self.chance(self.malice_percent) { 0 } else { x86::RW.mask() };
+                let accessed = if self.chance(60) { x86::A.mask() } else { 0 };
+                let xd = if spec.pte_bytes == 8 && self.chance(5) { x86::XD.mask() } else { 0 };
+                frame | x86::P.mask() | user | write | accessed | xd
             }
         }
     }
@@ -232,31 +243,34 @@ impl Stimulus {
         let low = self.rng.next_u64() & 0xff;
         match spec.isa {
             Isa::RiscV => {
-                let rights = self
-                    .pick(&[0xcf, 0xdf, 0xd7, 0xd3, 0xc7, 0xcb, 0xd9, 0x17, 0x1f, 0x57, 0xef, 0xff, 0x5f]);
-                let low = if self.chance(85) { rights } else { low | 1 };
+                let rights = letters(self.pick(&RISCV_LEAVES));
+                let low = if self.chance(85) { rights } else { low | riscv::V.mask() };
                 let mut extra = 0;
                 if spec.has_pbmt_and_napot {
                     if self.chance(15) {
-                        extra |= u64::from(self.rng.below(4)) << 61;
+                        extra |= u64::from(self.rng.below(4)) << riscv::PBMT.position;
                     }
                     if level == 0 && self.chance(15) {
-                        extra |= 1 << 63;
+                        extra |= riscv::N.mask();
                         frame = if self.chance(80) { (frame & !0xf) | 8 } else { frame };
                     }
                 }
                 (frame << spec.ppn_shift) | low | extra
             }
             Isa::X86 => {
-                let size = if level > 0 { 1 << 7 } else { u64::from(self.rng.below(2)) << 7 };
-                let low = (low & 0x7f) | 1 | if self.chance(70) { 6 } else { 0 };
-                let global = if self.chance(35) { 1 << 8 } else { 0 };
-                let xd = if spec.pte_bytes == 8 && self.chance(15) { 1 << 63 } else { 0 };
-                let pat = if level > 0 { u64::from(self.rng.below(2)) << 12 } else { 0 };
+                let size = match level {
+                    0 => u64::from(self.rng.below(2)) << x86::PAT.position,
+                    _ => x86::PS.mask(),
+                };
+                let rights = if self.chance(70) { x86::RW.mask() | x86::US.mask() } else { 0 };
+                let low = (low & !x86::PS.mask()) | x86::P.mask() | rights;
+                let global = if self.chance(35) { x86::G.mask() } else { 0 };
+                let xd = if spec.pte_bytes == 8 && self.chance(15) { x86::XD.mask() } else { 0 };
+                let pat = if level > 0 { u64::from(self.rng.below(2)) << x86::PAT_LARGE.position } else { 0 };
                 let high = if spec.pte_bytes == 4 && level > 0 {
                     // PSE-36: address bits 39:32.
                     let implemented = self.config.physical_bits.saturating_sub(32);
-                    (self.rng.next_u64() & ((1 << implemented) - 1)) << 13
+                    (self.rng.next_u64() & ((1 << implemented) - 1)) << x86::PSE36.position
                 } else {
                     0
                 };
@@ -281,33 +295,23 @@ impl Stimulus {
         let spec = self.config.spec();
         let top = spec.levels() - 1;
         let tops: Vec<u64> = (0..TABLES).filter(|&t| self.level_of(t) == top).collect();
-        let bits = self.rng.next_u64();
-        let bit = |n: u32| (bits >> n) & 1 != 0;
+        let mut bits = self.rng.next_u64();
         let root = self.pick(&tops);
         let root = self.frame_of(root);
         let asid = self.pick(&self.identifiers.clone());
-        Context {
-            root: PhysAddr(root * 4096),
-            asid: Asid(asid),
-            mode: Mode {
-                sum: bit(0),
-                mxr: bit(1),
-                adue: match self.accessed_dirty {
-                    AccessedDirty::Hardware => true,
-                    AccessedDirty::Software => false,
-                    AccessedDirty::Changing => bit(2) || bit(3),
-                },
-                svnapot: bit(4) || bit(5),
-                pbmte: bit(6) || bit(7),
-                wp: bit(8),
-                nxe: bit(9) || bit(10),
-                pse: bit(11) || bit(12),
-                pge: bit(13),
-                smep: bit(14),
-                smap: bit(15),
-                ac: bit(16),
-            },
+        let mut mode = Mode::default();
+        for bit in ModeBit::ALL {
+            // Drawn for every format: the others' bits must not matter.
+            let draws = if MOSTLY_SET.contains(&bit.name) { 2 } else { 1 };
+            bit.set(&mut mode, bits & ((1 << draws) - 1) != 0);
+            bits >>= draws;
         }
+        match self.accessed_dirty {
+            AccessedDirty::Hardware => mode.adue = true,
+            AccessedDirty::Software => mode.adue = false,
+            AccessedDirty::Changing => {}
+        }
+        Context { root: PhysAddr(root * 4096), asid: Asid(asid), mode }
     }
 
     fn address(&mut self) -> VirtAddr {
@@ -437,6 +441,12 @@ impl Stimulus {
         }
         Ok(())
     }
+}
+
+/// The RISC-V bits called by these letters.
+fn letters(names: &str) -> u64 {
+    let named = riscv::ALL.iter().filter(|bit| bit.width == 1 && names.contains(bit.name));
+    named.fold(0, |entry, bit| entry | bit.mask())
 }
 
 /// Two regions of page-table memory, so that no bit of a table's frame number can be lost unnoticed.

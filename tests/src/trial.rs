@@ -1,7 +1,7 @@
 //! One sample of the sweep: compiled for a short run, and in lockstep with the golden model in several worlds.
 //!
-//! Owns how long is looked and in what order. The models have a cache of their own, which keeps only the latest: a
-//! sweep of thousands must neither fill a disk nor drive out what people wait for.
+//! Owns how long is looked and in what order. The models, and those with deliberate faults, have a cache of their own,
+//! which keeps only the latest: a sweep of thousands must neither fill a disk nor drive out what people wait for.
 
 use crate::configurations::Sample;
 use crate::engines::{MEMORY_LIMIT, golden, rust_hdl, tools};
@@ -38,11 +38,11 @@ pub struct Failure {
     pub report: String,
 }
 
-/// Where compiled samples are kept for a while.
+/// Where models that are compiled for a short run are kept for a while.
 pub fn models() -> &'static Cache {
     static CACHE: OnceLock<Cache> = OnceLock::new();
     CACHE.get_or_init(|| {
-        let directory = Environment::of_process().cache_directory().map(|directory| directory.join("sweep"));
+        let directory = Environment::of_process().cache_directory().map(|directory| directory.join("trials"));
         directory.and_then(Cache::open).unwrap_or_else(|error| panic!("{error}"))
     })
 }

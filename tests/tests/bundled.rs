@@ -6,6 +6,7 @@ use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
 use pagewalk_machine::{Lockstep, Machine, RunCounts, RunEnd};
 use pagewalk_tests::engines::hardware;
 use pagewalk_trace::{TraceOptions, bundled};
+use rayon::prelude::*;
 
 /// Accesses of the bundled trace; a line that modifies counts twice, and so does one that crosses a page.
 const ACCESSES: u64 = 9_584_869;
@@ -35,16 +36,15 @@ fn replay(format: PagingFormat) -> (RunCounts, KernelStats) {
 
 #[test]
 fn every_format_sees_the_same_pages_and_no_difference() {
-    let mut first: Option<(RunCounts, KernelStats)> = None;
-    for format in PagingFormat::ALL {
-        let (counts, stats) = replay(format);
+    let results: Vec<_> = PagingFormat::ALL.into_par_iter().map(|format| (format, replay(format))).collect();
+    let (_, (first_counts, first_stats)) = &results[0];
+    for (format, (counts, stats)) in &results {
         assert_eq!(counts.accesses, ACCESSES, "{format}");
         assert_eq!(counts.death(), None, "{format}");
-        let (first_counts, first_stats) = first.get_or_insert((counts.clone(), stats));
-        assert_eq!(&counts, first_counts, "{format}");
+        assert_eq!(counts, first_counts, "{format}");
         let faults = |s: &KernelStats| (s.page_faults_minor, s.zero_fill, s.zero_page, s.inferred, s.segv);
-        assert_eq!(faults(&stats), faults(first_stats), "{format}: page faults");
+        assert_eq!(faults(stats), faults(first_stats), "{format}: page faults");
         let pages = |s: &KernelStats| (s.rss_bytes, s.vsz_bytes, s.leaf_entries);
-        assert_eq!(pages(&stats), pages(first_stats), "{format}: pages");
+        assert_eq!(pages(stats), pages(first_stats), "{format}: pages");
     }
 }

@@ -4,9 +4,7 @@
 //! `PAGEWALK_FAULT=TEXT` hunts only for faults whose name contains the text.
 
 use pagewalk_tests::faults::{CATALOGUE, Catch, Fault, ROUND_ACCESSES, ROUNDS, Specimen, hunt};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use rayon::prelude::*;
 
 /// One thing to be run: the specimen as it is, or with a fault.
 #[derive(Clone, Copy)]
@@ -57,25 +55,6 @@ fn describe(catch: &Catch) -> String {
     format!("access {}, seed {}: {}", catch.access, catch.seed, catch.what)
 }
 
-/// Runs the cases on all processors; results in the cases' order.
-fn run_all(cases: &[Case]) -> Vec<Result<Option<Catch>, String>> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(vec![Err("it panicked".to_owned()); cases.len()]);
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(at) else { return };
-                    let result = case.run();
-                    results.lock().expect("no thread panics while it stores a result")[at] = result;
-                }
-            });
-        }
-    });
-    results.into_inner().expect("no thread panics while it stores a result")
-}
-
 #[test]
 fn every_fault_is_caught_and_sound_hardware_agrees() {
     let wanted = std::env::var("PAGEWALK_FAULT").unwrap_or_default();
@@ -90,7 +69,7 @@ fn every_fault_is_caught_and_sound_hardware_agrees() {
     }
     cases.extend(faults.iter().copied().map(Case::Broken));
 
-    let results = run_all(&cases);
+    let results: Vec<_> = cases.par_iter().map(Case::run).collect();
     let verdicts: Vec<(String, bool)> =
         cases.iter().zip(&results).map(|(case, result)| case.verdict(result)).collect();
     for (line, _) in &verdicts {

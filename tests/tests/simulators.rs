@@ -18,6 +18,7 @@ use pagewalk_tests::event_driven::{
 use pagewalk_tests::faults::Edit;
 use pagewalk_tests::linters;
 use pagewalk_tests::trial::{hardware_of, record, run};
+use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -85,30 +86,26 @@ fn scratch(test: &str) -> PathBuf {
 /// What differs between golden model, Verilator and Icarus, each sample as `pagewalk` takes it.
 fn differences(
     samples: &[Sample],
-    change: impl Fn(&str) -> String,
+    change: impl Fn(&str) -> String + Sync,
     compared: Compared,
     test: &str,
 ) -> Vec<String> {
     let icarus = icarus();
-    let mut found = vec![];
-    for sample in samples {
+    let difference = |(at, sample): (usize, &Sample)| {
         let result = || {
             let design = generate(&sample.config).map_err(|error| error.to_string())?;
             let hardware = hardware_of(sample, &change)?;
             for seed in SEEDS {
                 run(sample, seed, sample.affordable(ACCESSES), &hardware)?;
             }
+            let Some(icarus) = &icarus else { return Ok(()) };
             let recording = record(sample, SEEDS[0], sample.affordable(RECORDED_ACCESSES), &hardware)?;
-            match &icarus {
-                Some(icarus) => {
-                    play(icarus, &design, &change(&design.verilog), &recording, compared, &scratch(test))
-                }
-                None => Ok(()),
-            }
+            let directory = scratch(&format!("{test}-{at}"));
+            play(icarus, &design, &change(&design.verilog), &recording, compared, &directory)
         };
-        found.extend(result().err().map(|why| format!("{}\n{why}", options(&sample.config))));
-    }
-    found
+        result().err().map(|why: String| format!("{}\n{why}", options(&sample.config)))
+    };
+    samples.par_iter().enumerate().filter_map(difference).collect()
 }
 
 fn assert_agree(found: &[String]) {
@@ -140,7 +137,12 @@ fn one_way() -> Sample {
 }
 
 /// What is wrong with the design after an edit, as [`differences`] tells it.
-fn after(edits: &[Edit], compared: Compared, base: impl Fn(&str) -> String, test: &str) -> Vec<String> {
+fn after(
+    edits: &[Edit],
+    compared: Compared,
+    base: impl Fn(&str) -> String + Sync,
+    test: &str,
+) -> Vec<String> {
     let edited = |verilog: &str| {
         let apply = |text: String, edit: &Edit| edit.apply(&text).unwrap_or_else(|error| panic!("{error}"));
         edits.iter().fold(base(verilog), apply)

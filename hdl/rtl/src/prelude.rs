@@ -58,7 +58,7 @@ pub use crate::layer::ports::Ports;
 pub use crate::layer::primitive::{BitRegister, BitRegisterEn, LutRam, Register, RegisterEn};
 pub use crate::layer::wire::{Const, Wire};
 pub use crate::{block, bundle};
-pub use rust_hdl_core::prelude::{
+pub use rust_hdl::prelude::{
     Bit, Block, Clock, Direction, In, Local, Logic, LogicBlock, LogicJoin, Out, Probe, Signal, Synth,
     Verilog, ast, block, hdl_gen, logic, probe, simulate,
 };

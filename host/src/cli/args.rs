@@ -40,6 +40,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Compare two files of translations, access by access
     Compare(CompareArgs),
+    /// Run files of conformance cases on every engine
+    Case(super::case::CaseArgs),
     /// Measure speed beside the least that could do the work
     Bench(BenchArgs),
     /// Print the settings that --config takes, with comments

@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod case;
 mod compare;
 mod config;
 mod console;
@@ -82,6 +83,7 @@ fn run(command: &Command, console: &Console) -> anyhow::Result<Verdict> {
         Command::Walk(args) => walk::walk(args, console)?,
         Command::Trace(args) => trace::trace(args, console)?,
         Command::Compare(args) => compare::compare(args, console)?,
+        Command::Case(args) => case::case(args, console)?,
         Command::Bench(args) => bench::bench(args, console)?,
         Command::Config(args) => config::config(args, console)?,
         Command::Completions(args) => args::completions(args, console)?,

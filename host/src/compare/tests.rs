@@ -1,3 +1,5 @@
+//! Aligned files of translations: what is the same, what differs, and how it is told.
+
 use super::*;
 use pagewalk_trace::input::Input;
 

@@ -117,8 +117,8 @@ fn the_files_of_a_difference_differ_where_the_lockstep_did() {
     let file = directory.path().join("changed.v");
     let (verilog, _) = transcript(&["emit"], "", 0);
     let broken = verilog.replace(
-        "assign walker_start_store = data_waits && data_held_store;",
-        "assign walker_start_store = 1'b0;",
+        "assign to_store = data_valid ? data_store : instruction_store;",
+        "assign to_store = 1'b0;",
     );
     std::fs::write(&file, broken).unwrap();
     let more = ["--limit", "5000", "--json", "--verilog", file.to_str().unwrap()];

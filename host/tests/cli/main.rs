@@ -1,5 +1,6 @@
 //! Transcripts of the command line: what every command prints, how it ends, and what it says about bad input.
 
+mod case;
 mod compare;
 mod errors;
 mod loss;

@@ -50,7 +50,7 @@ fn man_page_and_completions_know_every_command() {
     transcript(&["man", "nothing"], "", 2);
     let (bash, _) = transcript(&["completions", "bash"], "", 0);
     for command in
-        ["cosim", "run", "record", "emit", "translate", "walk", "trace", "compare", "config", "bench"]
+        ["cosim", "run", "record", "emit", "translate", "walk", "trace", "compare", "case", "config", "bench"]
     {
         assert!(man.contains(command), "{command}");
         assert!(bash.contains(&format!("pagewalk__{command}")) || bash.contains(command), "{command}");

@@ -3,7 +3,7 @@
 //! Names stay raw here: `lane$3` is element 3 of the field `lane`.
 
 use crate::layer::primitive::Primitive;
-use rust_hdl_core::prelude::{Atom, AtomKind, Block, Probe, Verilog, VerilogLiteral};
+use rust_hdl::prelude::{Atom, AtomKind, Block, Probe, Verilog, VerilogLiteral};
 
 /// An atom of a block: a signal or constant.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::index::resolve;
 use super::lower_expr::Lowering;
 use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
-use rust_hdl_core::prelude::ast::{
+use rust_hdl::prelude::ast::{
     VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression, VerilogLink,
     VerilogLinkDetails, VerilogLiteral, VerilogLoop, VerilogStatement,
 };

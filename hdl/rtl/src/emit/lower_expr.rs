@@ -10,7 +10,7 @@ use super::index::{LoopVariables, evaluate, resolve};
 use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
 use crate::layer::bits::{WIDTH_MAX, mask};
-use rust_hdl_core::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
+use rust_hdl::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
 use std::collections::HashMap;
 
 /// What lowering knows while it walks a kernel.

@@ -37,7 +37,7 @@ use design::{Scope, gather};
 use error::Checked;
 use library::Library;
 use names::check_keyword;
-use rust_hdl_core::prelude::Block;
+use rust_hdl::prelude::Block;
 
 /// The Verilog of `top` and all below it, the top module last and called `top_name`. Each line of `header` becomes a
 /// comment line at the beginning.

@@ -13,7 +13,7 @@ use super::ports::Port;
 use super::simplify::{as_expression, join_assignments};
 use super::stmt::{Stmt, is_plain, prune};
 use super::symbols::{Role, Symbols};
-use rust_hdl_core::prelude::Verilog;
+use rust_hdl::prelude::Verilog;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How a group of signals is driven.

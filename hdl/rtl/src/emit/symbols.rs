@@ -11,7 +11,7 @@ use super::names::Namespace;
 use super::ports::{Port, PortDirection};
 use crate::layer::bits::WIDTH_MAX;
 use crate::layer::primitive::Primitive;
-use rust_hdl_core::prelude::AtomKind;
+use rust_hdl::prelude::AtomKind;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 

@@ -4,7 +4,7 @@
 //! signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
 
 use super::wire::Wire;
-use rust_hdl_core::prelude::{Direction, In, LogicJoin, Out, Signal, Synth, ast};
+use rust_hdl::prelude::{Direction, In, LogicJoin, Out, Signal, Synth, ast};
 
 /// Something that can be connected to an `Other`.
 ///

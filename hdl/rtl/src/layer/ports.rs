@@ -7,7 +7,7 @@ use super::bits::Bv;
 use super::join::{Join, Pass};
 use super::wire::Wire;
 use crate::emit::PortDirection;
-use rust_hdl_core::prelude::{Bit, Block, In, Logic, LogicJoin, Out, Probe, Signal};
+use rust_hdl::prelude::{Bit, Block, In, Logic, LogicJoin, Out, Probe, Signal};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 

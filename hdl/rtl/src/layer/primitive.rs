@@ -8,7 +8,7 @@
 
 use super::bits::Bv;
 use super::wire::Wire;
-use rust_hdl_core::prelude::{Bit, Clock, In, Logic, LogicBlock, Out, Signal, Verilog, block, probe};
+use rust_hdl::prelude::{Bit, Clock, In, Logic, LogicBlock, Out, Signal, Verilog, block, probe};
 
 /// Which storage element a block is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

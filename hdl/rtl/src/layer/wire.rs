@@ -5,7 +5,7 @@
 //! own registers and memories ([`crate::layer::primitive`]). Single bits stay rust-hdl's `Signal<_, Bit>`.
 
 use crate::layer::bits::{Bv, mask};
-use rust_hdl_core::prelude::{
+use rust_hdl::prelude::{
     Atom, AtomKind, Block, Direction, In, Local, Logic, Out, PinConstraint, Probe, TypeDescriptor, TypeKind,
     VCDValue, VerilogLiteral,
 };

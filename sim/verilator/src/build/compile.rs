@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::error::BuildError;
-use super::{ABI_VERSION, Purpose, TraceFormat};
-use crate::cache::{Cache, CacheError, Entry, KeyHasher, Shelf};
+use super::{ABI_VERSION, Files, Purpose, TraceFormat};
+use crate::cache::{Cache, Entry, KeyHasher, Shelf};
 use crate::toolchain::{Log, Toolchain, invoke};
 
 /// For code that runs in every cycle, and for code that runs once per model: reset, initial values, declarations of a
@@ -16,13 +16,16 @@ use crate::toolchain::{Log, Toolchain, invoke};
 pub(super) fn design_flags(purpose: Purpose) -> [&'static str; 2] {
     match purpose {
         Purpose::Work => ["-O3", "-O1"],
-        // Compiled in a third of the time that -O1 takes, and run for a second.
-        Purpose::Trial => ["-O0", "-O0"],
+        Purpose::Trial => ["-O1", "-O1"],
     }
 }
 
 /// For Verilator's runtime, hardly any of which runs in a cycle.
 const RUNTIME: &str = "-O2";
+
+/// A header that includes Verilator's own and nothing else: the compiler takes what it has read of a header only for
+/// the first, and a file that included the same one again would look for it in vain.
+const HEADER: (&str, &str) = ("pagewalk_headers.h", "#include \"verilated.h\"\n");
 
 /// Common to everything. Only the shim's interface is visible: calls within the library need no indirection, and
 /// two libraries in a process do not see each other's runtime.
@@ -42,12 +45,6 @@ const GCC_FLAGS: [&str; 1] = ["-fno-gnu-unique"];
 
 /// Fatal errors become exceptions in the shim instead of the end of the process.
 const RUNTIME_FLAGS: [&str; 3] = ["-DVL_USER_FINISH=1", "-DVL_USER_STOP=1", "-DVL_USER_FATAL=1"];
-
-/// What every design includes; its own headers come after it and find it included.
-const HEADERS: &str = "#include \"verilated.h\"\n#include <exception>\n#include <memory>\n#include <stdexcept>\n#include <string>\n";
-
-/// The name of the file that holds it.
-const HEADER: &str = "headers.h";
 
 /// How a model with waveforms is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +140,7 @@ impl Compilation<'_> {
             let mut log = Log::new(self.cache, key.as_str());
             let include = self.toolchain.verilator.root().join("include");
             let commands = sources.iter().map(|name| {
-                let mut command = self.compile(RUNTIME);
+                let mut command = self.compile(RUNTIME, None);
                 command.args(RUNTIME_FLAGS).arg(include.join(format!("{name}.cpp")));
                 command.arg("-o").arg(directory.join(format!("{name}.o")));
                 command
@@ -152,37 +149,29 @@ impl Compilation<'_> {
         })
     }
 
-    /// Verilator's headers, compiled once for all designs of a purpose: reading them is most of a short compilation.
-    /// `None` where that gains nothing, or where the compiler has another way to do it.
+    /// Verilator's header as the compiler has read it, made once for all short compilations: reading it is half of one.
+    /// GCC takes `NAME.gch` where it meets `NAME`; for another compiler there is none.
     pub(super) fn headers(&self) -> Result<Option<Entry>, BuildError> {
-        if self.purpose != Purpose::Trial || self.tracing.is_some() || !self.toolchain.compiler.is_gcc() {
+        if self.purpose != Purpose::Trial || !self.toolchain.compiler.is_gcc() {
             return Ok(None);
         }
+        let [optimisation, _] = design_flags(self.purpose);
         let mut key = KeyHasher::new("pagewalk headers");
         key.field(self.toolchain.verilator.identity());
         key.field(self.toolchain.compiler.identity());
         key.field(flags_identity(self.toolchain, self.tracing));
-        key.field(design_flags(self.purpose).join(" "));
-        key.field(HEADERS);
+        key.field(optimisation);
         let key = key.finish();
         let entry = self.cache.entry(Shelf::Headers, &key, self.notice, |directory| {
+            let (name, text) = HEADER;
+            let header = directory.join(name);
+            Files { root: self.cache.root() }.write(&header, text)?;
             let mut log = Log::new(self.cache, key.as_str());
-            let header = directory.join(HEADER);
-            std::fs::write(&header, HEADERS).map_err(|reason| CacheError::Unusable {
-                action: "write",
-                path: header.clone(),
-                root: self.cache.root().to_owned(),
-                reason,
-            })?;
-            let [optimisation, _] = design_flags(self.purpose);
-            let mut command = self.compile(optimisation);
-            command
-                .args(["-x", "c++-header"])
-                .arg(&header)
-                .arg("-o")
-                .arg(directory.join(format!("{HEADER}.gch")));
+            let mut command = self.compile(optimisation, None);
+            command.args(["-x", "c++-header"]).arg(&header);
+            command.arg("-o").arg(directory.join(format!("{name}.gch")));
             log.run("the C++ compiler", &mut command)?;
-            Ok::<(), BuildError>(())
+            Ok::<_, BuildError>(())
         })?;
         Ok(Some(entry))
     }
@@ -192,16 +181,13 @@ impl Compilation<'_> {
         &self,
         work: &Path,
         runtime: &Entry,
-        headers: Option<&Entry>,
         library: &Path,
         log: &mut Log,
     ) -> Result<(), BuildError> {
+        let headers = self.headers()?;
         let commands =
             ["fast", "slow"].into_iter().zip(design_flags(self.purpose)).map(|(name, optimisation)| {
-                let mut command = self.compile(optimisation);
-                if let Some(headers) = headers {
-                    command.arg("-include").arg(headers.directory().join(HEADER));
-                }
+                let mut command = self.compile(optimisation, headers.as_ref());
                 command.args([format!("-DPAGEWALK_ABI={ABI_VERSION}"), format!("{name}.cpp")]);
                 command.args(["-o", &format!("{name}.o")]).current_dir(work);
                 command
@@ -214,10 +200,14 @@ impl Compilation<'_> {
         Ok(())
     }
 
-    fn compile(&self, optimisation: &str) -> Command {
+    fn compile(&self, optimisation: &str, headers: Option<&Entry>) -> Command {
         let include = self.toolchain.verilator.root().join("include");
         let mut command = self.toolchain.compiler.command();
         command.arg("-c").arg(optimisation).args(common_flags(self.toolchain, self.tracing));
+        if let Some(headers) = headers {
+            // Taken only where nothing stands before it.
+            command.arg("-include").arg(headers.directory().join(HEADER.0));
+        }
         command.arg("-I.").arg("-I").arg(&include).arg("-I").arg(include.join("vltstd"));
         command
     }

@@ -242,8 +242,7 @@ impl Build<'_> {
         files.write(&work.join("slow.cpp"), &slow)?;
 
         let runtime = compilation.runtime(&sources.runtime)?;
-        let headers = compilation.headers()?;
-        compilation.design(&work, &runtime, headers.as_ref(), &new_library_in(directory), log)?;
+        compilation.design(&work, &runtime, &new_library_in(directory), log)?;
         files.write(&directory.join("build.log"), log.text())?;
         fs::remove_dir_all(&work).map_err(files.unusable("remove", &work))?;
         Ok(())

@@ -38,7 +38,7 @@ pub enum Shelf {
     Models,
     /// Object files of Verilator's own runtime.
     Runtime,
-    /// Verilator's headers as the compiler reads them fastest.
+    /// Headers as the compiler has read them.
     Headers,
     /// Tools that were installed because the machine had none.
     Tools,
@@ -59,16 +59,17 @@ impl Shelf {
         match self {
             Shelf::Models => Some(64),
             Shelf::Runtime => Some(8),
-            Shelf::Headers => Some(4),
+            // Sixty megabytes each.
+            Shelf::Headers => Some(2),
             Shelf::Tools => None,
         }
     }
 
-    /// Whether contents are checksummed on every use. Installed tools are trees of hundreds of files, precompiled
-    /// headers tens of megabytes, and both fail loudly when damaged: sizes must do. A damaged library would crash the
-    /// process that loads it.
+    /// Whether contents are checksummed on every use. Installed tools are trees of hundreds of files that fail
+    /// loudly when damaged: sizes must do, as for headers, which would take longer to check than to use. A damaged
+    /// library would crash the process that loads it.
     fn checksums(self) -> bool {
-        !matches!(self, Shelf::Tools | Shelf::Headers)
+        matches!(self, Shelf::Models | Shelf::Runtime)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use pagewalk_verilator::build::{Build, BuildError};
+use pagewalk_verilator::build::{Build, BuildError, Purpose};
 use pagewalk_verilator::cache::{Cache, CacheError};
 use pagewalk_verilator::ffi::Library;
 use pagewalk_verilator::toolchain::{Environment, Toolchain};
@@ -63,6 +63,30 @@ fn the_second_build_is_a_hit_and_takes_no_time() {
     let best = hit.min().unwrap();
     eprintln!("finding the tools and the library, and loading it: {best:?}");
     assert!(best < Duration::from_millis(50), "{best:?}");
+}
+
+#[test]
+fn short_compilations_share_one_reading_of_the_headers_and_long_ones_need_none() {
+    let Some(bench) = Bench::new() else { return };
+    let ports = counter_ports();
+    let headers = || -> Vec<_> {
+        let shelf = fs::read_dir(bench.cache.root().join("headers")).into_iter().flatten().flatten();
+        let files = shelf.filter_map(|entry| fs::metadata(entry.path().join("pagewalk_headers.h.gch")).ok());
+        files.map(|file| file.modified().unwrap()).collect()
+    };
+    bench.build(COUNTER, "counter", &ports, false).unwrap();
+    assert_eq!(headers(), []);
+    let mut readings = BTreeSet::new();
+    for change in ["// one\n", "// two\n"] {
+        let verilog = format!("{change}{COUNTER}");
+        let build = Build { verilog: &verilog, top: "counter", ports: &ports, trace: false };
+        let built = build.run_for(Purpose::Trial, &bench.toolchain, &bench.cache, &|_| ()).unwrap();
+        Library::load(&built).unwrap().model().unwrap().cycle().unwrap();
+        readings.extend(headers());
+    }
+    // Clang has no such files.
+    let is_gcc = !bench.toolchain.compiler.version().contains("clang");
+    assert_eq!(readings.len(), usize::from(is_gcc));
 }
 
 #[test]

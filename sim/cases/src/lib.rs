@@ -1,13 +1,17 @@
 //! Conformance cases: page tables, accesses and what the manuals say of them, in files that a person writes and reads.
 //!
-//! Owns the cases as values and the comparison of one engine with one case. Does not own the text format (`parse` and
-//! `builder`, described in `tests/cases/README.md`), the entries' symbolic form (`entry`) nor the choice of engines.
-//! Expectations are written by hand; nothing here asks an engine what would be right.
+//! Owns the language ([`load`], [`parse`]; described in `tests/cases/README.md`), the cases as values, the comparison of
+//! one engine with one case ([`Case::check`]) and the engines to run them on ([`Runner`]). Does not own the cases
+//! themselves, which are files, nor printing. Expectations are written by hand; nothing here asks an engine what would be
+//! right.
 
 mod builder;
 mod entry;
 mod parse;
+mod runner;
 mod words;
+
+pub use runner::{CaseFailure, Engine, Runner};
 
 use pagewalk_arch::{
     Access, Batch, Context, FaultKind, Mmu, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, PteWrite,
@@ -133,7 +137,15 @@ pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| CaseError::Read { path: path.to_owned(), source })?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    parse::parse(&name, &text)
+    parse(&name, &text)
+}
+
+/// The cases of a text, in its order; errors call it `file`.
+///
+/// # Errors
+/// The first line that means nothing.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
+    parse::parse(file, text)
 }
 
 impl Case {

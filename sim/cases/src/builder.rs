@@ -1,7 +1,7 @@
 //! The lines of one case, turned into steps. Owns the software's view of page-table memory, which `map`, `@` and `same`
 //! refer to, and the context under construction.
 
-use super::entry::{entry, plain_pointer};
+use super::entry::{entry, plain_pointer, present};
 use super::words::{modes, number, small};
 use super::{Expectation, Step, Verdict};
 use pagewalk_arch::{
@@ -131,7 +131,7 @@ impl Builder {
             let addr = table + spec.index(va, level) * u64::from(spec.pte_bytes);
             way.push((level, addr));
             match self.image.get(&addr) {
-                Some(value) if value & 1 != 0 => {
+                Some(value) if value & present(spec) != 0 => {
                     let frame = value >> spec.ppn_shift & ((1 << (spec.pa_bits - 12)) - 1);
                     table = frame << 12;
                 }

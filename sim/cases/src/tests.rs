@@ -1,6 +1,5 @@
 //! The text format and the comparison: each error has its line, each wrong expectation is noticed.
 
-use super::parse::parse;
 use super::*;
 use pagewalk_arch::{AccessKind, Uniprocessor};
 use pagewalk_golden::Golden;
