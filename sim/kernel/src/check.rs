@@ -355,6 +355,7 @@ impl Kernel {
         for zone in memory.zones() {
             zone.buddy().check().map_err(Violation::Buddy)?;
         }
+        counter("frames reserved", "memory", memory.frames_reserved(), 0)?;
         let is_free = |frame: Pfn| memory.zones().iter().any(|zone| zone.buddy().is_free(frame.0));
         let both = memory.folios().map(|(frame, _)| frame).find(|&frame| is_free(frame));
         let (in_use, free, total) =
@@ -548,6 +549,10 @@ mod tests {
         };
         assert_eq!(counter(|it| it.space().resident += 1), "resident");
         assert_eq!(counter(|it| it.space().zero_mapped += 1), "zero_mapped");
+        let reserves = |it: &mut Damaged| {
+            let _ = it.kernel.system.memory.reserve(1);
+        };
+        assert_eq!(counter(reserves), "frames reserved");
         let mapped = |it: &mut Damaged| {
             let vma = *it.space().vmas().find(SHARED).unwrap();
             it.kernel.system.objects.retain(&vma);

@@ -7,8 +7,8 @@ use crate::space::{AddressSpace, FaultStop, MmId};
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
-    PageTable, PhysicalMemory, Process, SegvCode, Signal,
+    AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats,
+    Maps, PageTable, PhysicalMemory, Process, SegvCode, Signal,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -174,6 +174,11 @@ impl Kernel {
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
     pub fn interrupt_on(&mut self, interrupt: Arc<AtomicBool>) {
         self.system.interrupt = Some(interrupt);
+    }
+    /// Lets memory run out after `succeed` more frames, however much is free, to see what becomes of the call or access
+    /// that needs the next: Linux's `fail_page_alloc`.
+    pub fn fail_page_alloc(&mut self, succeed: u64, then: AfterFailure) {
+        self.system.memory.fail_after(succeed, then);
     }
     fn is_handled(&self, pid: u32, signal: Signal) -> bool {
         self.processes.get(&pid).is_some_and(|process| signal.number().is_some_and(|n| process.handles(n)))

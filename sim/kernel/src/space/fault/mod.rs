@@ -164,12 +164,14 @@ impl AddressSpace {
                 zero
             }
             (Backing::PrivateFile(_), AccessKind::Store, _) => {
+                let frame = self.own_frame(system, vma, page)?;
                 system.stats.file_copies += 1;
-                self.own_frame(system, vma, page)?
+                frame
             }
             (Backing::Anonymous, _, _) => {
+                let frame = self.own_frame(system, vma, page)?;
                 system.stats.zero_fill += 1;
-                self.own_frame(system, vma, page)?
+                frame
             }
         };
         let rights = self.rights_now(system, vma, frame);
@@ -213,12 +215,12 @@ impl AddressSpace {
                     system.stats.cow_reuse += 1;
                 }
             } else {
+                let own = self.own_frame(system, vma, before.page)?;
                 match system.memory.usage(frame) {
                     Some(FrameUse::ZeroPage) => system.stats.zero_fill += 1,
                     Some(FrameUse::File) => system.stats.file_copies += 1,
                     _ => system.stats.cow += 1,
                 }
-                let own = self.own_frame(system, vma, before.page)?;
                 self.count_frame(system, own);
                 self.drop_frame(system, frame, &mut gather);
                 after = Pte { frame: own, accessed: false, dirty: false, ..after };
