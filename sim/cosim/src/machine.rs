@@ -205,6 +205,7 @@ impl<'a> Machine<'a> {
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
             self.count(&rest[..translated]);
+            self.kernel.tick(translated as u64);
             rest = &rest[translated..];
             match progress.fault {
                 Some(fault) => {

@@ -171,6 +171,13 @@ impl Kernel {
         MmId(self.spaces_created)
     }
 
+    /// Lets the time pass in which `accesses` accesses were carried out, on whichever CPU. The kernel's clock ticks by
+    /// accesses alone, never by batches, events or faults: how a trace is cut changes nothing. The caller ticks before it
+    /// tells of what came after them.
+    pub fn tick(&mut self, accesses: u64) {
+        self.system.stats.ticks += accesses;
+    }
+
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
     pub fn interrupt_on(&mut self, interrupt: Arc<AtomicBool>) {
         self.system.interrupt = Some(interrupt);
