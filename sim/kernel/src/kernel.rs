@@ -108,6 +108,9 @@ impl Kernel {
     }
 
     /// Handles the fault `outcome` of `access`, made by the process that runs on `cpu`.
+    ///
+    /// # Panics
+    /// For a CPU that the machine does not have.
     pub fn on_fault(
         &mut self,
         platform: &mut dyn Platform,
@@ -172,8 +175,8 @@ impl Kernel {
     }
 
     /// Lets the time pass in which `accesses` accesses were carried out, on whichever CPU. The kernel's clock ticks by
-    /// accesses alone, never by batches, events or faults: how a trace is cut changes nothing. The caller ticks before it
-    /// tells of what came after them.
+    /// accesses alone, never by batches, events or faults: how a trace is cut changes nothing. The caller ticks before
+    /// it tells of what came after them.
     pub fn tick(&mut self, accesses: u64) {
         self.system.stats.ticks += accesses;
     }

@@ -8,7 +8,7 @@
 use super::PhysicalMemory;
 use crate::{FrameUse, OutOfMemory, Pfn};
 
-/// So many frames are there for whoever holds this. To be given back by [`PhysicalMemory::cancel`].
+/// So many frames are there for the verb that holds this. To be given back by [`PhysicalMemory::cancel`].
 #[derive(Debug)]
 #[must_use = "what is reserved is kept from all others until it is given back"]
 pub(crate) struct Reserve {

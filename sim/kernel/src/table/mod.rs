@@ -97,7 +97,8 @@ impl PageTable {
         std::iter::from_fn(|| cursor.next(platform)).collect()
     }
 
-    /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing: all or none.
+    /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing: all or
+    /// none.
     ///
     /// # Panics
     /// Where a larger leaf maps the page.

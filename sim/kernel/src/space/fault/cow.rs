@@ -34,8 +34,8 @@ impl AddressSpace {
         Ok(true)
     }
 
-    /// What the entry `pte` of a private page becomes so that it may be written: the frame is the process's own already,
-    /// or becomes so because nobody else holds it, or is copied.
+    /// What the entry `pte` of a private page becomes so that it may be written: the frame is the process's own
+    /// already, or becomes so because nobody else holds it, or is copied.
     fn write_private(
         &mut self,
         system: &mut System,

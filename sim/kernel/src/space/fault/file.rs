@@ -1,4 +1,5 @@
-//! Frames of files, segments and shared anonymous memory: whoever maps the page gets the same. Linux's `do_fault`.
+//! Frames of files, segments and shared anonymous memory: every process that maps the page gets the same. Linux's
+//! `do_fault`.
 
 use super::{AddressSpace, Touch};
 use crate::system::System;
