@@ -8,8 +8,8 @@ use super::translate::{self, job::Job, job::Query};
 use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
 use pagewalk_arch::{
-    Access, Batch, Boundary, CpuId, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, TraceError,
-    TraceSource, Uniprocessor,
+    Access, Batch, Boundary, CpuId, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege,
+    TraceError, TraceSource, Uniprocessor,
 };
 use pagewalk_cosim::Machine;
 use pagewalk_golden::Golden;

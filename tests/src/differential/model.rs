@@ -4,8 +4,8 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, CpuId, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat, Syscall,
-    SyscallOutcome, Uniprocessor,
+    Access, AccessKind, Batch, CpuId, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat,
+    Syscall, SyscallOutcome, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
