@@ -146,15 +146,14 @@ impl PageTable {
 
     /// The lowest table on the way to `page` that is there, and its level.
     fn deepest(&self, platform: &dyn Platform, page: Vpn) -> (Pfn, usize) {
-        let mut table = self.root;
-        for level in (1..self.spec().levels()).rev() {
-            match cursor::read(&self.layout, platform, self.layout.slot(table, page, level), level) {
-                Entry::Table(below) => table = below,
-                Entry::Absent => return (table, level),
-                leaf => panic!("{leaf:?} maps {page:?}, which is to have an entry of its own"),
-            }
-        }
-        (table, 0)
+        let mut cursor = self.cursor(PageRange::single(page));
+        let (_, entry) = cursor.descend(platform);
+        let (table, level) = cursor.table();
+        assert!(
+            level == 0 || entry == Entry::Absent,
+            "{entry:?} maps {page:?}, which is to have its own entry"
+        );
+        (table, level)
     }
 
     /// Makes the tables that are missing on the way to `page` below `table`, which is of `level`.
