@@ -64,6 +64,9 @@ impl Kernel {
     ///
     /// # Errors
     /// Nothing was mapped, unmapped or moved. A process that the event names first exists from now on.
+    ///
+    /// # Panics
+    /// For a CPU that the machine does not have.
     pub fn on_event(
         &mut self,
         platform: &mut dyn Platform,

@@ -7,8 +7,8 @@ use crate::space::{AddressSpace, FaultStop, MmId};
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats, Maps,
-    PageTable, PhysicalMemory, Process, SegvCode, Signal,
+    AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats,
+    Maps, PageTable, PhysicalMemory, Process, SegvCode, Signal,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -108,6 +108,9 @@ impl Kernel {
     }
 
     /// Handles the fault `outcome` of `access`, made by the process that runs on `cpu`.
+    ///
+    /// # Panics
+    /// For a CPU that the machine does not have.
     pub fn on_fault(
         &mut self,
         platform: &mut dyn Platform,
@@ -171,9 +174,21 @@ impl Kernel {
         MmId(self.spaces_created)
     }
 
+    /// Lets the time pass in which `accesses` accesses were carried out, on whichever CPU. The kernel's clock ticks by
+    /// accesses alone, never by batches, events or faults: how a trace is cut changes nothing. The caller ticks before
+    /// it tells of what came after them.
+    pub fn tick(&mut self, accesses: u64) {
+        self.system.stats.ticks += accesses;
+    }
+
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
     pub fn interrupt_on(&mut self, interrupt: Arc<AtomicBool>) {
         self.system.interrupt = Some(interrupt);
+    }
+    /// Lets memory run out after `succeed` more frames, however much is free, to see what becomes of the call or access
+    /// that needs the next: Linux's `fail_page_alloc`.
+    pub fn fail_page_alloc(&mut self, succeed: u64, then: AfterFailure) {
+        self.system.memory.fail_after(succeed, then);
     }
     fn is_handled(&self, pid: u32, signal: Signal) -> bool {
         self.processes.get(&pid).is_some_and(|process| signal.number().is_some_and(|n| process.handles(n)))

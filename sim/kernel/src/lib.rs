@@ -35,7 +35,8 @@ pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone, ZoneKind,
+    AfterFailure, AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone,
+    ZoneKind,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;

@@ -5,6 +5,8 @@ use serde::Serialize;
 /// Plain counters since start, and gauges of now (marked so).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KernelStats {
+    /// The clock: accesses carried out so far, on all CPUs together.
+    pub ticks: u64,
     /// Faults resolved without reading from a device: min_flt.
     pub page_faults_minor: u64,
     /// Faults that waited for a device: maj_flt. Nothing is paged to a device, so none.

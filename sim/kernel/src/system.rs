@@ -18,7 +18,7 @@ pub(crate) struct System {
     pub(crate) objects: Objects,
     /// Numbers of [`AnonVma`]s handed out.
     pub(crate) anon_vmas_created: u64,
-    /// Set by whoever wants a long call to end.
+    /// Set by the caller that wants a long call to end.
     pub(crate) interrupt: Option<Arc<AtomicBool>>,
     pub(crate) asids: AsidAllocator,
     /// By number.

@@ -95,6 +95,7 @@ impl Model {
                 }
             }
         }
+        self.kernel.check(&self.mmu).map_err(|broken| ModelError::Stuck(broken.to_string()))?;
         answer.faults = self.faults() - before;
         answer.spaces = self.spaces();
         Ok(answer)

@@ -5,11 +5,14 @@
 
 mod buddy;
 mod folio;
+mod reserve;
 mod zone;
 
 pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
 pub(crate) use folio::Folio;
 pub use folio::{AnonState, FrameUse};
+pub use reserve::AfterFailure;
+pub(crate) use reserve::Reserve;
 pub use zone::{Zone, ZoneKind};
 
 use folio::FolioTable;
@@ -51,6 +54,9 @@ pub struct PhysicalMemory {
     zones: Vec<Zone>,
     folios: FolioTable,
     frames_in_use_max: u64,
+    /// Free frames that are promised to a [`Reserve`].
+    reserved: u64,
+    failure: Option<(u64, AfterFailure)>,
 }
 
 impl PhysicalMemory {
@@ -66,6 +72,8 @@ impl PhysicalMemory {
             zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
             folios: FolioTable::new(&(first..end)),
             frames_in_use_max: 0,
+            reserved: 0,
+            failure: None,
         }
     }
 
@@ -76,6 +84,13 @@ impl PhysicalMemory {
 
     /// Takes a frame for `usage` from a zone that lies entirely below frame number `end`.
     pub fn allocate_below(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
+        if self.fails(1) || (self.reserved > 0 && self.frames_free() <= self.reserved) {
+            return Err(OutOfMemory);
+        }
+        self.allocate_in_zones(end, usage)
+    }
+
+    fn allocate_in_zones(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
         let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
         let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
         self.folios.insert(pfn, Folio::new(usage));
@@ -189,6 +204,11 @@ impl PhysicalMemory {
 
     fn frame_mut(&mut self, pfn: Pfn) -> &mut Folio {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
+    }
+
+    /// Frames that are promised to verbs: none between two events.
+    pub(crate) fn frames_reserved(&self) -> u64 {
+        self.reserved
     }
 
     /// Every frame in use with what is known of it, upwards.

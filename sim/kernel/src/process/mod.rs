@@ -78,7 +78,7 @@ impl Kernel {
         }
     }
 
-    /// Leaves `cpu` with empty tables: whoever ran there has ended.
+    /// Leaves `cpu` with empty tables: what ran there has ended.
     pub(crate) fn run_nobody(&mut self, platform: &mut dyn Platform, cpu: CpuId) {
         self.system.cpus[cpu.0].task = None;
         self.system.leave(platform, cpu);

@@ -2,10 +2,11 @@
 //! `__mm_populate` and `faultin_page_range` (mm/gup.c). Each page that had to be faulted in counts as a fault of the
 //! caller, as in Linux.
 
+use super::fault::Touch;
 use super::{AddressSpace, FaultStop};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{PageRange, Signal, VmFlags, Vma, Vpn};
+use crate::{PageRange, Signal, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 
 /// Pages between two looks at whether the user wants the run to end.
@@ -59,12 +60,14 @@ impl AddressSpace {
         pages: PageRange,
         kind: AccessKind,
     ) -> Result<(), CallStop> {
-        let mut vma = *self.vmas.find(pages.start()).expect("an area holds the pages");
+        let area = *self.vmas.find(pages.start()).expect("an area holds the pages");
+        let mut touch = Touch { area, page: pages.start(), kind };
         for page in pages.iter() {
+            touch.page = page;
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
-            self.fault_page_in(system, platform, &mut vma, page, kind)?;
+            self.fault_page_in(system, platform, &mut touch)?;
         }
         Ok(())
     }
@@ -83,18 +86,16 @@ impl AddressSpace {
         &mut self,
         system: &mut System,
         platform: &mut dyn Platform,
-        vma: &mut Vma,
-        page: Vpn,
-        kind: AccessKind,
+        touch: &mut Touch,
     ) -> Result<(), CallStop> {
-        if self.guards.contains(page) {
+        if self.guards.contains(touch.page) {
             return Err(Errno::Fault.into());
         }
-        let granted = |rights: pagewalk_arch::Protection| kind != AccessKind::Store || rights.write;
-        if self.table.lookup(platform, page).is_some_and(|mapped| granted(mapped.pte.rights)) {
+        let granted = |rights: pagewalk_arch::Protection| touch.kind != AccessKind::Store || rights.write;
+        if self.table.lookup(platform, touch.page).is_some_and(|mapped| granted(mapped.pte.rights)) {
             return Ok(());
         }
-        match self.resolve(system, platform, vma, page, kind) {
+        match self.resolve(system, platform, touch) {
             Ok(_) => {
                 system.stats.page_faults_minor += 1;
                 Ok(())

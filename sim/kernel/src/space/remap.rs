@@ -5,7 +5,7 @@ use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, PageRange, VmFlags, Vma, Vpn};
+use crate::{Backing, Mapped, PageRange, VmFlags, Vma, Vpn};
 use pagewalk_arch::{Platform, RemapFlags};
 
 /// A move of pages.
@@ -112,6 +112,10 @@ impl AddressSpace {
             new.page_offset = to.0;
         }
         let leaves = self.table.mapped(platform, source);
+        // Once entries begin to move, nothing may fail: a page that has left its place has another.
+        let moved = |leaf: &Mapped| to.up(leaf.page.pages_above(source.start()));
+        let missing = self.table.tables_missing(platform, leaves.iter().map(moved));
+        let mut reserve = system.memory.reserve(missing)?;
         system.objects.retain(&new);
         if keeps_source {
             if system.rules.dont_unmap_splits_locked && old.has(VmFlags::LOCKED) {
@@ -145,24 +149,18 @@ impl AddressSpace {
             self.guards.insert(PageRange::new(start, start.up(guarded.pages())));
         }
         let mut gather = Gather::default();
-        let mut moved: Result<(), CallStop> = Ok(());
-        for leaf in leaves {
+        for leaf in &leaves {
             self.table.clear(platform, &mut system.memory, leaf.slot);
-            gather.add(&leaf);
-            let page = to.up(leaf.page.pages_above(source.start()));
-            match self.slot(system, platform, page) {
-                Ok(slot) => self.table.set(platform, &mut system.memory, slot, leaf.pte),
-                Err(out_of_memory) => {
-                    self.drop_frame(system, leaf.pte.frame, &mut gather);
-                    moved = Err(out_of_memory.into());
-                }
-            }
+            gather.add(leaf);
+            let slot = self.table.slot_reserved(platform, &mut system.memory, moved(leaf), &mut reserve);
+            self.reload(system, platform, slot.resident_changed);
+            self.table.set(platform, &mut system.memory, slot.addr, leaf.pte);
         }
+        system.memory.cancel(reserve);
         if !keeps_source {
             self.release_tables(system, platform, source, &mut gather);
         }
         self.flush(system, platform, gather);
-        moved?;
         self.populate_tail(system, platform, &new, PageRange::new(to.up(source.pages()), target.end()))
     }
 

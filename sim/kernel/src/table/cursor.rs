@@ -34,21 +34,34 @@ impl Cursor {
     /// The next mapping that has a page in the range. It may begin below the range or end above it.
     pub fn next(&mut self, platform: &dyn Platform) -> Option<Mapped> {
         while self.page < self.end {
+            let (slot, entry) = self.descend(platform);
+            let page = self.page;
+            self.pass();
+            if let Some(pte) = entry.mapping() {
+                return Some(Mapped { page: Vpn(page.0 >> pte.order << pte.order), slot, pte });
+            }
+        }
+        None
+    }
+
+    /// Follows tables down the way to the page at which it stands, to the entry that is none: where that lies, and what
+    /// it is.
+    pub(super) fn descend(&mut self, platform: &dyn Platform) -> (PhysAddr, Entry) {
+        loop {
             let slot = self.layout.slot(self.path[self.level], self.page, self.level);
             match read(&self.layout, platform, slot, self.level) {
                 Entry::Table(below) => {
                     self.level -= 1;
                     self.path[self.level] = below;
                 }
-                Entry::Absent => self.pass(),
-                Entry::Leaf(pte) | Entry::NoAccess(pte) => {
-                    let page = Vpn(self.page.0 >> pte.order << pte.order);
-                    self.pass();
-                    return Some(Mapped { page, slot, pte });
-                }
+                entry => return (slot, entry),
             }
         }
-        None
+    }
+
+    /// The table that it has come down to, and its level.
+    pub(super) fn table(&self) -> (Pfn, usize) {
+        (self.path[self.level], self.level)
     }
 
     /// Goes past the entry that was read last, up to where its table ends.

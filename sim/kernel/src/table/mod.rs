@@ -13,6 +13,7 @@ mod entry;
 pub use cursor::Cursor;
 pub use entry::{Entry, EntryLayout, Pte};
 
+use crate::frame::Reserve;
 use crate::{FrameUse, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, PhysAddr, Platform};
 
@@ -96,7 +97,8 @@ impl PageTable {
         std::iter::from_fn(|| cursor.next(platform)).collect()
     }
 
-    /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing.
+    /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing: all or
+    /// none.
     ///
     /// # Panics
     /// Where a larger leaf maps the page.
@@ -106,23 +108,72 @@ impl PageTable {
         memory: &mut PhysicalMemory,
         page: Vpn,
     ) -> Result<Slot, OutOfMemory> {
-        let mut table = self.root;
-        let mut resident_changed = false;
-        for level in (1..self.spec().levels()).rev() {
-            let addr = self.layout.slot(table, page, level);
-            table = match cursor::read(&self.layout, platform, addr, level) {
-                Entry::Table(below) => below,
-                Entry::Absent => {
-                    let below = memory.allocate(FrameUse::PageTable { entries: 0 })?;
-                    self.tables += 1;
-                    self.write(platform, memory, addr, self.layout.encode(Entry::Table(below), level));
-                    resident_changed |= self.layout.is_resident(level);
-                    below
-                }
-                leaf => panic!("{leaf:?} maps {page:?}, which is to have an entry of its own"),
+        let deepest = self.deepest(platform, page);
+        let mut reserve = memory.reserve(deepest.1 as u64)?;
+        let slot = self.extend(platform, memory, page, deepest, &mut reserve);
+        memory.cancel(reserve);
+        Ok(slot)
+    }
+
+    /// As [`Self::slot`], with tables for which memory is reserved: [`Self::tables_missing`].
+    pub(crate) fn slot_reserved(
+        &mut self,
+        platform: &mut dyn Platform,
+        memory: &mut PhysicalMemory,
+        page: Vpn,
+        reserve: &mut Reserve,
+    ) -> Slot {
+        let deepest = self.deepest(platform, page);
+        self.extend(platform, memory, page, deepest, reserve)
+    }
+
+    /// How many tables would have to be made for leaf entries of `pages`, which come upwards.
+    pub(crate) fn tables_missing(&self, platform: &dyn Platform, pages: impl Iterator<Item = Vpn>) -> u64 {
+        let mut missing = 0;
+        let mut before: Option<Vpn> = None;
+        for page in pages {
+            let (_, level) = self.deepest(platform, page);
+            // A table that the page before needs as well is counted already.
+            let is_new = |level: &usize| {
+                let table_of = |page: Vpn| page.0 >> self.layout.order(*level);
+                before.is_none_or(|before| table_of(before) != table_of(page))
             };
+            missing += (1..=level).filter(is_new).count() as u64;
+            before = Some(page);
         }
-        Ok(Slot { addr: self.layout.slot(table, page, 0), resident_changed })
+        missing
+    }
+
+    /// The lowest table on the way to `page` that is there, and its level.
+    fn deepest(&self, platform: &dyn Platform, page: Vpn) -> (Pfn, usize) {
+        let mut cursor = self.cursor(PageRange::single(page));
+        let (_, entry) = cursor.descend(platform);
+        let (table, level) = cursor.table();
+        assert!(
+            level == 0 || entry == Entry::Absent,
+            "{entry:?} maps {page:?}, which is to have its own entry"
+        );
+        (table, level)
+    }
+
+    /// Makes the tables that are missing on the way to `page` below `table`, which is of `level`.
+    fn extend(
+        &mut self,
+        platform: &mut dyn Platform,
+        memory: &mut PhysicalMemory,
+        page: Vpn,
+        (mut table, level): (Pfn, usize),
+        reserve: &mut Reserve,
+    ) -> Slot {
+        for level in (1..=level).rev() {
+            let below = memory.take(reserve, FrameUse::PageTable { entries: 0 });
+            self.tables += 1;
+            let value = self.layout.encode(Entry::Table(below), level);
+            self.write(platform, memory, self.layout.slot(table, page, level), value);
+            table = below;
+        }
+        let resident_changed = (1..=level).any(|level| self.layout.is_resident(level));
+        Slot { addr: self.layout.slot(table, page, 0), resident_changed }
     }
 
     /// Writes the leaf entry at `slot`.

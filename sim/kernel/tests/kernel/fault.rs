@@ -278,3 +278,22 @@ fn running_out_of_memory_kills_and_returns_everything() {
         machine.shut_down();
     }
 }
+
+#[test]
+fn time_passes_by_accesses_and_by_nothing_else() {
+    let mut machine = Machine::strict(PagingFormat::Sv39);
+    machine.map(0x1000_0000, 0x2000, RW);
+    machine.fork(1, 2);
+    assert_eq!(machine.kernel.stats().ticks, 0, "calls take no time");
+    machine.store(0x1000_0000);
+    machine.store(0x1000_0000);
+    assert_eq!(
+        (machine.kernel.stats().ticks, machine.kernel.stats().page_faults_minor),
+        (2, 1),
+        "nor do faults"
+    );
+    machine.switch(2);
+    machine.load(0x1000_0000);
+    assert_eq!(machine.kernel.stats().ticks, 3);
+    machine.shut_down();
+}

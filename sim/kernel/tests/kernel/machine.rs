@@ -70,6 +70,7 @@ impl Machine {
         for _ in 0..8 {
             let outcome: Outcome = self.mmu.access(access);
             if outcome.is_ok() {
+                self.kernel.tick(1);
                 return Ok(outcome.pa);
             }
             match self.fault(access, &outcome) {

@@ -10,6 +10,7 @@ mod life;
 mod machine;
 mod memory;
 mod mmu;
+mod out_of_memory;
 mod process;
 mod random;
 mod tables;

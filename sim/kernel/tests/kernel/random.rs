@@ -1,10 +1,11 @@
-//! Random programs: several processes map, unmap, protect, move, fork, exit and access in any order. A model with
-//! one cell per page says what each access must come to; the MMU finds every missing fence; the machine's
-//! identities hold after each step; nothing leaks.
+//! Random programs on up to three CPUs: several processes of two threads each map, unmap, protect, move, fork, exit and
+//! access in any order. A model with one cell per page says what each access must come to; the MMUs find every missing
+//! fence; every invariant holds after each step; nothing leaks.
 
 use crate::machine::{MOVES, Machine, acc_err, anonymous, map_err};
 use pagewalk_arch::{
-    AccessKind, MapRequest, MmuConfig, PagingFormat, Protection, RemapFlags, Syscall, VirtAddr,
+    AccessKind, CloneKind, CpuId, MapRequest, MmuConfig, PagingFormat, Protection, RemapFlags, Syscall,
+    VirtAddr,
 };
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
 use proptest::prelude::*;
@@ -51,10 +52,23 @@ enum Step {
     Fork {
         child: u32,
     },
+    /// To the first thread of the process, or to its other one.
     Switch {
         pid: u32,
+        other: bool,
+    },
+    /// What follows happens there.
+    On {
+        cpu: usize,
     },
     Exit,
+}
+
+/// The other thread of each process.
+const OTHER: u32 = 50;
+
+fn process_of(thread: u32) -> u32 {
+    if (OTHER..2 * OTHER).contains(&thread) { thread - OTHER } else { thread }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -72,7 +86,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (at.clone(), pages, any::<bool>()).prop_map(|(at, pages, free)| Step::Advise { at, pages, free }),
         30 => (at, kind, trespasses).prop_map(|(at, kind, trespasses)| Step::Access { at, kind, trespasses }),
         1 => pid.clone().prop_map(|child| Step::Fork { child }),
-        3 => pid.prop_map(|pid| Step::Switch { pid }),
+        3 => (pid, any::<bool>()).prop_map(|(pid, other)| Step::Switch { pid, other }),
+        4 => (0..3usize).prop_map(|cpu| Step::On { cpu }),
         1 => Just(Step::Exit),
     ]
 }
@@ -131,9 +146,14 @@ fn model_access(config: &KernelConfig, format: PagingFormat, cell: Cell, kind: A
     }
 }
 
-fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step]) {
+fn run(format: PagingFormat, asid_bits: u32, cpus: usize, config: KernelConfig, steps: &[Step]) {
     let infers = config.vma_policy == VmaPolicy::Infer;
-    let mut machine = Machine::with(config, MmuConfig { asid_bits, ..MmuConfig::of(format) });
+    let mut machine = Machine::of_cpus(config, MmuConfig { asid_bits, ..MmuConfig::of(format) }, cpus);
+    let second = |pid| Syscall::Clone { child: pid + OTHER, kind: CloneKind::Thread };
+    machine.call(1, second(1));
+    let mut running = vec![None; cpus];
+    running[0] = Some(1);
+    let mut on = 0;
     let mut model: BTreeMap<u32, Cells> = BTreeMap::from([(1, FRESH)]);
     let mut pid = 1;
     let mut newest = 100;
@@ -225,26 +245,42 @@ fn run(format: PagingFormat, asid_bits: u32, config: KernelConfig, steps: &[Step
             Step::Fork { child } if !alive.contains(&child) => {
                 let copy = *cells;
                 machine.fork(pid, child);
+                machine.call(child, second(child));
                 model.insert(child, copy);
             }
-            Step::Switch { pid: next } if alive.contains(&next) => {
-                machine.switch(next);
-                pid = next;
+            Step::Switch { pid: next, other } if alive.contains(&next) => {
+                let thread = if other && next < OTHER { next + OTHER } else { next };
+                machine.switch(thread);
+                running.iter_mut().for_each(|runs| *runs = runs.filter(|&runs| runs != thread));
+                running[on] = Some(thread);
+            }
+            Step::On { cpu } => {
+                on = cpu % cpus;
+                machine.on(CpuId(on));
             }
             Step::Exit if alive.len() > 1 => {
-                machine.exit(pid);
+                machine.call(pid, Syscall::ExitGroup { status: 0 });
                 model.remove(&pid);
             }
             Step::Fork { .. } | Step::Switch { .. } | Step::Exit => {}
         }
         machine.check();
-        if !model.contains_key(&pid) {
-            // Somebody else runs; a process never heard of where nobody is left.
+        running
+            .iter_mut()
+            .for_each(|runs| *runs = runs.filter(|&runs| model.contains_key(&process_of(runs))));
+        let shown: Vec<_> = (0..cpus).map(|cpu| machine.kernel.running(CpuId(cpu))).collect();
+        assert_eq!(shown, running.iter().map(|runs| runs.map(process_of)).collect::<Vec<_>>());
+        let thread = running[on].unwrap_or_else(|| {
+            // The CPU is idle: another process runs, one never heard of where none is left.
             newest += 1;
-            pid = model.keys().next().copied().unwrap_or(newest);
-            model.entry(pid).or_insert(FRESH);
-            machine.switch(pid);
-        }
+            let next = model.keys().next().copied().unwrap_or(newest);
+            model.entry(next).or_insert(FRESH);
+            machine.switch(next);
+            running.iter_mut().for_each(|runs| *runs = runs.filter(|&runs| runs != next));
+            running[on] = Some(next);
+            next
+        });
+        pid = process_of(thread);
     }
     machine.shut_down();
 }
@@ -259,6 +295,7 @@ proptest! {
         software in any::<bool>(),
         zero_page in any::<bool>(),
         infers in any::<bool>(),
+        cpus in 1..=3usize,
         steps in prop::collection::vec(step(), 1..400),
     ) {
         let spec = format.spec();
@@ -272,6 +309,6 @@ proptest! {
             flush_ceiling_pages: 5,
             ..KernelConfig::default()
         };
-        run(format, asid_bits, config, &steps);
+        run(format, asid_bits, cpus, config, &steps);
     }
 }

@@ -5,13 +5,15 @@
 //! 3. No entry yet: demand paging. A write to a write-protected private page: copy on write. Otherwise rights or A
 //!    and D bits are behind what the area permits; or there is nothing to do, and the fault is spurious.
 
-use super::{AddressSpace, Gather};
+mod anon;
+mod cow;
+mod file;
+
+use super::AddressSpace;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
-use crate::{
-    AdMode, AnonState, Backing, FrameUse, Mapped, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal,
-    VmFlags, Vma, Vpn,
-};
+use crate::{AdMode, Backing, OutOfMemory, PageRange, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use file::{file_frame, is_beyond_end};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, Protection, VirtAddr};
 
 /// Pages that must stay free between a stack and the mapping below it: Linux's `stack_guard_gap`.
@@ -24,6 +26,16 @@ pub(crate) enum FaultStop {
     Signal(Signal),
     /// The tables grant what the MMU refused twice.
     Refused,
+}
+
+/// A page that is touched, or faulted in as if it were.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Touch {
+    /// The area that holds it, as it is now.
+    pub(super) area: Vma,
+    pub(super) page: Vpn,
+    /// What for. The area permits it.
+    pub(super) kind: AccessKind,
 }
 
 impl From<OutOfMemory> for FaultStop {
@@ -42,11 +54,12 @@ impl AddressSpace {
     ) -> Result<(), FaultStop> {
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
-        let mut vma = self.area_for(system, access.va, access.kind).map_err(segv)?;
+        let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
         if self.guards.contains(page) {
             return Err(segv(SegvCode::MapErr));
         }
-        let found_nothing = !self.resolve(system, platform, &mut vma, page, access.kind)?;
+        let mut touch = Touch { area, page, kind: access.kind };
+        let found_nothing = !self.resolve(system, platform, &mut touch)?;
         let this = (self.id, access.va, access.kind);
         let last = &mut system.cpus[system.this_cpu.0].last_spurious;
         let before = std::mem::replace(last, found_nothing.then_some(this));
@@ -121,127 +134,38 @@ impl AddressSpace {
         &mut self,
         system: &mut System,
         platform: &mut dyn Platform,
-        vma: &mut Vma,
-        page: Vpn,
-        kind: AccessKind,
+        touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
-        match self.table.lookup(platform, page) {
-            None => self.fault_in(system, platform, vma, page, kind).map(|()| true),
-            Some(mapped) => Ok(self.fault_on(system, platform, vma, mapped, kind)?),
+        match self.table.lookup(platform, touch.page) {
+            None => self.fault_in(system, platform, touch).map(|()| true),
+            Some(mapped) => Ok(self.fault_on(system, platform, touch, mapped)?),
         }
     }
 
-    /// Demand paging: an entry for `page` of `vma`, which has none.
+    /// Demand paging: an entry for a page that has none.
     fn fault_in(
         &mut self,
         system: &mut System,
         platform: &mut dyn Platform,
-        vma: &mut Vma,
-        page: Vpn,
-        kind: AccessKind,
+        touch: &mut Touch,
     ) -> Result<(), FaultStop> {
-        let offset = vma.offset_of(page);
-        let backing = vma.attributes.backing;
-        if kind == AccessKind::Store && vma.is_private() {
+        if touch.kind == AccessKind::Store && touch.area.is_private() {
             // `vmf_anon_prepare` comes before anything that can fail.
-            self.prepare_anon(system, vma, page);
+            self.prepare_anon(system, touch);
         }
-        if backing.file().is_some_and(|file| system.objects.is_beyond_end(file, offset)) {
-            return Err(FaultStop::Signal(Signal::Bus { address: page.addr() }));
+        if is_beyond_end(system, touch) {
+            return Err(FaultStop::Signal(Signal::Bus { address: touch.page.addr() }));
         }
-        let slot = self.slot(system, platform, page)?;
-        let frame = match (backing, kind, system.zero_frame) {
-            (Backing::Shared(file), _, _)
-            | (Backing::PrivateFile(file), AccessKind::Load | AccessKind::Fetch, _) => {
-                let frame = system.objects.frame(&mut system.memory, file, offset)?;
-                system.memory.get(frame);
-                frame
-            }
-            (Backing::Anonymous, AccessKind::Load | AccessKind::Fetch, Some(zero))
-                if system.config.zero_page =>
-            {
-                system.stats.zero_page += 1;
-                zero
-            }
-            (Backing::PrivateFile(_), AccessKind::Store, _) => {
-                system.stats.file_copies += 1;
-                self.own_frame(system, vma, page)?
-            }
-            (Backing::Anonymous, _, _) => {
-                system.stats.zero_fill += 1;
-                self.own_frame(system, vma, page)?
-            }
+        let slot = self.slot(system, platform, touch.page)?;
+        let frame = match (touch.area.attributes.backing, touch.kind) {
+            (Backing::Anonymous, _) => self.anonymous_frame(system, touch)?,
+            (Backing::PrivateFile(_), AccessKind::Store) => self.copy_of_file(system, touch)?,
+            (Backing::Shared(file), _) | (Backing::PrivateFile(file), _) => file_frame(system, file, touch)?,
         };
-        let rights = self.rights_now(system, vma, frame);
-        let pte = with_ad(system, Pte::new(frame, rights), kind);
+        let rights = self.rights_now(system, &touch.area, frame);
+        let pte = with_ad(system, Pte::new(frame, rights), touch.kind);
         self.install(system, platform, slot, pte);
         Ok(())
-    }
-
-    /// A new frame that belongs to this process alone, for `page` of `vma`.
-    fn own_frame(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) -> Result<Pfn, OutOfMemory> {
-        let frame = system.memory.allocate(FrameUse::Anonymous)?;
-        system.memory.set_anon(frame, AnonState { exclusive: true, lazily_freed: false });
-        self.prepare_anon(system, vma, page);
-        Ok(frame)
-    }
-
-    fn prepare_anon(&mut self, system: &mut System, vma: &mut Vma, page: Vpn) {
-        if vma.anon.is_none() {
-            let count = &mut system.anon_vmas_created;
-            *vma = self.vmas.prepare_anon(page, || super::fresh_anon(count));
-        }
-    }
-
-    /// Question 3 for an entry that is there. Says whether anything had to change.
-    fn fault_on(
-        &mut self,
-        system: &mut System,
-        platform: &mut dyn Platform,
-        vma: &mut Vma,
-        before: Mapped,
-        kind: AccessKind,
-    ) -> Result<bool, OutOfMemory> {
-        let mut after = before.pte;
-        let mut gather = Gather::default();
-        if kind == AccessKind::Store && !before.pte.rights.write && vma.is_private() {
-            let frame = before.pte.frame;
-            if self.may_reuse(system, frame) {
-                let state = system.memory.anon(frame);
-                if !state.exclusive {
-                    system.memory.set_anon(frame, AnonState { exclusive: true, ..state });
-                    system.stats.cow_reuse += 1;
-                }
-            } else {
-                match system.memory.usage(frame) {
-                    Some(FrameUse::ZeroPage) => system.stats.zero_fill += 1,
-                    Some(FrameUse::File) => system.stats.file_copies += 1,
-                    _ => system.stats.cow += 1,
-                }
-                let own = self.own_frame(system, vma, before.page)?;
-                self.count_frame(system, own);
-                self.drop_frame(system, frame, &mut gather);
-                after = Pte { frame: own, accessed: false, dirty: false, ..after };
-            }
-        }
-        after.rights = self.table.layout().granted(self.rights_now(system, vma, after.frame));
-        after = with_ad(system, after, kind);
-        if after == before.pte {
-            return Ok(false);
-        }
-        let only_ad = after.frame == before.pte.frame && after.rights == before.pte.rights;
-        system.stats.ad += u64::from(only_ad);
-        self.table.set(platform, &mut system.memory, before.slot, after);
-        gather.add(&before);
-        self.flush(system, platform, gather);
-        Ok(true)
-    }
-
-    /// Whether the process may write the frame itself: its own beyond question, or held by nobody else any more.
-    /// Linux's `wp_can_reuse_anon_folio`.
-    fn may_reuse(&self, system: &System, frame: Pfn) -> bool {
-        let memory = &system.memory;
-        memory.is_anonymous(frame) && (memory.anon(frame).exclusive || memory.references(frame) == 1)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Virtual memory areas: what a process may do where. Linux's `vm_area_struct`.
 //!
 //! Owns the areas and their order ([`VmaMap`]): splitting, merging, gaps; and what ties an area to the anonymous
-//! memory that it has used ([`AnonVma`]). Owns no page tables; whoever changes an area here changes the page tables to
-//! match.
+//! memory that it has used ([`AnonVma`]). Owns no page tables; the verb that changes an area here changes the page
+//! tables to match.
 
 mod map;
 mod merge;

@@ -1,0 +1,217 @@
+//! Every invariant, broken on purpose: each must be found out.
+
+use super::*;
+use crate::{KernelConfig, Process, Vma, VmaPolicy};
+use pagewalk_arch::{
+    CloneKind, Event, MapRequest, MmuConfig, PagingFormat, Protection, Syscall, SyscallOutcome, Uniprocessor,
+};
+use pagewalk_golden::Golden;
+
+const RW: Protection = Protection { read: true, write: true, execute: false };
+const AT: Vpn = Vpn(0x1_0000);
+const SHARED: Vpn = Vpn(0x2_0000);
+const READ_ONLY: Vpn = Vpn(0x3_0000);
+
+struct Damaged {
+    kernel: Kernel,
+    machine: Uniprocessor<Golden>,
+}
+
+impl Damaged {
+    fn call(&mut self, call: Syscall) {
+        let event = Event::Syscall { pid: 1, call, outcome: SyscallOutcome::Success, line: 1 };
+        self.kernel.on_event(&mut self.machine, CpuId::BOOT, &event).expect("a legal call");
+    }
+    fn space(&mut self) -> &mut AddressSpace {
+        self.kernel.spaces.values_mut().next().expect("a process")
+    }
+    fn mapped(&mut self, page: Vpn) -> crate::Mapped {
+        let Self { kernel, machine } = self;
+        let space = kernel.spaces.values().next().expect("a process");
+        space.page_table().lookup(machine, page).expect("it is mapped")
+    }
+    /// Stores behind the kernel's back what the entry of `page` becomes by `change`.
+    fn store(&mut self, page: Vpn, change: impl FnOnce(Pte) -> Pte) {
+        let before = self.mapped(page);
+        let layout = self.space().page_table().layout();
+        self.machine.write_pte(before.slot, layout.encode(Entry::of(change(before.pte)), 0));
+    }
+    /// Stores what the entry of `page` holds into that of another page of the same table.
+    fn copy(&mut self, page: Vpn, to: Vpn) {
+        let before = self.mapped(page);
+        let value = self.machine.read_pte(before.slot);
+        let slot = before.slot.0.wrapping_add(to.0.wrapping_sub(page.0).wrapping_mul(8));
+        self.machine.write_pte(pagewalk_arch::PhysAddr(slot), value);
+    }
+}
+
+/// What is found of `damage` done to a machine in order: two processes that share what the first has written, a
+/// shared mapping, one that may only be read.
+fn found(damage: impl FnOnce(&mut Damaged)) -> Violation {
+    let config = MmuConfig::of(PagingFormat::La48);
+    let settings = KernelConfig { vma_policy: VmaPolicy::Strict, ..KernelConfig::default() };
+    let kernel = Kernel::new(settings, &config).expect("the configuration works");
+    let golden = Golden::bare(&config).expect("the format works");
+    let mut it = Damaged { kernel, machine: Uniprocessor::new(golden, 1 << 40) };
+    it.kernel.boot(&mut it.machine);
+    for (at, shared, protection) in
+        [(AT, false, RW), (SHARED, true, RW), (READ_ONLY, false, Protection { write: false, ..RW })]
+    {
+        let (at, populate) = (at.addr(), true);
+        it.call(Syscall::Map(MapRequest {
+            at,
+            bytes: 0x4000,
+            protection,
+            shared,
+            populate,
+            ..MapRequest::default()
+        }));
+    }
+    it.call(Syscall::Clone { child: 2, kind: CloneKind::Process });
+    it.call(Syscall::Clone { child: 3, kind: CloneKind::Thread });
+    it.call(Syscall::Advise { at: AT.up(3).addr(), bytes: 0x1000, advice: 4 });
+    assert_eq!(it.kernel.check(&it.machine), Ok(()));
+    damage(&mut it);
+    it.kernel.check(&it.machine).expect_err("the damage is found")
+}
+
+#[test]
+fn counts_of_frames() {
+    let more = found(|it| {
+        let frame = it.mapped(AT).pte.frame;
+        it.kernel.system.memory.map(frame);
+    });
+    assert!(matches!(more, Violation::Mappings { counted: 3, found: 2, .. }), "{more}");
+    let more = found(|it| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.memory.get(frame);
+    });
+    assert!(
+        matches!(more, Violation::References { usage: FrameUse::File, counted: 3, found: 2, .. }),
+        "{more}"
+    );
+    let leaked = found(|it| {
+        let _ = it.kernel.system.memory.allocate(FrameUse::Anonymous);
+    });
+    assert!(matches!(leaked, Violation::References { counted: 1, found: 0, .. }), "{leaked}");
+    let exclusive = found(|it| {
+        let frame = it.mapped(AT).pte.frame;
+        let state = crate::AnonState { exclusive: true, lazily_freed: false };
+        it.kernel.system.memory.set_anon(frame, state);
+    });
+    assert!(matches!(exclusive, Violation::NotExclusive { holders: 2, .. }), "{exclusive}");
+    let lost = found(|it| {
+        let frame = it.kernel.system.memory.allocate(FrameUse::Anonymous).unwrap();
+        it.kernel.system.memory.lose(frame);
+    });
+    assert!(matches!(lost, Violation::FreeAndInUse { both: None, .. }), "{lost}");
+}
+
+#[test]
+fn a_frame_that_outlives_everything() {
+    let leaked = found(|it| {
+        it.kernel.system.memory.allocate(FrameUse::Anonymous).unwrap();
+        it.kernel.shutdown(&mut it.machine);
+    });
+    assert!(matches!(leaked, Violation::References { counted: 1, found: 0, .. }), "{leaked}");
+}
+
+#[test]
+fn entries() {
+    let elsewhere = found(|it| it.store(AT, |pte| Pte { frame: Pfn(0x10_0000 + 5000), ..pte }));
+    assert!(matches!(elsewhere, Violation::Misused { usage: None, .. }), "{elsewhere}");
+    let a_table = found(|it| {
+        let root = Pfn::of(it.space().page_table().root());
+        it.store(AT, |pte| Pte { frame: root, ..pte });
+    });
+    assert!(
+        matches!(a_table, Violation::Misused { usage: Some(FrameUse::PageTable { .. }), .. }),
+        "{a_table}"
+    );
+    let swapped = found(|it| {
+        let other = it.mapped(AT.up(1)).pte.frame;
+        it.store(AT, |pte| Pte { frame: other, ..pte });
+    });
+    assert!(matches!(swapped, Violation::Mappings { .. }), "{swapped}");
+    let no_entry = found(|it| {
+        let slot = it.mapped(AT).slot;
+        it.machine.write_pte(slot, 2);
+    });
+    assert!(matches!(no_entry, Violation::NoEntry { level: 0, value: 2, .. }), "{no_entry}");
+    let uncounted = found(|it| it.copy(AT, AT.up(3)));
+    assert!(matches!(uncounted, Violation::TableEntries { .. }), "{uncounted}");
+    let stray = found(|it| it.copy(AT, AT.up(4)));
+    assert!(matches!(stray, Violation::OutsideAreas { .. }), "{stray}");
+}
+
+#[test]
+fn rights() {
+    let rights = |page, change: fn(Protection) -> Protection| {
+        found(|it| it.store(page, |pte| Pte { rights: change(pte.rights), ..pte }))
+    };
+    let writes = |rights| Protection { write: true, ..rights };
+    let shared = rights(AT, writes);
+    assert!(matches!(shared, Violation::GrantsTooMuch { .. }), "the child has it too: {shared}");
+    let read_only = rights(READ_ONLY, writes);
+    assert!(matches!(read_only, Violation::GrantsTooMuch { .. }), "{read_only}");
+    let executes = rights(SHARED, |rights| Protection { execute: true, ..rights });
+    assert!(matches!(executes, Violation::GrantsTooMuch { .. }), "{executes}");
+}
+
+#[test]
+fn counters_of_spaces_and_objects() {
+    let counter = |damage: fn(&mut Damaged)| match found(damage) {
+        Violation::Counter { what, .. } => what,
+        other => panic!("{other}"),
+    };
+    assert_eq!(counter(|it| it.space().resident += 1), "resident");
+    assert_eq!(counter(|it| it.space().zero_mapped += 1), "zero_mapped");
+    let reserves = |it: &mut Damaged| {
+        let _ = it.kernel.system.memory.reserve(1);
+    };
+    assert_eq!(counter(reserves), "frames reserved");
+    let mapped = |it: &mut Damaged| {
+        let vma = *it.space().vmas().find(SHARED).unwrap();
+        it.kernel.system.objects.retain(&vma);
+    };
+    assert_eq!(counter(mapped), "mapped pages");
+    let overlap = found(|it| {
+        let vma = Vma { pages: PageRange::new(AT.up(1), AT.up(2)), ..*it.space().vmas().find(AT).unwrap() };
+        it.space().vmas.insert_copy(vma);
+    });
+    assert!(matches!(overlap, Violation::Areas { .. }), "{overlap}");
+}
+
+#[test]
+fn who_is_who() {
+    let dangling = |damage: fn(&mut Damaged)| match found(damage) {
+        Violation::Dangling(text) => text,
+        other => panic!("{other}"),
+    };
+    let half_dead = |it: &mut Damaged| {
+        it.kernel.processes.entry(2).and_modify(|process: &mut Process| process.threads = 0);
+    };
+    assert!(dangling(half_dead).contains("half dead"));
+    assert!(
+        dangling(|it| {
+            let _ = it.kernel.processes.remove(&2);
+        })
+        .contains("no process")
+    );
+    assert!(
+        dangling(|it| {
+            let _ = it.kernel.thread_of.insert(9, 10);
+        })
+        .contains("does not live")
+    );
+    assert!(dangling(|it| it.kernel.system.cpus[0].loaded = None).contains("has not loaded"));
+    let unreachable = found(|it| {
+        let id = it.space().id();
+        it.kernel.system.asids.release(id);
+    });
+    assert!(matches!(unreachable, Violation::Asids(_)), "{unreachable}");
+    let ended = found(|it| {
+        let _ = it.kernel.system.asids.switch_to(CpuId::BOOT, MmId(99), &[]);
+    });
+    assert!(matches!(ended, Violation::Asids(_)), "{ended}");
+}

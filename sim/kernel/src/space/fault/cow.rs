@@ -1,0 +1,72 @@
+//! A fault on an entry that is there: copy on write, or rights, A and D that are behind what the area permits. Linux's
+//! `do_wp_page` and the end of `handle_pte_fault`.
+
+use super::{AddressSpace, Touch, with_ad};
+use crate::system::System;
+use crate::tlb::Gather;
+use crate::{AnonState, FrameUse, Mapped, OutOfMemory, Pfn, Pte};
+use pagewalk_arch::{AccessKind, Platform};
+
+impl AddressSpace {
+    /// Question 3 for an entry that is there. Says whether anything had to change.
+    pub(super) fn fault_on(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        touch: &mut Touch,
+        before: Mapped,
+    ) -> Result<bool, OutOfMemory> {
+        let mut after = before.pte;
+        let mut gather = Gather::default();
+        if touch.kind == AccessKind::Store && !before.pte.rights.write && touch.area.is_private() {
+            after = self.write_private(system, touch, after, &mut gather)?;
+        }
+        after.rights = self.table.layout().granted(self.rights_now(system, &touch.area, after.frame));
+        after = with_ad(system, after, touch.kind);
+        if after == before.pte {
+            return Ok(false);
+        }
+        let only_ad = after.frame == before.pte.frame && after.rights == before.pte.rights;
+        system.stats.ad += u64::from(only_ad);
+        self.table.set(platform, &mut system.memory, before.slot, after);
+        gather.add(&before);
+        self.flush(system, platform, gather);
+        Ok(true)
+    }
+
+    /// What the entry `pte` of a private page becomes so that it may be written: the frame is the process's own
+    /// already, or becomes so because nobody else holds it, or is copied.
+    fn write_private(
+        &mut self,
+        system: &mut System,
+        touch: &mut Touch,
+        pte: Pte,
+        gather: &mut Gather,
+    ) -> Result<Pte, OutOfMemory> {
+        let frame = pte.frame;
+        if may_reuse(system, frame) {
+            let state = system.memory.anon(frame);
+            if !state.exclusive {
+                system.memory.set_anon(frame, AnonState { exclusive: true, ..state });
+                system.stats.cow_reuse += 1;
+            }
+            return Ok(pte);
+        }
+        let own = self.own_frame(system, touch)?;
+        match system.memory.usage(frame) {
+            Some(FrameUse::ZeroPage) => system.stats.zero_fill += 1,
+            Some(FrameUse::File) => system.stats.file_copies += 1,
+            _ => system.stats.cow += 1,
+        }
+        self.count_frame(system, own);
+        self.drop_frame(system, frame, gather);
+        Ok(Pte { frame: own, accessed: false, dirty: false, ..pte })
+    }
+}
+
+/// Whether the process may write the frame itself: its own beyond question, or held by nobody else any more. Linux's
+/// `wp_can_reuse_anon_folio`.
+fn may_reuse(system: &System, frame: Pfn) -> bool {
+    let memory = &system.memory;
+    memory.is_anonymous(frame) && (memory.anon(frame).exclusive || memory.references(frame) == 1)
+}
