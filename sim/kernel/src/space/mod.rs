@@ -284,7 +284,8 @@ impl AddressSpace {
         self.flush(system, platform, gather);
         system.asids.release(self.id);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
-        // Nobody walks them any more, and nothing of them is cached.
+        // No CPU walks them any more, and nothing of them is cached.
+        assert!(system.cpus_on(self.id).is_empty(), "{:?} ends while a CPU is on it", self.id);
         self.table.destroy(platform, &mut system.memory);
     }
 }
