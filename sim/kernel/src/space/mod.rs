@@ -115,6 +115,10 @@ impl AddressSpace {
     pub(crate) fn is_guarded(&self, page: Vpn) -> bool {
         self.guards.contains(page)
     }
+    /// A range of `pages` that the trace itself unmapped and did not map again.
+    pub(crate) fn unmapped_within(&self, pages: PageRange) -> Option<PageRange> {
+        self.unmapped.within(pages).first().copied()
+    }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {
         self.heap.is_some_and(|heap| {
