@@ -126,6 +126,14 @@ pub enum Violation {
         /// Which.
         pages: PageRange,
     },
+    /// Pages lie in an area and count as unmapped by the trace at once.
+    #[error("space {space:?}: {pages:?} are in an area and unmapped at once")]
+    MappedAndUnmapped {
+        /// Whose.
+        space: MmId,
+        /// Which.
+        pages: PageRange,
+    },
     /// Processes, threads, address spaces and CPUs do not name each other.
     #[error("{0}")]
     Dangling(String),
@@ -232,6 +240,9 @@ impl Kernel {
                 return Err(Violation::Areas { space: space.id(), pages: vma.pages });
             }
             end = vma.pages.end();
+            if let Some(pages) = space.unmapped_within(vma.pages) {
+                return Err(Violation::MappedAndUnmapped { space: space.id(), pages });
+            }
         }
         let pages = space.vmas().iter().map(|vma| vma.pages.pages()).sum();
         counter("pages of areas", format!("{:?}", space.id()), space.vmas().pages(), pages)

@@ -145,6 +145,21 @@ fn entries() {
 }
 
 #[test]
+fn what_calls_have_taken_away_or_guarded() {
+    let guarded = found(|it| {
+        it.call(Syscall::Advise { at: AT.up(2).addr(), bytes: 0x1000, advice: 102 });
+        it.copy(AT, AT.up(2));
+    });
+    assert!(matches!(guarded, Violation::OutsideAreas { .. }), "{guarded}");
+    let unmapped = found(|it| {
+        let vma = *it.space().vmas().find(AT).unwrap();
+        it.call(Syscall::Unmap { at: AT.addr(), bytes: 0x4000 });
+        it.space().vmas.insert_copy(vma);
+    });
+    assert!(matches!(unmapped, Violation::MappedAndUnmapped { .. }), "{unmapped}");
+}
+
+#[test]
 fn rights() {
     let rights = |page, change: fn(Protection) -> Protection| {
         found(|it| it.store(page, |pte| Pte { rights: change(pte.rights), ..pte }))

@@ -115,6 +115,10 @@ impl AddressSpace {
     pub(crate) fn is_guarded(&self, page: Vpn) -> bool {
         self.guards.contains(page)
     }
+    /// A range of `pages` that the trace itself unmapped and did not map again.
+    pub(crate) fn unmapped_within(&self, pages: PageRange) -> Option<PageRange> {
+        self.unmapped.within(pages).first().copied()
+    }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {
         self.heap.is_some_and(|heap| {
@@ -284,7 +288,8 @@ impl AddressSpace {
         self.flush(system, platform, gather);
         system.asids.release(self.id);
         debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
-        // Nobody walks them any more, and nothing of them is cached.
+        // No CPU walks them any more, and nothing of them is cached.
+        assert!(system.cpus_on(self.id).is_empty(), "{:?} ends while a CPU is on it", self.id);
         self.table.destroy(platform, &mut system.memory);
     }
 }
