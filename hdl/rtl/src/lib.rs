@@ -1,6 +1,6 @@
 //! The MMU as hardware: a generator in rust-hdl whose geometry is chosen at run time.
 //!
-//! Owns the runtime-width layer ([`layer`]), the interfaces ([`bundle`]), the blocks built from both ([`tlb`],
+//! Owns the runtime-width layer ([`layer`]), the interfaces ([`mod@bundle`]), the blocks built from both ([`tlb`],
 //! [`walk`], [`mmu`], [`bus`]), and the emission of Verilog ([`emit`]). Does not own the page-table formats and the
 //! configuration: those are `pagewalk-arch`. How a block is written is in [`prelude`].
 //!
