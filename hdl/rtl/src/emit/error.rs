@@ -62,8 +62,11 @@ pub enum Defect {
     /// Something that another block or the outside drives is assigned.
     #[error("`{0}` is assigned, but it is driven from elsewhere")]
     NotAssignable(String),
-    /// Two signals that are joined although not exactly one of them is driven here.
-    #[error("`{0}` and `{1}` cannot be joined: this block must drive one of them and be given the other")]
+    /// Two signals that are joined in a way in which simulation and Verilog would differ, or neither drives the other.
+    #[error(
+        "`{0}` and `{1}` cannot be joined: Bundle::join takes the block's own port first and that of a part second, or \
+         those of two parts; Through::join takes two of the block's own"
+    )]
     NotJoinable(String, String),
     /// A signal that nothing drives.
     #[error("`{0}` is never driven")]

@@ -11,7 +11,7 @@ use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
 use rust_hdl::prelude::ast::{
     VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression, VerilogLink,
-    VerilogLinkDetails, VerilogLiteral, VerilogLoop, VerilogStatement,
+    VerilogLiteral, VerilogLoop, VerilogStatement,
 };
 use std::collections::HashMap;
 
@@ -59,14 +59,7 @@ impl Lowering<'_> {
             VerilogStatement::Comment(_) => return Ok(()),
             VerilogStatement::Macro(code) => return self.block(code, out),
             VerilogStatement::Loop(l) => return self.unroll(l, out),
-            VerilogStatement::Link(links) => {
-                return links.iter().try_for_each(|link| match link {
-                    VerilogLink::Bidirectional(names) => self.join(names, out),
-                    VerilogLink::Forward(_) | VerilogLink::Backward(_) => {
-                        Err(Defect::Unsupported("a link of rust-hdl's own; use Bundle::join"))
-                    }
-                });
-            }
+            VerilogStatement::Link(links) => return links.iter().try_for_each(|link| self.join(link, out)),
             VerilogStatement::Assignment(target, value) => self.assignment(target, value)?,
             VerilogStatement::SliceAssignment { .. } => {
                 return Err(Defect::Unsupported("an assignment to a field of a struct"));
@@ -92,7 +85,12 @@ impl Lowering<'_> {
     }
 
     /// Joins two signals, or two bundles field by field; see [`crate::layer::join`].
-    fn join(&mut self, names: &VerilogLinkDetails, out: &mut Vec<Stmt>) -> Checked<()> {
+    fn join(&mut self, link: &VerilogLink, out: &mut Vec<Stmt>) -> Checked<()> {
+        let (names, joins): (_, fn(Role, Role) -> Option<Driver>) = match link {
+            VerilogLink::Bidirectional(names) => (names, joined),
+            VerilogLink::Forward(names) => (names, passed),
+            VerilogLink::Backward(_) => return Err(Defect::Unsupported("a link of rust-hdl's own")),
+        };
         let first = resolve(&names.owner_name, &self.loops)?;
         let second = resolve(&names.other_name, &self.loops)?;
         let fields = [self.symbols.fields(&first), self.symbols.fields(&second)];
@@ -104,22 +102,19 @@ impl Lowering<'_> {
             }
         }
         for field in fields[0].iter().filter(|field| fields[1].contains(field)) {
-            let (a, b) = (format!("{first}{field}"), format!("{second}{field}"));
-            let (target, value) = match (self.is_driven_here(&a)?, self.is_driven_here(&b)?) {
-                (true, false) => (a, b),
-                (false, true) => (b, a),
-                _ => return Err(Defect::NotJoinable(a, b)),
+            let signal = |raw: &str| VerilogExpression::Signal(format!("{raw}{field}"));
+            let (a, b) = (signal(&first), signal(&second));
+            let role = |signal: &VerilogExpression| Ok(self.symbols.of(self.target(signal)?).role);
+            let (target, value) = match joins(role(&a)?, role(&b)?) {
+                Some(Driver::First) => (b, a),
+                Some(Driver::Second) => (a, b),
+                None => {
+                    return Err(Defect::NotJoinable(format!("{first}{field}"), format!("{second}{field}")));
+                }
             };
-            let signal = VerilogExpression::Signal;
-            out.extend(self.assignment(&signal(target), &signal(value))?);
+            out.extend(self.assignment(&target, &value)?);
         }
         Ok(())
-    }
-
-    /// Whether the kernel drives the signal, rather than the outside or a part.
-    fn is_driven_here(&self, raw: &str) -> Checked<bool> {
-        let var = self.target(&VerilogExpression::Signal(raw.to_string()))?;
-        Ok(matches!(self.symbols.of(var).role, Role::Output | Role::PartInput | Role::PartClock))
     }
 
     fn target(&self, target: &VerilogExpression) -> Checked<Var> {
@@ -204,4 +199,30 @@ impl Lowering<'_> {
 /// Whether the field of a bundle lies in an array, of which one side may have fewer elements.
 fn is_element(field: &str) -> bool {
     field.split('$').any(|part| part.parse::<usize>().is_ok())
+}
+
+/// Which of two joined signals drives the other.
+enum Driver {
+    First,
+    Second,
+}
+
+/// By [`crate::layer::join::Bundle`]: the block's own ports come first, or both are those of parts.
+fn joined(first: Role, second: Role) -> Option<Driver> {
+    match (first, second) {
+        (Role::Input | Role::PartOutput, Role::PartInput) | (Role::Input, Role::PartClock) => {
+            Some(Driver::First)
+        }
+        (Role::Output | Role::PartInput, Role::PartOutput) => Some(Driver::Second),
+        _ => None,
+    }
+}
+
+/// By [`crate::layer::join::Through`]: both are the block's own.
+fn passed(first: Role, second: Role) -> Option<Driver> {
+    match (first, second) {
+        (Role::Input, Role::Output) => Some(Driver::First),
+        (Role::Output, Role::Input) => Some(Driver::Second),
+        _ => None,
+    }
 }

@@ -117,7 +117,7 @@ impl Lowering<'_> {
                     _ => Ok(Operand::Typed(Expr::var(*var, symbol.width))),
                 }
             }
-            // A path that is no variant here may be an index expression of loop variables, such as `i + 1`.
+            // What names nothing here may be an index expression of loop variables, such as `i + 1`.
             None => match evaluate(spelling, &self.loops) {
                 Ok(value) => Ok(Operand::Untyped(value as u128)),
                 Err(_) => Err(Defect::UnknownSignal(raw)),

@@ -4,12 +4,14 @@
 //! own generator is not used: it gets precedence and widths wrong and puts each module into one big block.
 //!
 //! The way of a block: `design` gathers it with a probe; `symbols` names what its kernel can name; `lower` unrolls
-//! loops, `lower_expr` types expressions (`expr`, `stmt`); `flow` finds latches, loops and what nothing observes; `constant`
-//! computes what never changes; `group` splits the kernel into independent pieces, `simplify` shortens them; `module` runs all this; `print_expr` and
-//! `print_module` print. `library` keeps modules with the same text once and names them.
+//! loops, `lower_expr` types expressions (`expr`, `stmt`); `flow` finds latches, loops and what nothing observes;
+//! `constant` computes what never changes; `group` splits the kernel into independent pieces, `simplify` shortens
+//! them; `module` runs all this; `print_expr` and `print_module` print. `library` keeps modules with the same text
+//! once and names them.
 //!
-//! What is promised of the text: the same bytes for the same blocks; every expression as wide as what it is assigned to or
-//! compared with; no latch, no combinational loop, no undriven signal, no block that reads nothing; names as the fields spell them.
+//! What is promised of the text: the same bytes for the same blocks; every expression as wide as what it is assigned
+//! to or compared with; no latch, no combinational loop, no undriven signal, no block that reads nothing; names as
+//! the fields spell them.
 
 mod constant;
 mod design;

@@ -1,6 +1,7 @@
 //! One module: from a scope to what is printed of it.
 //!
-//! Owns the order of the passes: symbols, lowering, flow, constants, removal of what nothing observes, groups, simplification.
+//! Owns the order of the passes: symbols, lowering, flow, constants, removal of what nothing observes, groups,
+//! simplification.
 
 use super::constant::fold_constants;
 use super::design::Scope;

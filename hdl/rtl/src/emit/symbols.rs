@@ -1,8 +1,8 @@
 //! The symbol table of a module: what its kernel can name.
 //!
 //! Storage elements belong to the module that holds them. A register `miss_va` contributes the signals `miss_va`,
-//! `miss_va_next` and `miss_va_en`; a memory `rows` its array and `rows_read_address`, `rows_read_data`, `rows_write_enable`,
-//! `rows_write_address`, `rows_write_data`.
+//! `miss_va_next` and `miss_va_en`; a memory `rows` its array and `rows_read_address`, `rows_read_data`,
+//! `rows_write_enable`, `rows_write_address`, `rows_write_data`.
 
 use super::design::{RawAtom, Scope};
 use super::error::{Checked, Defect};

@@ -5,20 +5,31 @@
 
 /// Declares an interface: two types with the same fields in opposite directions.
 ///
-/// ```ignore
+/// ```
+/// use pagewalk_rtl::prelude::*;
+///
+/// bundle! {
+///     /// An answer.
+///     pub struct Answer / AnswerIn (width: usize) {
+///         /// What it says.
+///         out frame: wire(width),
+///     }
+/// }
 /// bundle! {
 ///     /// A miss on its way to an answer.
-///     pub struct Miss / MissIn (g: &Geometry) {
+///     pub struct Miss / MissIn (width: usize, asids: usize) {
 ///         /// An access waits.
 ///         out valid: bit,
 ///         /// Its page number.
-///         out vpn: wire(g.vpn),
-///         /// Current ASID.
-///         out asid: wires(g.has_asid, g.asid),
-///         /// What a TLB keeps of the answer.
-///         in refill: Refill / RefillIn(g),
+///         out vpn: wire(width),
+///         /// Current ASID, where there is one.
+///         out asid: wires(asids, 4),
+///         /// The answer.
+///         in answer: Answer / AnswerIn(width),
 ///     }
 /// }
+/// assert_eq!(Miss::new(27, 0).vpn.width(), 27);
+/// assert_eq!(MissIn::new(27, 1).asid[0].width(), 4);
 /// ```
 /// Directions are those of the first type; the second is the other side's. Kinds are `bit`, `wire(width)`, `bits(count)`,
 /// `wires(count, width)`, and other bundles with the arguments of their `new`. A field `vpn` of a port `miss` is `miss_vpn`
@@ -42,12 +53,14 @@ macro_rules! bundle {
         }
         impl $own {
             /// The bundle for these arguments.
+            #[allow(clippy::new_without_default, reason = "one without arguments is made like every other")]
             pub fn new($($arg: $arg_type),*) -> Self {
                 Self { $($field: $crate::bundle!(@new ($direction $kind $($flipped)?) $kind $($($size),*)?),)* }
             }
         }
         impl $other {
             /// The bundle for these arguments.
+            #[allow(clippy::new_without_default, reason = "one without arguments is made like every other")]
             pub fn new($($arg: $arg_type),*) -> Self {
                 Self { $($field: $crate::bundle!(@flip ($direction $kind $($flipped)?) $kind $($($size),*)?),)* }
             }
@@ -133,7 +146,9 @@ macro_rules! bundle {
 
 /// Declares a block with its constructor: `name: Type = value`, or `name: Type` for `Default::default()`.
 ///
-/// ```ignore
+/// ```
+/// use pagewalk_rtl::prelude::*;
+///
 /// block! {
 ///     /// Counts what goes by.
 ///     pub struct Counter(width: usize);
@@ -147,6 +162,18 @@ macro_rules! bundle {
 ///         last: Const = Const::new(width, all),
 ///     }
 /// }
+/// impl Logic for Counter {
+///     #[hdl_gen]
+///     fn update(&mut self) {
+///         clock!(self, clock, register);
+///         self.register.d.next = self.register.q.val() + 1;
+///         if self.register.q.val() == self.last.val() {
+///             self.register.d.next = self.last.val();
+///         }
+///         self.count.next = self.register.q.val();
+///     }
+/// }
+/// assert_eq!(Counter::new(4).count.width(), 4);
 /// ```
 /// `let`s may use the arguments of the constructor `new`, and fields may use both.
 #[macro_export]
@@ -162,6 +189,7 @@ macro_rules! block {
         }
         impl $name {
             /// The block for these arguments.
+            #[allow(clippy::new_without_default, reason = "one without arguments is made like every other")]
             pub fn new($($arg: $arg_type),*) -> Self {
                 $(let $pattern = $value;)*
                 Self { $($field: $crate::block!(@init $($init)?),)* }

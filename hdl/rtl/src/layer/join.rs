@@ -1,7 +1,7 @@
 //! How interfaces are connected: one line each, whatever they consist of.
 //!
-//! Owns [`Bundle::join`] and [`Through::join`] for kernels, and the traits [`Join`] and [`Pass`] behind them, which every
-//! signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
+//! Owns [`Bundle::join`] and [`Through::join`] for kernels, and the traits [`Join`] and [`Pass`] behind them, which
+//! every signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
 
 use super::wire::Wire;
 use rust_hdl::prelude::{Direction, In, LogicJoin, Out, Signal, Synth, ast};
@@ -35,13 +35,10 @@ impl Bundle {
         a.join(b);
     }
 
-    /// What `hdl_gen` records for [`Self::join`]: the two names. The emitter knows their fields and directions.
+    /// What `hdl_gen` records for [`Self::join`]: the two names. The emitter knows their fields, and refuses them in an
+    /// order or direction in which this would not be what [`Self::join`] does.
     pub fn join_hdl(name: &str, a: &str, b: &str) -> Vec<ast::VerilogLink> {
-        vec![ast::VerilogLink::Bidirectional(ast::VerilogLinkDetails {
-            my_name: name.into(),
-            owner_name: a.into(),
-            other_name: b.into(),
-        })]
+        vec![ast::VerilogLink::Bidirectional(names(name, a, b))]
     }
 }
 
@@ -57,8 +54,12 @@ impl Through {
 
     /// As [`Bundle::join_hdl`].
     pub fn join_hdl(name: &str, a: &str, b: &str) -> Vec<ast::VerilogLink> {
-        Bundle::join_hdl(name, a, b)
+        vec![ast::VerilogLink::Forward(names(name, a, b))]
     }
+}
+
+fn names(name: &str, a: &str, b: &str) -> ast::VerilogLinkDetails {
+    ast::VerilogLinkDetails { my_name: name.into(), owner_name: a.into(), other_name: b.into() }
 }
 
 macro_rules! connect_signals {

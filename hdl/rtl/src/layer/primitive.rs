@@ -47,9 +47,10 @@ impl Primitive {
 
 /// Declares a register without and one with enable.
 macro_rules! registers {
-    ($plain:ident $enabled:ident: $input:ty, $output:ty) => {
+    ($(#[$derive:meta])? $plain:ident $enabled:ident: $input:ty, $output:ty) => {
         /// A register without enable.
         #[derive(LogicBlock, Clone, Debug)]
+        $(#[$derive])?
         pub struct $plain {
             /// Clock.
             pub clock: Signal<In, Clock>,
@@ -73,6 +74,7 @@ macro_rules! registers {
 
         /// A register that keeps its value while `en` is low.
         #[derive(LogicBlock, Clone, Debug)]
+        $(#[$derive])?
         pub struct $enabled {
             /// Clock.
             pub clock: Signal<In, Clock>,
@@ -98,7 +100,7 @@ macro_rules! registers {
     };
 }
 registers!(Register RegisterEn: Wire<In>, Wire<Out>);
-registers!(BitRegister BitRegisterEn: Signal<In, Bit>, Signal<Out, Bit>);
+registers!(#[derive(Default)] BitRegister BitRegisterEn: Signal<In, Bit>, Signal<Out, Bit>);
 
 impl Register {
     /// `width` in 1..=128 bits.
@@ -111,23 +113,6 @@ impl RegisterEn {
     /// `width` in 1..=128 bits.
     pub fn new(width: usize) -> Self {
         Self { clock: Default::default(), en: Default::default(), d: Wire::new(width), q: Wire::new(width) }
-    }
-}
-
-impl Default for BitRegister {
-    fn default() -> Self {
-        Self { clock: Default::default(), d: Default::default(), q: Default::default() }
-    }
-}
-
-impl Default for BitRegisterEn {
-    fn default() -> Self {
-        Self {
-            clock: Default::default(),
-            en: Default::default(),
-            d: Default::default(),
-            q: Default::default(),
-        }
     }
 }
 

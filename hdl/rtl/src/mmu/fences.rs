@@ -1,7 +1,7 @@
 //! The fence unit: one fence at a time, carried out when nothing is under way. hdl/CONTRACT.md, "Fences".
 //!
-//! Owns the fence that is pending, the sweep, the fence that follows a page fault on x86 (SDM vol. 3A, 4.10.4.1), and the
-//! knowledge that a TLB may hold pieces of a leaf. Which entries fall under a fence is the TLBs' to say.
+//! Owns the fence that is pending, the sweep, the fence that follows a page fault on x86 (SDM vol. 3A, 4.10.4.1), and
+//! the knowledge that a TLB may hold pieces of a leaf. Which entries fall under a fence is the TLBs' to say.
 
 use crate::bundle::{Drop, FenceIn, WalkReportIn};
 use crate::geometry::{Geometry, PAGE_BITS};

@@ -1,7 +1,7 @@
 //! The arbiter of misses: which side asks next, and whose the answer is. Data goes first.
 //!
-//! Owns no state: an answer says itself which side it is for, so that what answers may be a walker, several of them, or a
-//! second-level TLB.
+//! Owns no state: an answer says itself which side it is for, so that what answers may be a walker, several of them,
+//! or a second-level TLB.
 
 use crate::bundle::{Miss, MissIn};
 use crate::geometry::Geometry;

@@ -1,5 +1,5 @@
-//! The MMU: two sides, one walker, the bus, the fences; structure only. What each part does, and when, is in its own module and in
-//! hdl/CONTRACT.md.
+//! The MMU: two sides, one walker, the bus, the fences; structure only. What each part does, and when, is in its own
+//! module and in hdl/CONTRACT.md.
 
 pub mod fences;
 pub mod misses;

@@ -1,7 +1,7 @@
 //! The fully associative first-level TLB: every entry holds a page of any size.
 //!
-//! Owns the choice among entries and their pages in LUT RAM. Does not own the tag side ([`TlbEntry`]), the choice of the
-//! victim ([`Victim`]), the address in S1 (the pipeline), nor any refusal: a look-up only ever grants.
+//! Owns the choice among entries and their pages in LUT RAM. Does not own the tag side ([`TlbEntry`]), the choice of
+//! the victim ([`Victim`]), the address in S1 (the pipeline), nor any refusal: a look-up only ever grants.
 
 use super::entry::TlbEntry;
 use super::replacement::Victim;

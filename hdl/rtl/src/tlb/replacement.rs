@@ -1,5 +1,5 @@
-//! Which way makes room, and what a touch does to the state: tree-PLRU and round-robin as one circuit. The one choice of a
-//! victim in the TLBs.
+//! Which way makes room, and what a touch does to the state: tree-PLRU and round-robin as one circuit. The one choice
+//! of a victim in the TLBs.
 //!
 //! Does not own where the state is kept: a set-associative TLB has it per set in LUT RAM, a fully associative one in a
 //! register. hdl/CONTRACT.md, "The TLBs".

@@ -1,5 +1,5 @@
-//! Interfaces: declared once for both sides, nested, with ports that one side lacks; joined to the block's own ports, and
-//! part to part.
+//! Interfaces: declared once for both sides, nested, with ports that one side lacks; joined to the block's own ports,
+//! and part to part.
 
 use crate::bench::{compare, expect_text};
 use crate::under_test;
@@ -153,24 +153,41 @@ fn pins_bear_the_names_of_the_verilog() {
     }
 }
 
-block! {
-    /// Joins two of its own inputs.
-    struct TwoInputs();
-    {
-        a: QueryIn = QueryIn::new(4, 0, 0),
-        b: QueryIn = QueryIn::new(4, 0, 0),
-    }
+/// A block with ports both ways and an answerer, whose kernel joins two names as they must not be.
+macro_rules! misjoined {
+    ($name:ident: $join:ident $first:ident $($first_part:ident)?, $second:ident $($second_part:ident)?) => {
+        block! {
+            /// See the macro.
+            struct $name();
+            {
+                clock: Signal<In, Clock>,
+                a: QueryIn = QueryIn::new(8, 0, 0),
+                b: QueryIn = QueryIn::new(8, 0, 0),
+                up: Query = Query::new(8, 0, 0),
+                part: Answerer = Answerer::new(8, 0),
+            }
+        }
+        impl Logic for $name {
+            #[hdl_gen]
+            fn update(&mut self) {
+                $join::join(&mut self.$first $(.$first_part)?, &mut self.$second $(.$second_part)?);
+            }
+        }
+    };
 }
-
-impl Logic for TwoInputs {
-    #[hdl_gen]
-    fn update(&mut self) {
-        Bundle::join(&mut self.a, &mut self.b);
-    }
-}
+misjoined!(TwoInputs: Bundle a, b);
+misjoined!(PartFirst: Bundle part query, a);
+misjoined!(OwnOutput: Bundle a, up);
+misjoined!(ThroughPart: Through part query, up);
 
 #[test]
-fn a_join_that_nobody_drives_is_refused() {
-    let defect = emit::verilog(&TwoInputs::new(), "dut", "").expect_err("both are inputs").defect;
-    assert_eq!(defect, Defect::NotJoinable("a$valid".into(), "b$valid".into()));
+fn joins_that_simulation_and_verilog_would_read_differently_are_refused() {
+    let refused = |error: Result<String, emit::EmitError>, a: &str, b: &str| {
+        let defect = error.expect_err("the join is wrong").defect;
+        assert_eq!(defect, Defect::NotJoinable(format!("{a}$valid"), format!("{b}$valid")));
+    };
+    refused(emit::verilog(&TwoInputs::new(), "dut", ""), "a", "b");
+    refused(emit::verilog(&PartFirst::new(), "dut", ""), "part$query", "a");
+    refused(emit::verilog(&OwnOutput::new(), "dut", ""), "a", "up");
+    refused(emit::verilog(&ThroughPart::new(), "dut", ""), "part$query", "up");
 }
