@@ -113,8 +113,8 @@ impl TimedModel {
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
-        // Faults do not stop a driver that runs ahead of them.
-        let stop = batch.on_fault == OnFault::Stop && self.schedule.is_blocking();
+        let stop = batch.on_fault == OnFault::Stop;
+        assert!(!stop || self.schedule.is_blocking(), "D-13: a core that stops at faults issues in order");
         let delivery = Delivery::new(outcomes, stop);
         let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery, memory };
         while self.streaming && running.next < running.leaders() && !running.delivery.stopped() {
