@@ -12,7 +12,8 @@ use pagewalk_arch::{
 /// The software model of an MMU.
 ///
 /// Timed, it predicts outcome, counters, writes and cycles of the generated hardware. Bare, it is the architecture
-/// alone: every access walks, and no cycle passes.
+/// alone: every access walks, and no cycle passes. Timed, it panics at a batch of [`OnFault::Stop`] while it issues
+/// [`pagewalk_arch::IssueOrder::Overlapped`] (D-13). A clone is the whole state.
 #[derive(Clone)]
 pub struct Golden {
     arch: Architecture,

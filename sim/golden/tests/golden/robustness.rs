@@ -90,7 +90,7 @@ proptest! {
 
     /// Whatever the TLB answers, the walk would have answered, as long as tables change only by the walker's hand.
     #[test]
-    fn the_exact_model_translates_like_the_bare_one(
+    fn the_timed_model_translates_like_the_bare_one(
         seed: u64,
     ) {
         let mut world = crate::world::World::new(seed);
