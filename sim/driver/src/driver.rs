@@ -7,7 +7,7 @@
 //! Between two calls the driver stands in the low half of a cycle whose responses it has read, and in which the next
 //! access, fence or change of context may still be presented.
 
-use super::pin_map::{PortPins, SharedPins};
+use super::pin_map::{SharedPins, SidePins};
 use super::pins::{Pins, PinsError};
 use pagewalk_arch::{
     Access, AccessKind, Batch, ConfigError, Context, FaultKind, IssueOrder, LatencyStream, Mmu, MmuConfig,
@@ -45,11 +45,13 @@ enum Transaction {
     },
 }
 
-/// An engine of the hardware: some simulation's [`Pins`] with core and memory around them.
+/// An engine of the hardware: some simulation's [`Pins`] with core and memory around them. A clone goes on from where
+/// the original stands, where the simulation can be cloned.
+#[derive(Clone)]
 pub struct Driver<P> {
     pins: P,
     config: MmuConfig,
-    ports: [PortPins; 2],
+    side_pins: [SidePins; 2],
     shared: SharedPins,
     latencies: LatencyStream,
     request_stalls: [StallPattern; 2],
@@ -88,7 +90,7 @@ impl<P: Pins> Driver<P> {
         };
         let response_stalls = stalls(pagewalk_arch::TimingConfig::response_stalls);
         let mut driver = Self {
-            ports: [PortPins::find(&pins, 'd'), PortPins::find(&pins, 'i')],
+            side_pins: [SidePins::find(&pins, 'd'), SidePins::find(&pins, 'i')],
             shared: SharedPins::find(&pins),
             pins,
             config: *config,
@@ -133,9 +135,9 @@ impl<P: Pins> Driver<P> {
 
     /// D-7.
     fn drive_response_ready(&mut self) {
-        for port in 0..2 {
-            let ready = !self.response_stalls[port].stalled(self.cycle);
-            self.pins.inputs()[self.ports[port].resp_ready] = u64::from(ready);
+        for side in 0..2 {
+            let ready = !self.response_stalls[side].stalled(self.cycle);
+            self.pins.inputs()[self.side_pins[side].resp_ready] = u64::from(ready);
         }
     }
 
@@ -158,7 +160,7 @@ impl<P: Pins> Driver<P> {
     /// Takes requests off the pins and leaves their opposite there: what is not valid may not matter, here as in P-8.
     fn scramble_idle_inputs(&mut self) {
         let mem_resp_data = self.shared.mem_resp_data;
-        for at in self.ports {
+        for at in self.side_pins {
             let inputs = self.pins.inputs();
             inputs[at.req_valid] = 0;
             for pin in [Some(at.req_va), Some(at.req_user), at.req_store, at.req_tag].into_iter().flatten() {
@@ -244,14 +246,14 @@ impl<P: Pins> Driver<P> {
 
     /// Whether `access` may be presented in this cycle: D-2 to D-5.
     #[inline]
-    fn may_accept(&self, access: &Access, port: usize) -> bool {
-        if self.pins.outputs()[self.ports[port].req_ready] == 0 || self.in_flight[port].is_some() {
+    fn may_accept(&self, access: &Access, side: usize) -> bool {
+        if self.pins.outputs()[self.side_pins[side].req_ready] == 0 || self.in_flight[side].is_some() {
             return false;
         }
-        if self.request_stalls[port].stalled(self.cycle) {
+        if self.request_stalls[side].stalled(self.cycle) {
             return false;
         }
-        match (self.config.timing.issue, self.in_flight[1 - port]) {
+        match (self.config.timing.issue, self.in_flight[1 - side]) {
             (IssueOrder::Overlapped, _) | (_, None) => true,
             (IssueOrder::Blocking, Some(other)) => {
                 other.answered.is_some() || (other.accepted == self.cycle && access.kind != AccessKind::Store)
@@ -260,8 +262,8 @@ impl<P: Pins> Driver<P> {
     }
 
     #[inline]
-    fn present(&mut self, access: &Access, index: usize, port: usize) {
-        let at = self.ports[port];
+    fn present(&mut self, access: &Access, index: usize, side: usize) {
+        let at = self.side_pins[side];
         let tag = self.issued & self.tag_mask;
         self.issued += 1;
         let inputs = self.pins.inputs();
@@ -274,26 +276,26 @@ impl<P: Pins> Driver<P> {
         if let Some(pin) = at.req_tag {
             inputs[pin] = tag;
         }
-        self.in_flight[port] = Some(InFlight { index, tag, accepted: self.cycle, answered: None });
-        self.transactions[port] = Counts::default();
+        self.in_flight[side] = Some(InFlight { index, tag, accepted: self.cycle, answered: None });
+        self.transactions[side] = Counts::default();
     }
 
-    /// Reads the response of side `port`, if one is out (D-15). Gives whether a fault was seen (D-11).
+    /// Reads the response of `side`, if one is out (D-15). Gives whether a fault was seen (D-11).
     #[inline]
-    fn collect(&mut self, port: usize) -> bool {
-        let Some(flight) = &mut self.in_flight[port] else { return false };
-        let at = &self.ports[port];
+    fn collect(&mut self, side: usize) -> bool {
+        let Some(flight) = &mut self.in_flight[side] else { return false };
+        let at = &self.side_pins[side];
         let out = self.pins.outputs();
         if out[at.resp_valid] == 0 {
             return false;
         }
         let valid_since = *flight.answered.get_or_insert(self.cycle);
         let faulted = out[at.resp_fault] != 0;
-        if self.responses_stall && self.response_stalls[port].stalled(self.cycle) {
+        if self.responses_stall && self.response_stalls[side].stalled(self.cycle) {
             return faulted;
         }
         let flight = *flight;
-        self.in_flight[port] = None;
+        self.in_flight[side] = None;
         let served = match out[at.resp_served] {
             0 => Served::L1,
             1 => Served::L2,
@@ -306,7 +308,7 @@ impl<P: Pins> Driver<P> {
             2 => FaultKind::Access,
             _ => FaultKind::GeneralProtection,
         };
-        let counts = self.transactions[port];
+        let counts = self.transactions[side];
         self.outcomes[flight.index] = Outcome {
             va: VirtAddr(out[at.resp_va]),
             pa: PhysAddr(out[at.resp_pa]),
@@ -322,7 +324,7 @@ impl<P: Pins> Driver<P> {
             reserved: 0,
         };
         let hit = served == Served::L1;
-        let counter = match (port, hit) {
+        let counter = match (side, hit) {
             (0, true) => &mut self.stats.l1d_hits,
             (0, false) => &mut self.stats.l1d_misses,
             (_, true) => &mut self.stats.l1i_hits,
@@ -330,14 +332,14 @@ impl<P: Pins> Driver<P> {
         };
         *counter += 1;
         self.stats.walks += u64::from(!hit);
-        self.check_response(port, &flight);
+        self.check_response(side, &flight);
         faulted
     }
 
     /// What must hold of every response and is in no [`Outcome`]: P-11.
     #[inline]
-    fn check_response(&mut self, port: usize, flight: &InFlight) {
-        let at = &self.ports[port];
+    fn check_response(&mut self, side: usize, flight: &InFlight) {
+        let at = &self.side_pins[side];
         let out = self.pins.outputs();
         let page = out[at.resp_page];
         if PageSize::from_code(page as u8).is_none() {
@@ -362,13 +364,13 @@ impl<P: Pins> Driver<P> {
             let first_of_cycle = next;
             while next < count && !stopped {
                 let access = &batch.accesses[next];
-                let port = access.kind.port() as usize;
+                let side = access.kind.port() as usize;
                 // D-9: the successor of the last access is unknown: it may only follow its predecessor.
                 let successor_known = batch.end || next + 1 < count || next > first_of_cycle;
-                if !successor_known || !self.may_accept(access, port) {
+                if !successor_known || !self.may_accept(access, side) {
                     break;
                 }
-                self.present(access, next, port);
+                self.present(access, next, side);
                 next += 1;
             }
             let resting = self.in_flight == [None, None];
@@ -376,14 +378,14 @@ impl<P: Pins> Driver<P> {
                 break;
             }
             self.clock(memory)?;
-            let requests = [self.ports[0].req_valid, self.ports[1].req_valid];
+            let requests = [self.side_pins[0].req_valid, self.side_pins[1].req_valid];
             for pin in requests {
                 self.pins.inputs()[pin] = 0;
             }
-            for port in 0..2 {
-                let before = self.in_flight[port].is_some();
-                stopped |= self.collect(port) && stops;
-                if before && self.in_flight[port].is_none() {
+            for side in 0..2 {
+                let before = self.in_flight[side].is_some();
+                stopped |= self.collect(side) && stops;
+                if before && self.in_flight[side].is_none() {
                     answered_at = self.cycle;
                 }
             }
@@ -495,10 +497,9 @@ impl<P: Pins> Mmu for Driver<P> {
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
-        // D-13.
         assert!(
             batch.on_fault == OnFault::Continue || self.config.timing.issue == IssueOrder::Blocking,
-            "a core that stops at faults issues in order"
+            "D-13: a core that stops at faults issues in order"
         );
         if self.trouble.is_some() {
             return Progress::default();

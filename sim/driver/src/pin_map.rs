@@ -3,9 +3,9 @@
 use super::pins::Pins;
 use pagewalk_arch::ModeBit;
 
-/// Words of one request port.
+/// Words of the request and response ports of one side.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PortPins {
+pub(super) struct SidePins {
     pub req_valid: usize,
     pub req_va: usize,
     pub req_user: usize,
@@ -56,10 +56,10 @@ fn required(found: Option<usize>, name: &str) -> usize {
     found.unwrap_or_else(|| panic!("the simulated design has no port `{name}`"))
 }
 
-impl PortPins {
-    pub fn find(pins: &impl Pins, port: char) -> Self {
-        let input = |name: &str| pins.input(&format!("{port}{name}"));
-        let output = |name: &str| pins.output(&format!("{port}{name}"));
+impl SidePins {
+    pub fn find(pins: &impl Pins, side: char) -> Self {
+        let input = |name: &str| pins.input(&format!("{side}{name}"));
+        let output = |name: &str| pins.output(&format!("{side}{name}"));
         Self {
             req_valid: required(input("req_valid"), "req_valid"),
             req_va: required(input("req_va"), "req_va"),

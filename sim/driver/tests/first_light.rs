@@ -1,8 +1,8 @@
 //! The block in rust-hdl's simulation, against numbers worked out by hand from hdl/CONTRACT.md.
 
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Batch, Context, FaultKind, MemoryTiming, Mmu, MmuConfig, Mode, OnFault,
-    Outcome, PagingFormat, PhysAddr, Served, TlbFlush, Uniprocessor, VirtAddr,
+    Access, AccessKind, Asid, Batch, Context, FaultKind, IssueOrder, MemoryTiming, Mmu, MmuConfig, Mode,
+    OnFault, Outcome, PagingFormat, PhysAddr, Served, TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_driver::RustHdl;
 
@@ -64,4 +64,15 @@ fn faults_and_fences() {
     machine.fence(&TlbFlush::ALL);
     assert_eq!(machine.mmu.stats().cycles, before + 17);
     assert_eq!(run(&mut machine, &[Access::user(0x1000, AccessKind::Load)])[0].served, Served::Walk);
+}
+
+/// Contract: D-13.
+#[test]
+#[should_panic(expected = "D-13")]
+fn a_core_that_runs_ahead_of_faults_does_not_stop_at_them() {
+    let mut config = MmuConfig::of(PagingFormat::Sv39);
+    config.timing.issue = IssueOrder::Overlapped;
+    let mut machine = Uniprocessor::new(RustHdl::simulation(&config).unwrap(), 1 << 40);
+    let accesses = [Access::user(0, AccessKind::Load)];
+    machine.run(&Batch { accesses: &accesses, end: true, on_fault: OnFault::Stop }, None);
 }

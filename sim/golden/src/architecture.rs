@@ -1,4 +1,4 @@
-//! What the exact and the bare model have in common: context, counters and the log of writes. Owns
+//! What the timed and the bare model have in common: context, counters and the log of writes. Owns
 //! the bookkeeping around a walk; knows neither TLB nor clock.
 
 use crate::walk::{Fault, Leaf, PageTables, Transaction};

@@ -1,8 +1,8 @@
-//! [`Golden`], the engine that the rest of Pagewalk sees. Owns the choice between the exact model and the bare walk.
+//! [`Golden`], the engine that the rest of Pagewalk sees. Owns the choice between the timed model and the bare walk.
 
 use crate::architecture::Architecture;
 use crate::delivery::Delivery;
-use crate::exact::Exact;
+use crate::timed::TimedModel;
 use crate::walk::{Explanation, PageTables};
 use pagewalk_arch::{
     Access, Batch, ConfigError, Context, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress, PteWrite,
@@ -11,37 +11,38 @@ use pagewalk_arch::{
 
 /// The software model of an MMU.
 ///
-/// Exact, it predicts outcome, counters, writes and cycles of the generated hardware. Bare, it is the architecture
-/// alone: every access walks, and no cycle passes.
+/// Timed, it predicts outcome, counters, writes and cycles of the generated hardware. Bare, it is the architecture
+/// alone: every access walks, and no cycle passes. Timed, it panics at a batch of [`OnFault::Stop`] while it issues
+/// [`pagewalk_arch::IssueOrder::Overlapped`] (D-13). A clone is the whole state.
 #[derive(Clone)]
 pub struct Golden {
     arch: Architecture,
-    exact: Option<Box<Exact>>,
+    timed: Option<Box<TimedModel>>,
 }
 
 impl Golden {
-    /// The exact model after reset.
+    /// The timed model after reset.
     ///
     /// # Errors
     /// The first field of `config` that no MMU can be built with.
     pub fn new(config: &MmuConfig) -> Result<Self, ConfigError> {
-        Self::exact(config, true)
+        Self::timed(config, true)
     }
 
-    /// The exact model without its filter: every look-up goes to the TLBs. Several times slower with the same results;
+    /// The timed model without its hit cache: every look-up goes to the TLBs. Several times slower with the same results;
     /// an oracle for tests.
     ///
     /// # Errors
     /// As [`Golden::new`].
     pub fn without_filter(config: &MmuConfig) -> Result<Self, ConfigError> {
-        Self::exact(config, false)
+        Self::timed(config, false)
     }
 
-    fn exact(config: &MmuConfig, streaming: bool) -> Result<Self, ConfigError> {
+    fn timed(config: &MmuConfig, streaming: bool) -> Result<Self, ConfigError> {
         let mut arch = Architecture::new(config)?;
-        let exact = Exact::new(&arch, streaming);
-        arch.stats.cycles = exact.schedule.now();
-        Ok(Self { arch, exact: Some(Box::new(exact)) })
+        let timed = TimedModel::new(&arch, streaming);
+        arch.stats.cycles = timed.schedule.now();
+        Ok(Self { arch, timed: Some(Box::new(timed)) })
     }
 
     /// The architecture without TLBs and without time: every access walks; cycle and latency are 0.
@@ -49,7 +50,7 @@ impl Golden {
     /// # Errors
     /// As [`Golden::new`].
     pub fn bare(config: &MmuConfig) -> Result<Self, ConfigError> {
-        Ok(Self { arch: Architecture::new(config)?, exact: None })
+        Ok(Self { arch: Architecture::new(config)?, timed: None })
     }
 
     /// Walks for `access` as things stand, with a record of every step, and changes nothing: no A or D bit, no
@@ -93,22 +94,22 @@ impl Mmu for Golden {
 
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         let changed = self.arch.set_context(&memory[0], context);
-        if let Some(exact) = &mut self.exact
+        if let Some(timed) = &mut self.timed
             && changed
         {
-            exact.context_changed(&self.arch);
+            timed.context_changed(&self.arch);
         }
     }
 
     fn fence(&mut self, _memory: &mut [TableMemory], flush: &TlbFlush) {
         self.arch.stats.flushes += 1;
-        if let Some(exact) = &mut self.exact {
-            exact.fence(&self.arch.implemented_flush(flush));
-            self.arch.stats.cycles = exact.schedule.now();
+        if let Some(timed) = &mut self.timed {
+            timed.fence(&self.arch.implemented_flush(flush));
+            self.arch.stats.cycles = timed.schedule.now();
         }
     }
 
-    /// Consumes the whole batch unless a fault stops it; but where `end` is false, the exact model leaves the last
+    /// Consumes the whole batch unless a fault stops it; but where `end` is false, the timed model leaves the last
     /// access unconsumed if that would be the first of its cycle.
     fn run(
         &mut self,
@@ -117,11 +118,11 @@ impl Mmu for Golden {
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
         let memory = &mut memory[0];
-        match &mut self.exact {
+        match &mut self.timed {
             None => run_bare(&mut self.arch, memory, batch, outcomes),
-            Some(exact) => {
-                let progress = exact.run(&mut self.arch, memory, batch, outcomes);
-                self.arch.stats.cycles = exact.schedule.now();
+            Some(timed) => {
+                let progress = timed.run(&mut self.arch, memory, batch, outcomes);
+                self.arch.stats.cycles = timed.schedule.now();
                 progress
             }
         }

@@ -1,12 +1,12 @@
 //! Streams of hits, fast. Owns the loop that most accesses of most traces stay in; leaves everything that is not a hit
-//! to [`Exact::advance`]. Same results as there, which tests prove: only the way to them differs.
+//! to [`TimedModel::advance`]. Same results as there, which tests prove: only the way to them differs.
 
 use crate::architecture::Architecture;
-use crate::exact::{Exact, Running, hit, hits};
 use crate::rights::combination;
+use crate::timed::{Running, TimedModel, hit, hits};
 use pagewalk_arch::{Access, Outcome, Port};
 
-impl Exact {
+impl TimedModel {
     /// Carries out accesses up to the first that misses, or to the last that may be accepted alone. Nothing is in
     /// flight before and after.
     pub(crate) fn stream_hits(&mut self, arch: &mut Architecture, running: &mut Running<'_>) {
@@ -35,14 +35,14 @@ impl Exact {
         let mut rest = accesses.iter();
         loop {
             while let Some(access) = rest.as_slice().first()
-                && self.filter.has_latest(access)
+                && self.hit_cache.has_latest(access)
             {
                 rest.next();
                 clock.accept(access.kind);
-                let (port, page) = (access.kind.port() as usize, access.va.page());
-                fetches += port;
-                let answer = *self.filter.answer(port, page);
-                let tlb = &mut self.tlbs[port];
+                let (side, page) = (access.kind.port() as usize, access.va.page());
+                fetches += side;
+                let answer = *self.hit_cache.answer(side, page);
+                let tlb = &mut self.tlbs[side];
                 if TOUCHING && tlb.is_fully_associative() {
                     tlb.apply(page, answer.touch);
                 }
@@ -66,10 +66,10 @@ impl Exact {
     /// Whether an access to a page that was not the latest of its set hits; then the page is the latest.
     #[inline]
     fn make_latest(&mut self, arch: &Architecture, access: &Access) -> bool {
-        let (port, page) = (access.kind.port() as usize, access.va.page());
-        match self.filter.recall(port, page, combination(access)) {
+        let (side, page) = (access.kind.port() as usize, access.va.page());
+        match self.hit_cache.recall(side, page, combination(access)) {
             Some(touch) => {
-                self.tlbs[port].apply(page, touch);
+                self.tlbs[side].apply(page, touch);
                 true
             }
             None => self.look_up(arch, access).is_ok(),

@@ -28,7 +28,7 @@ pub(crate) struct Schedule {
     /// Cycle in which the last access was accepted, or in which the engine came to rest after it.
     accepted: u64,
     /// Exactly one access was accepted in that cycle: another may join it (D-4).
-    lone: bool,
+    pair_open: bool,
     /// First cycle after the last fence.
     fences_done: u64,
     /// Per side the cycle in which its last response was taken.
@@ -47,12 +47,12 @@ impl Schedule {
         let sweep_rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
         Self {
             order: timing.issue,
-            request_stalls: [Port::Data, Port::Instruction].map(|port| timing.request_stalls(port)),
-            response_stalls: [Port::Data, Port::Instruction].map(|port| timing.response_stalls(port)),
+            request_stalls: [Port::Data, Port::Instruction].map(|side| timing.request_stalls(side)),
+            response_stalls: [Port::Data, Port::Instruction].map(|side| timing.response_stalls(side)),
             latencies: LatencyStream::new(timing.memory),
             sweep_rows,
             accepted: sweep_rows,
-            lone: false,
+            pair_open: false,
             fences_done: sweep_rows,
             taken: [0; 2],
             answered: 0,
@@ -73,9 +73,9 @@ impl Schedule {
     /// D-2 to D-5: the cycle c in which the next access can be accepted, given whether an older access waits for the
     /// walker. Its own side waits for none. `None` where that cycle is decided by a walk or fence still to come.
     pub(crate) fn acceptance(&self, kind: AccessKind, older_waits: bool) -> Option<u64> {
-        let port = kind.port() as usize;
-        let stalls = &self.request_stalls[port];
-        let mut c = stalls.next_free(self.accepted.max(self.taken[port]).max(self.fences_done));
+        let side = kind.port() as usize;
+        let stalls = &self.request_stalls[side];
+        let mut c = stalls.next_free(self.accepted.max(self.taken[side]).max(self.fences_done));
         let joins = c == self.accepted && kind != AccessKind::Store;
         if self.is_blocking() && !joins {
             if older_waits {
@@ -88,16 +88,16 @@ impl Schedule {
     }
     /// Whether an access accepted in cycle c is the second of that cycle.
     pub(crate) fn completes_pair(&self, c: u64) -> bool {
-        self.lone && c == self.accepted
+        self.pair_open && c == self.accepted
     }
     /// An access is accepted in cycle c.
     pub(crate) fn accept(&mut self, c: u64) {
-        self.lone = !self.completes_pair(c);
+        self.pair_open = !self.completes_pair(c);
         self.accepted = c;
     }
     /// D-7: a response becomes valid; it is taken in the first cycle that is not stalled.
-    pub(crate) fn respond(&mut self, port: Port, valid: u64) {
-        self.taken[port as usize] = self.response_stalls[port as usize].next_free(valid);
+    pub(crate) fn respond(&mut self, side: Port, valid: u64) {
+        self.taken[side as usize] = self.response_stalls[side as usize].next_free(valid);
         self.answered = self.answered.max(valid);
     }
 
@@ -112,11 +112,11 @@ impl Schedule {
     }
     /// A walk that started in cycle x took `transactions` cycles for all its transactions, `swaps` of which were
     /// compare-and-swaps. Returns the cycle of the valid response (T-16).
-    pub(crate) fn walked(&mut self, port: Port, x: u64, transactions: u64, swaps: u64) -> u64 {
+    pub(crate) fn walked(&mut self, side: Port, x: u64, transactions: u64, swaps: u64) -> u64 {
         // T-9, T-12, T-14: at x, x + 1 and y, and a CHECK more for each swap.
         let valid = x + 3 + transactions + swaps;
-        self.respond(port, valid);
-        self.walker_idle = self.taken[port as usize] + 1;
+        self.respond(side, valid);
+        self.walker_idle = self.taken[side as usize] + 1;
         valid
     }
 
@@ -146,7 +146,7 @@ impl Schedule {
         let f = self.accepted.max(self.fences_done);
         self.fences_done = f + 1 + self.fence_cycles(va);
         self.accepted = self.fences_done;
-        self.lone = false;
+        self.pair_open = false;
     }
     fn fence_cycles(&self, va: Option<VirtAddr>) -> u64 {
         if va.is_some() { 1 } else { self.sweep_rows }
@@ -155,7 +155,7 @@ impl Schedule {
     /// D-8: nothing is in flight and the batch is over: time goes on to the cycle in which the last response is taken.
     pub(crate) fn rest(&mut self) {
         self.accepted = self.accepted.max(self.taken[0]).max(self.taken[1]);
-        self.lone = false;
+        self.pair_open = false;
     }
     /// D-16: at rest, the cycle in which the engine stands.
     pub(crate) fn now(&self) -> u64 {
@@ -172,7 +172,7 @@ impl Schedule {
     /// Takes over where a stream of at least one hit has come to.
     pub(crate) fn after_hits(&mut self, clock: HitClock) {
         self.accepted = clock.cycle;
-        self.lone = clock.open() != CLOSED;
+        self.pair_open = clock.open() != CLOSED;
         self.answered = clock.cycle + 1;
         self.taken = match clock.open() {
             CLOSED => [clock.cycle + 1; 2],
@@ -266,7 +266,7 @@ mod tests {
             }
             let mut taken_over = schedule.clone();
             taken_over.after_hits(clock);
-            assert_eq!(taken_over.lone, schedule.lone, "seed {seed}");
+            assert_eq!(taken_over.pair_open, schedule.pair_open, "seed {seed}");
             for kind in [Fetch, Load, Store] {
                 assert_eq!(
                     taken_over.acceptance(kind, false),

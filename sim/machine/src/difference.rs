@@ -1,5 +1,6 @@
 //! What a person needs to see when two engines differ. Owns the report; [`crate::Lockstep`] finds the difference.
 
+use pagewalk_arch::pte_bit::{riscv, x86};
 use pagewalk_arch::{Access, Context, FormatSpec, Isa, MmuConfig, Outcome, PhysAddr, TableMemory, VirtAddr};
 use std::fmt;
 
@@ -83,8 +84,14 @@ impl Difference {
     }
 }
 
-/// The fields in which two answers differ: name, left, right.
-pub(crate) fn differing_fields(a: &Outcome, b: &Outcome) -> Vec<String> {
+/// What each of two engines has for `what`.
+pub(crate) fn of_each(what: &str, engines: [&str; 2], a: impl fmt::Display, b: impl fmt::Display) -> String {
+    let [left, right] = engines;
+    format!("{what}: {left} {a}, {right} {b}")
+}
+
+/// The fields in which two answers differ, with what each engine has.
+pub(crate) fn differing_fields(engines: [&str; 2], a: &Outcome, b: &Outcome) -> String {
     let fields: [(&str, String, String); 11] = [
         ("va", a.va.to_string(), b.va.to_string()),
         ("pa", a.pa.to_string(), b.pa.to_string()),
@@ -98,14 +105,12 @@ pub(crate) fn differing_fields(a: &Outcome, b: &Outcome) -> Vec<String> {
         ("latency", a.latency.to_string(), b.latency.to_string()),
         ("cycle", a.cycle.to_string(), b.cycle.to_string()),
     ];
-    fields
-        .into_iter()
-        .filter(|(_, a, b)| a != b)
-        .map(|(name, a, b)| format!("{name} {a} against {b}"))
-        .collect()
+    let differing = fields.into_iter().filter(|(_, a, b)| a != b);
+    differing.map(|(name, a, b)| of_each(name, engines, a, b)).collect::<Vec<_>>().join("; ")
 }
 
-/// Follows pointers as far as they are present; for showing only, both models decide for themselves.
+/// The entries on the way of `va`, up to the first that is no pointer. For showing only: both engines decide for
+/// themselves.
 fn entries_of(
     va: VirtAddr,
     context: &Context,
@@ -120,11 +125,11 @@ fn entries_of(
         let values = memories.map(|memory| memory.read_pte(addr));
         entries.push(TableEntry { level, index, addr, values });
         let value = values[0];
-        let leaf = match format.isa {
-            Isa::RiscV => value & 0b1010 != 0,
-            Isa::X86 => level <= format.leaf_level_max && value & (1 << 7) != 0,
+        let (present, leaf) = match format.isa {
+            Isa::RiscV => (riscv::V, value & (riscv::R.mask() | riscv::X.mask()) != 0),
+            Isa::X86 => (x86::P, level <= format.leaf_level_max && value & x86::PS.mask() != 0),
         };
-        if value & 1 == 0 || leaf {
+        if value & present.mask() == 0 || leaf {
             break;
         }
         let frame_bits = format.pa_bits - pagewalk_arch::FRAME_SHIFT;
@@ -171,11 +176,11 @@ impl fmt::Display for Difference {
             }
             writeln!(f, ", offset {:#x}", access.va.page_offset())?;
         }
-        writeln!(
-            f,
-            "  root {} identifier {} {:?}",
-            self.context.root, self.context.asid.0, self.context.mode
-        )?;
+        write!(f, "  root {} ASID {} mode", self.context.root, self.context.asid.0)?;
+        for bit in self.format.mode_bits() {
+            write!(f, " {}={}", bit.name, u8::from(bit.get(&self.context.mode)))?;
+        }
+        writeln!(f)?;
         for entry in &self.tables {
             let [a, b] = entry.values;
             let other = if a == b { String::new() } else { format!("   but {right} has {b:#018x}") };

@@ -3,7 +3,7 @@
 //! Owns the comparison: outcomes with their cycles, walker writes in order, progress, counters. Knows nothing of what
 //! the engines are.
 
-use crate::difference::{Difference, Finding, RECENT_COUNT, differing_fields};
+use crate::difference::{Difference, Finding, RECENT_COUNT, differing_fields, of_each};
 use pagewalk_arch::{
     Access, Batch, Context, Mmu, MmuConfig, MmuStats, Outcome, Progress, PteWrite, TableMemory, TlbFlush,
 };
@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 const PARALLEL_MIN: usize = 512;
 
 /// Runs `A` and `B` on the same work. Its outcomes and counters are `A`'s, which equal `B`'s as long as there is no
-/// difference.
+/// difference. A clone is both engines as they stand, with what was compared so far.
+#[derive(Clone)]
 pub struct Lockstep<A, B> {
     a: A,
     b: B,
@@ -109,14 +110,14 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
                 Some(w) => format!("{} from {:#x} to {:#x}", w.addr, w.before, w.after),
                 None => "none".to_owned(),
             };
-            let what = format!("walker writes: {} against {}", show(a.get(at)), show(b.get(at)));
+            let what = of_each("walker writes", self.names, show(a.get(at)), show(b.get(at)));
             self.differ_beside_accesses(memory, what);
         }
         self.agreed_writes.append(&mut self.writes[0]);
         self.writes[1].clear();
         let (a, b) = (self.a.stats(), self.b.stats());
         if a != b {
-            self.differ_beside_accesses(memory, format!("counters: {}", differing_counters(&a, &b)));
+            self.differ_beside_accesses(memory, differing_counters(self.names, &a, &b));
         }
     }
 
@@ -127,8 +128,8 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
         if let Some(at) = at {
             let outcomes = [a.get(at).copied(), b.get(at).copied()];
             let what = match outcomes {
-                [Some(a), Some(b)] => differing_fields(&a, &b).join(", "),
-                _ => format!("{} accesses carried out against {}", a.len(), b.len()),
+                [Some(a), Some(b)] => differing_fields(self.names, &a, &b),
+                _ => of_each("accesses carried out", self.names, a.len(), b.len()),
             };
             let mut recent = self.recent.clone();
             let numbered = batch.accesses.iter().zip(a).take(at).enumerate();
@@ -146,10 +147,8 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
             };
             self.differ(memory, finding);
         } else if progress[0] != progress[1] {
-            self.differ_beside_accesses(
-                memory,
-                format!("progress: {:?} against {:?}", progress[0], progress[1]),
-            );
+            let [a, b] = progress.map(|progress| format!("{progress:?}"));
+            self.differ_beside_accesses(memory, of_each("progress", self.names, a, b));
         }
     }
 
@@ -169,7 +168,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
     }
 }
 
-fn differing_counters(a: &MmuStats, b: &MmuStats) -> String {
+fn differing_counters(engines: [&str; 2], a: &MmuStats, b: &MmuStats) -> String {
     let counters = |s: &MmuStats| {
         [
             ("l1i_hits", s.l1i_hits),
@@ -188,7 +187,7 @@ fn differing_counters(a: &MmuStats, b: &MmuStats) -> String {
         ]
     };
     let pairs = counters(a).into_iter().zip(counters(b)).filter(|(a, b)| a != b);
-    pairs.map(|((name, a), (_, b))| format!("{name} {a} against {b}")).collect::<Vec<_>>().join(", ")
+    pairs.map(|((name, a), (_, b))| of_each(name, engines, a, b)).collect::<Vec<_>>().join("; ")
 }
 
 impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
@@ -264,5 +263,59 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
 
     fn difference(&self) -> Option<&str> {
         self.headline.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::{AccessKind, Asid, Mode, OnFault, PhysAddr, Uniprocessor};
+    use pagewalk_golden::Golden;
+
+    type Machine = Uniprocessor<Lockstep<Golden, Golden>>;
+
+    /// Sv39 with the gigabyte page 0 mapped to itself; `other` beside the model.
+    fn beside(other: Golden) -> Machine {
+        let golden = Golden::new(&MmuConfig::default()).unwrap();
+        let mut machine = Uniprocessor::new(Lockstep::new(golden, other, ["golden", "other"]), 1 << 40);
+        machine.write_pte(PhysAddr(0x8000_1000), 0xdf);
+        let mode = Mode { sum: true, ..Mode::default() };
+        machine.set_context(&Context { root: PhysAddr(0x8000_1000), asid: Asid(3), mode });
+        machine
+    }
+
+    fn run(machine: &mut Machine, vas: &[u64]) -> Vec<Outcome> {
+        let accesses: Vec<_> = vas.iter().map(|&va| Access::user(va, AccessKind::Load)).collect();
+        let mut outcomes = Vec::new();
+        machine
+            .run(&Batch { accesses: &accesses, end: true, on_fault: OnFault::Continue }, Some(&mut outcomes));
+        outcomes
+    }
+
+    #[test]
+    fn a_difference_names_the_engine_of_each_value() {
+        let mut machine = beside(Golden::bare(&MmuConfig::default()).unwrap());
+        assert!(run(&mut machine, &[0x1234]).is_empty());
+        // One read of a gigabyte page: 17 + 3 + 9.
+        assert_eq!(machine.mmu.difference(), Some("latency: golden 13, other 0; cycle: golden 29, other 0"));
+        let report = machine.mmu.report().unwrap().to_string();
+        for line in [
+            "DIFFERENCE between golden and other at access 1: latency: golden 13, other 0;",
+            "  root 0x80001000 ASID 3 mode sum=1 mxr=0 adue=0 svnapot=0 pbmte=0\n",
+            "  level 2 entry 0x0 at 0x80001000: 0x00000000000000df\n  golden: ",
+        ] {
+            assert!(report.contains(line), "{line}\nis not in\n{report}");
+        }
+    }
+
+    #[test]
+    fn a_clone_goes_on_from_where_the_original_stands() {
+        let mut machine = beside(Golden::new(&MmuConfig::default()).unwrap());
+        run(&mut machine, &[0, 0x20_0000]);
+        let mut clone = machine.clone();
+        let after = run(&mut machine, &[0x20_0000, 0x40_0000, 0]);
+        assert_ne!(clone.mmu.stats(), machine.mmu.stats(), "the clone stands where it stood");
+        assert_eq!(run(&mut clone, &[0x20_0000, 0x40_0000, 0]), after);
+        assert_eq!((clone.mmu.stats(), clone.mmu.difference()), (machine.mmu.stats(), None));
     }
 }

@@ -154,7 +154,7 @@ impl Losses {
             Syscall::Clone { child, kind: CloneKind::Thread } => {
                 self.process_of.insert(child, process);
             }
-            // The number belongs to somebody new.
+            // The number belongs to a new process.
             Syscall::Clone { child, .. } => {
                 self.process_of.remove(&child);
                 self.ended.remove(&child);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_used_again_is_somebody_new() {
+    fn a_number_that_is_used_again_is_a_new_process() {
         let mut losses = killed(None);
         losses.on_event(&call(6, Syscall::Clone { child: 7, kind: CloneKind::Process }, 8));
         losses.on_event(&call(7, Syscall::Brk { end: VirtAddr(0) }, 9));

@@ -6,7 +6,10 @@
 use crate::final_exit::FinalExit;
 use crate::narrow::{NarrowCore, RefusedCalls};
 use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
-use pagewalk_arch::{CpuId, FRAME_SHIFT, Mmu, MmuConfig, MmuStats, Platform, TraceSource, Uniprocessor};
+use pagewalk_arch::{
+    ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, TraceSource,
+    Uniprocessor,
+};
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
@@ -78,7 +81,7 @@ pub struct RunOutcome {
 pub enum SessionError {
     /// No such MMU can be built.
     #[error(transparent)]
-    Mmu(#[from] pagewalk_arch::ConfigError),
+    Mmu(#[from] ConfigError),
     /// No such kernel can be built.
     #[error(transparent)]
     Kernel(#[from] pagewalk_kernel::ConfigError),
@@ -105,6 +108,9 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, SessionError> {
         let config = &self.mmu;
+        if !matches!(engine, Engine::Bare) {
+            self.check_issue_order()?;
+        }
         match engine {
             Engine::Golden => self.run_alone(Golden::new(config)?, taps, trace, observer),
             Engine::Bare => self.run_alone(Golden::bare(config)?, taps, trace, observer),
@@ -112,6 +118,18 @@ impl Session {
                 self.run_lockstep((RustHdl::simulation(config)?, "rust-hdl"), taps, trace, observer)
             }
             Engine::Verilator(hardware) => self.run_lockstep((hardware, "verilator"), taps, trace, observer),
+        }
+    }
+
+    /// D-13: a kernel stops at faults, so its core issues in order. A bare model has no issue order.
+    fn check_issue_order(&self) -> Result<(), ConfigError> {
+        match self.mmu.timing.issue {
+            IssueOrder::Blocking => Ok(()),
+            IssueOrder::Overlapped => Err(ConfigError {
+                field: "timing.issue".into(),
+                value: IssueOrder::Overlapped as u64,
+                problem: "\"overlapped\" does not stop at faults, and a kernel must: use \"blocking\"".into(),
+            }),
         }
     }
 
@@ -215,5 +233,36 @@ impl Session {
             difference: None,
             elapsed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::{Access, Boundary, TraceError};
+
+    struct Nothing;
+
+    impl TraceSource for Nothing {
+        fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
+            block.clear();
+            Ok(Boundary::End)
+        }
+    }
+
+    /// Contract: D-13.
+    #[test]
+    fn a_kernel_on_a_core_that_runs_ahead_of_faults_is_refused() {
+        let mut session = Session::default();
+        let run = |session: &Session, engine| {
+            session.run(engine, Taps::default(), &mut Nothing, &mut ()).map(|outcome| outcome.end)
+        };
+        assert_eq!(run(&session, Engine::Golden).unwrap(), RunEnd::Complete);
+        session.mmu.timing.issue = IssueOrder::Overlapped;
+        for engine in [Engine::Golden, Engine::RustHdl] {
+            let error = run(&session, engine).unwrap_err().to_string();
+            assert!(error.contains("timing.issue") && error.contains("use \"blocking\""), "{error}");
+        }
+        assert_eq!(run(&session, Engine::Bare).unwrap(), RunEnd::Complete, "it has no issue order");
     }
 }

@@ -21,6 +21,7 @@ impl<T: Tap + ?Sized> Tap for &mut T {
 }
 
 /// An engine with a tap, or without: then it costs nothing.
+#[derive(Clone)]
 pub struct Tapped<M, T> {
     inner: M,
     tap: Option<T>,
@@ -136,7 +137,7 @@ mod tests {
         assert!(present(&mut machine, 1) && present(&mut machine, 1));
         machine.write_pte(PhysAddr(0x8000_1000), 0xdf);
         assert!(!present(&mut machine, 1));
-        // Whoever handles this fault does not retry it; the last is never presented again.
+        // The kernel that handles this fault does not retry it; the last is never presented again.
         machine.write_pte(PhysAddr(0x8000_1000), 0);
         assert!(present(&mut machine, 2) && present(&mut machine, 3));
         let (_, seen) = machine.mmu.into_parts();

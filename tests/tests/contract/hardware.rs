@@ -162,7 +162,7 @@ fn play(name: &str) -> Option<Machine> {
             run(&mut machine, &[(Load, 1 << 40), (Load, 0)]);
             machine
         }
-        // D-2, D-4, D-6: who joins whom, as in `both_ports_hit_in_every_cycle` of the golden model's tests.
+        // D-2, D-4, D-6: who joins whom, as in `both_sides_hit_in_every_cycle` of the golden model's tests.
         "driver" => {
             let mut machine = sv39(&sv39_at(1), USED);
             run(&mut machine, &[(Load, 0), (Fetch, 0)]);

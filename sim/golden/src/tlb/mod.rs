@@ -1,18 +1,21 @@
-//! One first-level TLB: look-up, refill and fence as hdl/CONTRACT.md states them: L-2, L-3, E-1 to E-12, F-5 to F-10.
+//! One first-level TLB: look-up and refill as hdl/CONTRACT.md states them: L-2, L-3, E-1 to E-12.
 //!
-//! Owns entries and replacement state. Does not own rights (asked of `rights`), the walk, or any cycle. A
+//! Owns entries and replacement state; what a fence drops is in `fence`, which way makes room in `replacement`, how keys
+//! match in `array`. Does not own rights (asked of `rights`), the walk, or any cycle. A
 //! set-associative TLB keeps 4 KiB pieces in one array and, where it has one, level-1 pieces in another; a fully
 //! associative TLB is one set whose entries hold leaves of any size.
 
 mod array;
+mod fence;
 mod replacement;
 
 pub(crate) use array::Payload;
+pub(crate) use fence::LeavesInPieces;
 pub(crate) use replacement::Touch;
 
 use crate::walk::{Leaf, low_bits};
 use array::{Array, Key};
-use pagewalk_arch::{Asid, FRAME_SHIFT, FormatSpec, L1Config, PageSize, Structure, TlbFlush};
+use pagewalk_arch::{Asid, FRAME_SHIFT, FormatSpec, L1Config, PageSize, Structure};
 use replacement::Replacer;
 
 /// L-2: the entries that a look-up matched: valid, page number equal, ASID equal or global. Rights do not matter.
@@ -177,60 +180,10 @@ impl Tlb {
         }
     }
 
-    /// F-11: whether a leaf of `page` is kept in pieces.
-    pub(crate) fn splits(&self, page: PageSize) -> bool {
-        page == PageSize::Napot64K || page.level() > self.piece_level(page)
-    }
-
     fn drop_ways(&mut self, set: usize, mut ways: u64) {
         while ways != 0 {
             self.main.invalidate(set, ways.trailing_zeros() as usize);
             ways &= ways - 1;
-        }
-    }
-
-    /// A fence. Set-associative TLBs drop whole rows (F-5, F-6, F-9); a fully associative one exactly what the rule of
-    /// [`TlbFlush`] names (F-8, F-10).
-    pub(crate) fn flush(&mut self, flush: &TlbFlush) {
-        if self.fully_associative {
-            return self.flush_exactly(flush);
-        }
-        match flush.va {
-            Some(va) => {
-                let set = self.set_of(va.page());
-                self.main.invalidate_set(set);
-                self.replacer.reset(set);
-                if let Some(rows) = &mut self.superpages {
-                    rows.invalidate(superpage_row(self.spec, rows, va.page()), 0);
-                }
-            }
-            None => {
-                for set in 0..self.main.sets() {
-                    self.main.invalidate_set(set);
-                    self.replacer.reset(set);
-                }
-                if let Some(rows) = &mut self.superpages {
-                    (0..rows.sets()).for_each(|row| rows.invalidate(row, 0));
-                }
-            }
-        }
-    }
-
-    fn flush_exactly(&mut self, flush: &TlbFlush) {
-        let compared = low_bits(self.spec.vpn_bits());
-        for way in 0..self.main.ways() {
-            let dropped = self.main.entry(0, way).is_some_and(|entry| {
-                let global = entry.payload.global;
-                flush.va.is_none_or(|va| entry.holds(va.page(), compared))
-                    && flush.asid.is_none_or(|asid| global || asid.0 == entry.asid())
-                    && !(flush.keep_global && global)
-            });
-            if dropped {
-                self.main.invalidate(0, way);
-            }
-        }
-        if *flush == TlbFlush::ALL {
-            self.replacer.reset(0);
         }
     }
 

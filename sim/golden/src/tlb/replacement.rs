@@ -1,7 +1,7 @@
 //! Which way a refill takes: tree pseudo-LRU and round-robin, one word of state per set. E-13 to E-19. Owns no entries.
 //!
 //! A touch in the tree is `state & keep | point` with `point` disjoint from `keep`, so touching the same way twice in a
-//! row equals touching it once. The filter in front of the TLB rests on that.
+//! row equals touching it once. The hit cache in front of the TLB rests on that.
 
 use pagewalk_arch::Replacement;
 

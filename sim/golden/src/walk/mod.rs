@@ -15,13 +15,28 @@ pub use refusal::{Fault, Refusal};
 
 use crate::rights::Rights;
 use pagewalk_arch::{
-    Access, BusError, Context, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, Mode, PageSize, PhysAddr, PteMemory,
-    VirtAddr,
+    Access, BusError, Context, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, Mode, PageSize, PhysAddr, PteBit,
+    PteMemory, VirtAddr,
 };
 
 /// A set of the low `count` bits of a word, `count` ≤ 64.
 pub(crate) const fn low_bits(count: u32) -> u64 {
     if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+/// Every one of `bits`.
+const fn mask_of(bits: &[PteBit]) -> u64 {
+    let (mut mask, mut rest) = (0, bits);
+    while let [bit, others @ ..] = rest {
+        mask |= bit.mask();
+        rest = others;
+    }
+    mask
+}
+
+/// The size of a page that a leaf at `level` maps by itself.
+fn page_size(level: usize) -> PageSize {
+    PageSize::from_code(level as u8).expect("no format has more than five levels")
 }
 
 /// The page tables of one context: where they begin and by which rules they are read.

@@ -3,6 +3,7 @@
 
 use super::PageTables;
 use crate::rights::Denial;
+use pagewalk_arch::pte_bit::x86::XD;
 use pagewalk_arch::{
     Access, AccessKind, FaultKind, Isa, PF_FETCH, PF_PRESENT, PF_RESERVED, PF_USER, PF_WRITE, Privilege,
 };
@@ -77,8 +78,7 @@ impl PageTables {
 
     /// W-51. SDM volume 3A, 4.7. I/D tells fetches apart only where fetches can be refused: with SMEP or with XD.
     fn error_code(&self, access: &Access, reason: Refusal) -> u8 {
-        let fetches_can_be_refused =
-            self.mode.smep || (self.mode.nxe && self.spec.execute_disable_bit.is_some());
+        let fetches_can_be_refused = self.mode.smep || (self.mode.nxe && XD.formats.contains(self.spec));
         let bit = |bit: u8, set: bool| if set { bit } else { 0 };
         bit(PF_PRESENT, reason != Refusal::NotPresent)
             | bit(PF_WRITE, access.kind == AccessKind::Store)

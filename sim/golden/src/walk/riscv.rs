@@ -2,23 +2,13 @@
 //! Architecture 20240411, with Svnapot, Svpbmt, Svade and Svadu. The comments carry the manual's step numbers and
 //! the rules of hdl/CONTRACT.md, W-11 to W-23.
 
-use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits};
+use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits, mask_of, page_size};
 use crate::rights::{Rights, check};
-use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, PageSize, PhysAddr};
+use pagewalk_arch::pte_bit::riscv::{A, D, G, N, PBMT, R, RESERVED, U, V, W, X};
+use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, PageSize, PhysAddr, PteBit};
 
-const V: u64 = 1 << 0;
-const R: u64 = 1 << 1;
-const W: u64 = 1 << 2;
-const X: u64 = 1 << 3;
-const U: u64 = 1 << 4;
-const G: u64 = 1 << 5;
-const A: u64 = 1 << 6;
-const D: u64 = 1 << 7;
-/// Bits 60:54. The 32-bit entries of Sv32 have none of the bits from here up.
-const RESERVED: u64 = 0x7f << 54;
-const PBMT_SHIFT: u32 = 61;
-const PBMT: u64 = 3 << PBMT_SHIFT;
-const N: u64 = 1 << 63;
+/// W-14: what a pointer may not have.
+const NOT_IN_A_POINTER: u64 = mask_of(&[A, D, U, PBMT, N]);
 /// ppn\[3:0\] of a 64 KiB Svnapot leaf.
 const NAPOT_64K: u64 = 0b1000;
 const NAPOT_PAGE_BITS: u64 = 0xf;
@@ -31,11 +21,12 @@ pub(super) fn judge(
     inherited: &mut Inherited,
 ) -> Meaning {
     let mode = &tables.mode;
+    let has = |bit: PteBit| pte & bit.mask() != 0;
     // Step 3: not valid (W-11), or an encoding that is reserved (W-12, W-13).
-    if pte & V == 0 {
+    if !has(V) {
         return Meaning::Refused(Refusal::NotPresent);
     }
-    if pte & (R | W) == W {
+    if has(W) && !has(R) {
         return Meaning::Refused(Refusal::WriteWithoutRead);
     }
     let reserved = pte & reserved_bits(tables, pte);
@@ -46,8 +37,8 @@ pub(super) fn judge(
     let beyond_physical = ppn & !tables.frame_mask() != 0;
 
     // Step 4: neither R nor X makes a pointer to the next table (W-14 to W-16, W-23); i ← i − 1.
-    if pte & (R | X) == 0 {
-        let misplaced = pte & (A | D | U | PBMT | N);
+    if !has(R) && !has(X) {
+        let misplaced = pte & NOT_IN_A_POINTER;
         if misplaced != 0 {
             return Meaning::Refused(Refusal::PointerBits(misplaced));
         }
@@ -57,7 +48,7 @@ pub(super) fn judge(
         if beyond_physical {
             return Meaning::Refused(Refusal::BeyondPhysical);
         }
-        inherited.global |= pte & G != 0;
+        inherited.global |= has(G);
         return Meaning::Pointer { table: PhysAddr::of_frame(ppn) };
     }
 
@@ -66,7 +57,7 @@ pub(super) fn judge(
     if ppn & page_bits_from_va != 0 {
         return Meaning::Refused(Refusal::Misaligned);
     }
-    let napot = pte & N != 0;
+    let napot = has(N);
     if napot {
         if level > 0 || ppn & NAPOT_PAGE_BITS != NAPOT_64K {
             return Meaning::Refused(Refusal::Napot);
@@ -75,17 +66,17 @@ pub(super) fn judge(
     }
 
     // Step 6 (W-18): the rights that R, W, X and U give, given the privilege, SUM and MXR.
-    let rights = Rights::READ.when(pte & R != 0)
-        | Rights::WRITE.when(pte & W != 0)
-        | Rights::EXECUTE.when(pte & X != 0)
-        | Rights::USER.when(pte & U != 0);
+    let rights = Rights::READ.when(has(R))
+        | Rights::WRITE.when(has(W))
+        | Rights::EXECUTE.when(has(X))
+        | Rights::USER.when(has(U));
     if let Err(denial) = check(tables.spec.isa, mode, rights, access.kind, access.privilege) {
         return Meaning::Refused(Refusal::Denied(denial));
     }
 
     // Step 7: A, and D for a store. Svade (W-19) leaves them to software, Svadu (W-21) sets them here; no update is
     // made for an access that would fail afterwards.
-    let needed = if access.kind == AccessKind::Store { A | D } else { A };
+    let needed = if access.kind == AccessKind::Store { mask_of(&[A, D]) } else { A.mask() };
     let complete = pte & needed == needed;
     if !complete && !mode.adue {
         return Meaning::Refused(Refusal::NeedsUpdate);
@@ -104,19 +95,16 @@ pub(super) fn judge(
         page: if napot { PageSize::Napot64K } else { page_size(level) },
         frame,
         rights,
-        dirty: pte & D != 0,
-        global: inherited.global || pte & G != 0,
-        memory_type: ((pte & PBMT) >> PBMT_SHIFT) as u8,
+        dirty: has(D),
+        global: inherited.global || has(G),
+        memory_type: ((pte & PBMT.mask()) >> PBMT.position) as u8,
     })
 }
 
 /// W-13: the bits that make `pte` reserved if set, given the extensions that are on.
 fn reserved_bits(tables: &PageTables, pte: u64) -> u64 {
-    let pbmt = if !tables.mode.pbmte || pte & PBMT == PBMT { PBMT } else { 0 };
-    let napot = if tables.mode.svnapot { 0 } else { N };
-    RESERVED | pbmt | napot
-}
-
-pub(super) fn page_size(level: usize) -> PageSize {
-    PageSize::from_code(level as u8).expect("no format has more than five levels")
+    // Entries of Sv32 have none of these bits.
+    let pbmt = if !tables.mode.pbmte || pte & PBMT.mask() == PBMT.mask() { PBMT.mask() } else { 0 };
+    let napot = if tables.mode.svnapot { 0 } else { N.mask() };
+    RESERVED.mask() | pbmt | napot
 }

@@ -1,29 +1,16 @@
 //! What an x86 page-table entry means: Intel SDM volume 3A, 4.3 (32-bit paging), 4.4 (PAE), 4.5 (4-level and
 //! 5-level), 4.6 (access rights), 4.8 (accessed and dirty flags), 4.9 (memory type); hdl/CONTRACT.md, W-31 to W-53.
 
-use super::riscv::page_size;
-use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits};
+use super::{Inherited, Leaf, Meaning, PageTables, Refusal, low_bits, mask_of, page_size};
 use crate::rights::{Rights, check};
-use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, PhysAddr};
+use pagewalk_arch::pte_bit::x86::{A, D, G, P, PAT, PAT_LARGE, PCD, PS, PSE36, PWT, RW, US, XD};
+use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, PhysAddr, PteBit};
 
-const P: u64 = 1 << 0;
-const RW: u64 = 1 << 1;
-const US: u64 = 1 << 2;
-const MEMORY_TYPE_SHIFT: u32 = 3;
-const A: u64 = 1 << 5;
-const D: u64 = 1 << 6;
-/// Page size above level 0; PAT in a 4 KiB entry.
-const PS: u64 = 1 << 7;
-const PAT_4K: u64 = PS;
-const PAT_LARGE: u64 = 1 << 12;
-const G: u64 = 1 << 8;
 /// The address field of 8-byte entries ends here; 62:52 lie above.
 const ADDRESS_END: u32 = 52;
-const ABOVE_ADDRESS: u64 = low_bits(63) & !low_bits(ADDRESS_END);
-/// PSE-36: bits 20:13 of a 4 MiB PDE hold address bits 39:32, bit 21 is reserved. SDM 4.3, table 4-4.
-const PSE36_SHIFT: u32 = 13;
-const PSE36_BITS: u32 = 8;
-const PSE36_END: u32 = 22;
+const ABOVE_ADDRESS: u64 = low_bits(XD.position) & !low_bits(ADDRESS_END);
+/// W-37: what a PDPTE of PAE may not have below its address: bits 2:1 and 8:5.
+const NOT_IN_A_PDPTE: u64 = mask_of(&[RW, US, A, D, PS, G]);
 
 pub(super) fn judge(
     tables: &PageTables,
@@ -32,11 +19,12 @@ pub(super) fn judge(
     entry: u64,
     inherited: &mut Inherited,
 ) -> Meaning {
+    let has = |bit: PteBit| entry & bit.mask() != 0;
     // W-31. SDM 4.7: with P = 0 no other bit of the entry means anything.
-    if entry & P == 0 {
+    if !has(P) {
         return Meaning::Refused(Refusal::NotPresent);
     }
-    let leaf = level == 0 || (entry & PS != 0 && large_pages(tables, level));
+    let leaf = level == 0 || (has(PS) && large_pages(tables, level));
     let reserved = entry & reserved_bits(tables, level, leaf);
     if reserved != 0 {
         return Meaning::Refused(Refusal::Reserved(reserved));
@@ -44,18 +32,18 @@ pub(super) fn judge(
 
     // W-45 to W-47. SDM 4.6.1: a right holds if every level grants it. A set XD is past the reserved-bit check, so NXE
     // is on.
-    let execute_disable = tables.spec.execute_disable_bit.is_some_and(|bit| entry >> bit & 1 != 0);
+    let execute_disable = XD.formats.contains(tables.spec) && has(XD);
     let rights = inherited.rights.and(
         Rights::READ
-            | Rights::WRITE.when(entry & RW != 0)
-            | Rights::USER.when(entry & US != 0)
+            | Rights::WRITE.when(has(RW))
+            | Rights::USER.when(has(US))
             | Rights::EXECUTE.when(!execute_disable),
     );
 
     if !leaf {
         // W-41. SDM 4.8: A of every entry that the translation uses, level by level as the walk uses it.
-        if entry & A == 0 {
-            return Meaning::Update { new: entry | A };
+        if !has(A) {
+            return Meaning::Update { new: entry | A.mask() };
         }
         inherited.rights = rights;
         return Meaning::Pointer { table: PhysAddr::of_frame(frame(tables, level, leaf, entry)) };
@@ -65,29 +53,29 @@ pub(super) fn judge(
     if let Err(denial) = check(tables.spec.isa, &tables.mode, rights, access.kind, access.privilege) {
         return Meaning::Refused(Refusal::Denied(denial));
     }
-    let needed = if access.kind == AccessKind::Store { A | D } else { A };
+    let needed = if access.kind == AccessKind::Store { mask_of(&[A, D]) } else { A.mask() };
     if entry & needed != needed {
         return Meaning::Update { new: entry | needed };
     }
     let page_bits_from_va = tables.page_bits_below(level);
-    let pat = entry & if level == 0 { PAT_4K } else { PAT_LARGE } != 0;
+    // W-52, W-53.
+    let pat = has(if level == 0 { PAT } else { PAT_LARGE });
     Meaning::Leaf(Leaf {
         page: page_size(level),
         frame: frame(tables, level, leaf, entry) | (access.va.page() & page_bits_from_va),
         rights,
-        dirty: entry & D != 0,
-        global: tables.mode.pge && entry & G != 0,
-        memory_type: u8::from(pat) << 2 | (entry >> MEMORY_TYPE_SHIFT & 3) as u8,
+        dirty: has(D),
+        global: tables.mode.pge && has(G),
+        memory_type: u8::from(pat) << 2 | u8::from(has(PCD)) << 1 | u8::from(has(PWT)),
     })
 }
 
 /// W-37, W-38: a PDPTE of PAE, loaded with CR3. SDM 4.4.1, table 4-8. It has neither rights nor A.
 pub(super) fn judge_resident(tables: &PageTables, entry: u64) -> Meaning {
-    const RESERVED_LOW: u64 = 0b1_1110_0110;
-    if entry & P == 0 {
+    if entry & P.mask() == 0 {
         return Meaning::Refused(Refusal::NotPresent);
     }
-    let reserved = entry & (RESERVED_LOW | !low_bits(tables.physical_bits));
+    let reserved = entry & (NOT_IN_A_PDPTE | !low_bits(tables.physical_bits));
     if reserved != 0 {
         return Meaning::Refused(Refusal::Reserved(reserved));
     }
@@ -103,26 +91,25 @@ fn large_pages(tables: &PageTables, level: usize) -> bool {
 fn reserved_bits(tables: &PageTables, level: usize, leaf: bool) -> u64 {
     let large = leaf && level > 0;
     if tables.spec.pte_bytes == 4 {
-        // W-33: those of bits 20:13 are an address that are implemented; the rest of 21:13 must be zero.
-        let address_bits = tables.physical_bits.saturating_sub(32).min(PSE36_BITS);
-        return if large { low_bits(PSE36_END) & !low_bits(PSE36_SHIFT + address_bits) } else { 0 };
+        // W-33: those of bits 20:13 are an address that are implemented; the rest of 21:13, up to the frame of a 4 MiB
+        // page, must be zero.
+        let implemented_end = PSE36.position + tables.physical_bits.saturating_sub(32).min(PSE36.width);
+        return if large { low_bits(tables.spec.level_shift(level)) & !low_bits(implemented_end) } else { 0 };
     }
     let mut reserved = low_bits(ADDRESS_END) & !low_bits(tables.physical_bits);
     if tables.spec.resident_root_entries > 0 {
         // W-39: PAE alone reserves what 4-level and 5-level paging ignore.
         reserved |= ABOVE_ADDRESS;
     }
-    if let Some(bit) = tables.spec.execute_disable_bit
-        && !tables.mode.nxe
-    {
-        reserved |= 1 << bit;
+    if XD.formats.contains(tables.spec) && !tables.mode.nxe {
+        reserved |= XD.mask();
     }
     if level > tables.spec.leaf_level_max {
-        reserved |= PS;
+        reserved |= PS.mask();
     }
     if large {
         // W-35: between PAT and the frame of a large page.
-        reserved |= low_bits(tables.spec.level_shift(level)) & !low_bits(FRAME_SHIFT + 1);
+        reserved |= low_bits(tables.spec.level_shift(level)) & !low_bits(PAT_LARGE.position + 1);
     }
     reserved
 }
@@ -132,7 +119,7 @@ fn frame(tables: &PageTables, level: usize, leaf: bool, entry: u64) -> u64 {
     let below = if leaf { tables.page_bits_below(level) } else { 0 };
     let mut frame = (entry & low_bits(ADDRESS_END)) >> FRAME_SHIFT & !below;
     if tables.spec.pte_bytes == 4 && leaf && level > 0 {
-        let upper = entry >> PSE36_SHIFT & low_bits(PSE36_BITS);
+        let upper = (entry & PSE36.mask()) >> PSE36.position;
         frame |= upper << (32 - FRAME_SHIFT);
     }
     frame & tables.frame_mask()

@@ -4,8 +4,8 @@
 use crate::machine::Machine;
 use crate::world::{Engine, MEMORY_LIMIT, World};
 use pagewalk_arch::{
-    Access, Batch, Context, IssueOrder, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress, PteWrite,
-    TableMemory, TlbFlush, Uniprocessor,
+    Access, Batch, Context, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress, PteWrite, TableMemory,
+    TlbFlush, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 
@@ -28,7 +28,7 @@ impl Mmu for Machine {
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
         assert!(batch.end, "the machine does not look ahead");
-        let stop = batch.on_fault == OnFault::Stop && self.config.timing.issue == IssueOrder::Blocking;
+        let stop = batch.on_fault == OnFault::Stop;
         std::mem::swap(&mut self.memory, &mut memory[0]);
         let all = Machine::run(self, batch.accesses, stop);
         std::mem::swap(&mut self.memory, &mut memory[0]);
@@ -70,7 +70,7 @@ fn same_in_every_cycle(seed: u64) {
     for round in 0..40 {
         let count = 1 + world.random.below(60) as usize;
         let accesses = world.accesses(count);
-        let on_fault = [OnFault::Stop, OnFault::Continue][world.random.below(2) as usize];
+        let on_fault = world.on_fault();
         let mut rest = &accesses[..];
         while !rest.is_empty() {
             let expected = observe(&mut machine, rest, on_fault);
@@ -111,7 +111,7 @@ fn the_worlds_see_everything_happen() {
             let accesses = world.accesses(60);
             let mut rest = &accesses[..];
             while !rest.is_empty() {
-                rest = &rest[observe(&mut golden, rest, OnFault::Stop).0.consumed..];
+                rest = &rest[observe(&mut golden, rest, world.on_fault()).0.consumed..];
             }
             world.interlude(&mut [&mut golden]);
         }

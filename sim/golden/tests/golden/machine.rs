@@ -79,7 +79,7 @@ impl Machine {
     pub fn new(config: &MmuConfig, memory_limit: u64) -> Self {
         let memory = TableMemory::new(config.spec(), memory_limit);
         let context = Context::default();
-        let ports = [Port::Data, Port::Instruction];
+        let sides = [Port::Data, Port::Instruction];
         let rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
         Self {
             config: *config,
@@ -89,7 +89,7 @@ impl Machine {
             cycle: rows,
             squashed: 0,
             context,
-            tlbs: ports.map(|port| PlainTlb::new(config.spec(), config.l1(port))),
+            tlbs: sides.map(|side| PlainTlb::new(config.spec(), config.l1(side))),
             stages: [None, None],
             split: false,
             empty_at_start: true,
@@ -104,8 +104,8 @@ impl Machine {
             latencies: LatencyStream::new(config.timing.memory),
             fence: None,
             blocked_until: rows,
-            request_stalls: ports.map(|port| config.timing.request_stalls(port)),
-            response_stalls: ports.map(|port| config.timing.response_stalls(port)),
+            request_stalls: sides.map(|side| config.timing.request_stalls(side)),
+            response_stalls: sides.map(|side| config.timing.response_stalls(side)),
             taken: Vec::new(),
         }
     }
@@ -172,13 +172,13 @@ impl Machine {
         self.cycle += 1;
         self.empty_at_start = self.stages.iter().all(Option::is_none);
         self.idle_at_start = matches!(self.walker, Walker::Idle);
-        for port in [Port::Data, Port::Instruction] {
-            let stage = &mut self.stages[port as usize];
+        for side in [Port::Data, Port::Instruction] {
+            let stage = &mut self.stages[side as usize];
             let valid = stage.as_ref().is_some_and(|stage| stage.valid(self.cycle));
-            if valid && !self.response_stalls[port as usize].stalled(self.cycle) {
+            if valid && !self.response_stalls[side as usize].stalled(self.cycle) {
                 let Stage { index, outcome, .. } = stage.take().unwrap();
                 self.taken.push((index, outcome.unwrap()));
-                if matches!(self.walker, Walker::Done) && self.walking == port {
+                if matches!(self.walker, Walker::Done) && self.walking == side {
                     self.walker = Walker::Idle;
                 }
             }
@@ -187,26 +187,26 @@ impl Machine {
 
     /// T-3, and the driver's D-2 to D-5.
     fn accepts(&self, access: &Access) -> bool {
-        let port = access.kind.port() as usize;
-        let ready = self.stages[port].is_none() && !self.fence_under_way();
+        let side = access.kind.port() as usize;
+        let ready = self.stages[side].is_none() && !self.fence_under_way();
         let in_order = self.config.timing.issue == IssueOrder::Overlapped
             || self.stages.iter().flatten().all(|older| {
                 older.valid(self.cycle) || (older.accepted == self.cycle && access.kind != AccessKind::Store)
             });
-        ready && in_order && !self.request_stalls[port].stalled(self.cycle)
+        ready && in_order && !self.request_stalls[side].stalled(self.cycle)
     }
 
     /// L-1 to L-3, T-2, T-4.
     fn accept(&mut self, index: usize, access: Access) {
-        let port = access.kind.port() as usize;
+        let side = access.kind.port() as usize;
         let (spec, va) = (self.config.spec(), access.va);
-        let matched = self.tlbs[port].matches(va, self.context.asid.0);
+        let matched = self.tlbs[side].matches(va, self.context.asid.0);
         let mut outcome = None;
         if let [(place, entry)] = &matched[..]
             && spec.is_canonical(va)
             && grants(spec.isa, &self.context.mode, &entry.leaf, &access)
         {
-            self.tlbs[port].touch(va, *place);
+            self.tlbs[side].touch(va, *place);
             outcome = Some(Outcome {
                 va,
                 pa: PhysAddr(entry.translate(va)),
@@ -218,7 +218,7 @@ impl Machine {
             });
         }
         let (accepted, from) = (self.cycle, self.cycle + 1);
-        self.stages[port] = Some(Stage { index, access, accepted, matched, from, outcome });
+        self.stages[side] = Some(Stage { index, access, accepted, matched, from, outcome });
     }
 
     /// F-2, F-3, F-4; F-11, F-12 and F-13.
@@ -257,8 +257,8 @@ impl Machine {
                 let waiting =
                     [Port::Data, Port::Instruction].into_iter().find(|&p| waits(&self.stages[p as usize]));
                 match waiting {
-                    Some(port) if self.idle_at_start => {
-                        self.load(port);
+                    Some(side) if self.idle_at_start => {
+                        self.load(side);
                         Walker::Form
                     }
                     _ => Walker::Idle,
@@ -293,9 +293,9 @@ impl Machine {
     }
 
     /// The whole walk as memory sees it; no other agent touches memory until it is over.
-    fn load(&mut self, port: Port) {
-        let access = self.stages[port as usize].as_ref().expect("it waits").access;
-        (self.walking, self.answer, self.reads, self.swaps_done) = (port, None, 0, 0);
+    fn load(&mut self, side: Port) {
+        let access = self.stages[side as usize].as_ref().expect("it waits").access;
+        (self.walking, self.answer, self.reads, self.swaps_done) = (side, None, 0, 0);
         let mut steps = VecDeque::new();
         self.verdict = Some(self.tables.walk(&access, &mut self.memory, |step| steps.push_back(*step)));
         for step in &steps {
@@ -313,8 +313,8 @@ impl Machine {
 
     /// T-12, T-14; E-8, F-11, F-15.
     fn decide(&mut self) {
-        let port = self.walking as usize;
-        let mut stage = self.stages[port].take().expect("the walk is for it");
+        let side = self.walking as usize;
+        let mut stage = self.stages[side].take().expect("the walk is for it");
         stage.from = self.cycle + 1;
         let va = stage.access.va;
         let mut outcome = Outcome {
@@ -330,8 +330,8 @@ impl Machine {
             Ok(leaf) => {
                 // A leaf larger than the implemented memory is not kept.
                 if self.config.spec().page_bytes(leaf.page) <= 1 << self.config.physical_bits {
-                    self.split |= self.tlbs[port].keeps_in_pieces(leaf.page);
-                    self.tlbs[port].refill(va, self.context.asid.0, leaf, &stage.matched);
+                    self.split |= self.tlbs[side].keeps_in_pieces(leaf.page);
+                    self.tlbs[side].refill(va, self.context.asid.0, leaf, &stage.matched);
                 }
                 outcome.pa = leaf.translate(va);
                 (outcome.page, outcome.memory_type) = (leaf.page, leaf.memory_type);
@@ -344,7 +344,7 @@ impl Machine {
             }
         }
         stage.outcome = Some(outcome);
-        self.stages[port] = Some(stage);
+        self.stages[side] = Some(stage);
     }
 
     /// W-4, F-15, F-16.

@@ -3,7 +3,7 @@
 
 use pagewalk_arch::{
     Access, AccessKind, Asid, Context, FRAME_SHIFT, Isa, IssueOrder, L1Config, MachineMemory, MemoryTiming,
-    Mmu, MmuConfig, Mode, PagingFormat, PhysAddr, Privilege, Replacement, SplitMix64, Structure,
+    Mmu, MmuConfig, Mode, OnFault, PagingFormat, PhysAddr, Privilege, Replacement, SplitMix64, Structure,
     TimingConfig, TlbFlush, Uniprocessor, VirtAddr,
 };
 
@@ -174,6 +174,12 @@ impl World {
         let va = self.chance(60).then(|| self.va());
         let asid = self.chance(50).then(|| Asid(self.random.below(3) as u16));
         TlbFlush { va, asid, keep_global: self.chance(40) }
+    }
+
+    /// What a batch may do at faults: stop in half of the batches where accesses are issued in order (D-13).
+    pub fn on_fault(&mut self) -> OnFault {
+        let stop = self.chance(50) && self.config.timing.issue == IssueOrder::Blocking;
+        if stop { OnFault::Stop } else { OnFault::Continue }
     }
 
     /// Something between two batches, done to every engine alike.

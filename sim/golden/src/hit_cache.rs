@@ -1,6 +1,5 @@
-//! Direct-mapped tables in front of the TLBs that answer most hits without looking at them.
-//!
-//! They may be cleared at any time: everything in them is a copy of what the TLBs and the rights say.
+//! Direct-mapped tables in front of the TLBs that answer most hits without looking at them. They may be cleared at any
+//! time: everything in them is a copy of what the TLBs and the rights say.
 //!
 //! Row r of `latest` holds the page that was touched last in its set, with the kinds of access that its entry does not
 //! grant. Touching the same way again changes no replacement state (see `tlb::replacement`), so an access that finds
@@ -51,9 +50,9 @@ struct Rows {
     first: u64,
 }
 
-/// The rows of both ports.
+/// The rows of both sides. May be cleared at any time.
 #[derive(Clone, Debug)]
-pub(crate) struct Filter {
+pub(crate) struct HitCache {
     /// By set: page number, and from bit 52 up one bit per combination that is denied.
     latest: Box<[u64; 2 * ROWS]>,
     /// The same by page number. Every page of `latest` is also here, because pages that share a row share a set.
@@ -66,7 +65,7 @@ pub(crate) struct Filter {
     recent_masks: [u64; 2],
 }
 
-impl Filter {
+impl HitCache {
     pub(crate) fn new(tlbs: &[Tlb; 2]) -> Self {
         let nothing = Answer { frame: 0, touch: Touch::NONE, page: PageSize::Level0, memory_type: 0 };
         let latest_rows = |tlb: &Tlb| if tlb.is_fully_associative() { FEW_ROWS } else { tlb.sets() };
@@ -74,12 +73,12 @@ impl Filter {
         let recent_rows = |tlb: &Tlb| {
             if tlb.is_fully_associative() { FEW_ROWS } else { (2 * tlb.entries()).clamp(FEW_ROWS, ROWS) }
         };
-        let masks = |rows: &dyn Fn(&Tlb) -> usize| [0, 1].map(|port: usize| rows(&tlbs[port]) as u64 - 1);
+        let masks = |rows: &dyn Fn(&Tlb) -> usize| [0, 1].map(|side: usize| rows(&tlbs[side]) as u64 - 1);
         let latest_masks = masks(&latest_rows);
         let mut latest_rows = [Rows { mask: 0, first: 0 }; 3];
         for kind in [AccessKind::Fetch, AccessKind::Load, AccessKind::Store] {
-            let port = kind.port() as usize;
-            latest_rows[kind as usize] = Rows { mask: latest_masks[port], first: (port * ROWS) as u64 };
+            let side = kind.port() as usize;
+            latest_rows[kind as usize] = Rows { mask: latest_masks[side], first: (side * ROWS) as u64 };
         }
         Self {
             latest: Box::new([EMPTY; 2 * ROWS]),
@@ -92,8 +91,8 @@ impl Filter {
     }
 
     #[inline(always)]
-    fn row(masks: &[u64; 2], port: usize, page: u64) -> usize {
-        ((port * ROWS) | (page & masks[port]) as usize) & (2 * ROWS - 1)
+    fn row(masks: &[u64; 2], side: usize, page: u64) -> usize {
+        ((side * ROWS) | (page & masks[side]) as usize) & (2 * ROWS - 1)
     }
     /// Whether `word` answers an access of `combination` to `page`. The whole page number is compared, so addresses
     /// that are not canonical, which no row holds, find nothing.
@@ -112,28 +111,28 @@ impl Filter {
     }
     /// What accesses to the latest page of a set are answered.
     #[inline(always)]
-    pub(crate) fn answer(&self, port: usize, page: u64) -> &Answer {
-        &self.answers[Self::row(&self.recent_masks, port, page)]
+    pub(crate) fn answer(&self, side: usize, page: u64) -> &Answer {
+        &self.answers[Self::row(&self.recent_masks, side, page)]
     }
     /// If `page` was touched recently and grants an access of `combination`, makes it the latest of its set again. The
     /// touch is the caller's to apply.
     #[inline]
-    pub(crate) fn recall(&mut self, port: usize, page: u64, combination: u32) -> Option<Touch> {
-        let row = Self::row(&self.recent_masks, port, page);
+    pub(crate) fn recall(&mut self, side: usize, page: u64, combination: u32) -> Option<Touch> {
+        let row = Self::row(&self.recent_masks, side, page);
         let word = self.recent[row];
         if !Self::covers(word, page, combination) {
             return None;
         }
-        self.latest[Self::row(&self.latest_masks, port, page)] = word;
+        self.latest[Self::row(&self.latest_masks, side, page)] = word;
         Some(self.answers[row].touch)
     }
     /// `page` was touched last in its set, and its entry grants `grants`.
     #[inline]
-    pub(crate) fn remember(&mut self, port: Port, page: u64, grants: u8, payload: &Payload, touch: Touch) {
-        let port = port as usize;
+    pub(crate) fn remember(&mut self, side: Port, page: u64, grants: u8, payload: &Payload, touch: Touch) {
+        let side = side as usize;
         let word = page | u64::from(!grants) << PAGE_BITS & EMPTY;
-        self.latest[Self::row(&self.latest_masks, port, page)] = word;
-        let row = Self::row(&self.recent_masks, port, page);
+        self.latest[Self::row(&self.latest_masks, side, page)] = word;
+        let row = Self::row(&self.recent_masks, side, page);
         self.recent[row] = word;
         self.answers[row] = Answer {
             frame: payload.frame_of(page),
@@ -143,20 +142,20 @@ impl Filter {
         };
     }
     /// The entry of `page` changed.
-    pub(crate) fn forget(&mut self, port: Port, page: u64) {
-        self.latest[Self::row(&self.latest_masks, port as usize, page)] = EMPTY;
-        self.recent[Self::row(&self.recent_masks, port as usize, page)] = EMPTY;
+    pub(crate) fn forget(&mut self, side: Port, page: u64) {
+        self.latest[Self::row(&self.latest_masks, side as usize, page)] = EMPTY;
+        self.recent[Self::row(&self.recent_masks, side as usize, page)] = EMPTY;
     }
     /// Something changed anywhere in a TLB.
-    pub(crate) fn forget_port(&mut self, port: Port) {
-        let port = port as usize;
-        let rows = |mask: u64| port * ROWS..=port * ROWS + mask as usize;
-        self.latest[rows(self.latest_masks[port])].fill(EMPTY);
-        self.recent[rows(self.recent_masks[port])].fill(EMPTY);
+    pub(crate) fn forget_side(&mut self, side: Port) {
+        let side = side as usize;
+        let rows = |mask: u64| side * ROWS..=side * ROWS + mask as usize;
+        self.latest[rows(self.latest_masks[side])].fill(EMPTY);
+        self.recent[rows(self.recent_masks[side])].fill(EMPTY);
     }
     /// The meaning of everything changed.
     pub(crate) fn forget_all(&mut self) {
-        self.forget_port(Port::Data);
-        self.forget_port(Port::Instruction);
+        self.forget_side(Port::Data);
+        self.forget_side(Port::Instruction);
     }
 }

@@ -2,17 +2,17 @@
 //!
 //! Owns the order of events. Two kinds exist: an access is accepted, and a walk is carried out. A walk that starts in
 //! cycle x may only be carried out once every access accepted before x is known, because a data access among them goes
-//! first; so [`Exact::advance`] always takes the earlier of the two. Walks are then whole events: the walker does one
+//! first; so [`TimedModel::advance`] always takes the earlier of the two. Walks are then whole events: the walker does one
 //! at a time, and only walks touch page-table memory and draw latencies. A TLB sees the events of its own side in the
 //! order of the trace, since a side holds one access. Rules of time are asked of `timing`. Numbers like T-6 in this
 //! crate are rules of hdl/CONTRACT.md.
 
 use crate::architecture::Architecture;
 use crate::delivery::Delivery;
-use crate::filter::Filter;
+use crate::hit_cache::HitCache;
 use crate::rights::{GrantTable, combination};
 use crate::timing::Schedule;
-use crate::tlb::{Matches, Refilled, Tlb, Touch};
+use crate::tlb::{LeavesInPieces, Matches, Refilled, Tlb, Touch};
 use pagewalk_arch::{
     Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Port, Progress, Served,
     TableMemory, TlbFlush,
@@ -53,7 +53,7 @@ impl Running<'_> {
     }
 }
 
-/// How far [`Exact::advance`] goes.
+/// How far [`TimedModel::advance`] goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
     /// Nothing can be done any more.
@@ -64,57 +64,46 @@ enum Until {
 
 /// Both TLBs and the clock.
 #[derive(Clone)]
-pub(crate) struct Exact {
+pub(crate) struct TimedModel {
     pub tlbs: [Tlb; 2],
     grants: GrantTable,
     pub schedule: Schedule,
-    pub filter: Filter,
+    pub hit_cache: HitCache,
     streaming: bool,
-    /// F-11: a TLB may hold pieces of a leaf in entries that a fence of one address would not reach.
-    split: bool,
+    pieces: LeavesInPieces,
     waiting: [Option<Waiting>; 2],
 }
 
-impl Exact {
-    /// As after reset. Without `streaming`, every access goes through [`Exact::advance`].
+impl TimedModel {
+    /// As after reset. Without `streaming`, every access goes through [`TimedModel::advance`].
     pub(crate) fn new(arch: &Architecture, streaming: bool) -> Self {
         let config: &MmuConfig = &arch.config;
         let spec = config.spec();
-        let tlbs = [Port::Data, Port::Instruction].map(|port| Tlb::new(spec, config.l1(port)));
+        let tlbs = [Port::Data, Port::Instruction].map(|side| Tlb::new(spec, config.l1(side)));
         let schedule = Schedule::new(config);
         Self {
-            filter: Filter::new(&tlbs),
+            hit_cache: HitCache::new(&tlbs),
             tlbs,
             grants: GrantTable::new(spec.isa, &arch.context.mode),
             streaming: streaming && schedule.is_uniform(),
             schedule,
-            split: false,
+            pieces: LeavesInPieces::default(),
             waiting: [None; 2],
         }
     }
 
     pub(crate) fn context_changed(&mut self, arch: &Architecture) {
         self.grants = GrantTable::new(arch.config.spec().isa, &arch.context.mode);
-        self.filter.forget_all();
+        self.hit_cache.forget_all();
     }
     pub(crate) fn fence(&mut self, flush: &TlbFlush) {
-        let flush = self.carried_out_as(flush);
+        let flush = self.pieces.carried_out_as(flush, &self.tlbs);
         self.drop_entries(&flush);
         self.schedule.fence(flush.va);
     }
-    /// The fence that `flush` becomes (F-12): while a leaf may be kept in pieces, one without an address. F-13: such a
-    /// fence clears that state if it leaves nothing.
-    fn carried_out_as(&mut self, flush: &TlbFlush) -> TlbFlush {
-        let flush = TlbFlush { va: flush.va.filter(|_| !self.split), ..*flush };
-        let leaves_nothing = flush == TlbFlush::ALL || !self.tlbs.iter().any(Tlb::is_fully_associative);
-        if flush.va.is_none() && leaves_nothing {
-            self.split = false;
-        }
-        flush
-    }
     fn drop_entries(&mut self, flush: &TlbFlush) {
         self.tlbs.iter_mut().for_each(|tlb| tlb.flush(flush));
-        self.filter.forget_all();
+        self.hit_cache.forget_all();
     }
 
     pub(crate) fn run(
@@ -124,8 +113,8 @@ impl Exact {
         batch: &Batch<'_>,
         outcomes: Option<&mut Vec<Outcome>>,
     ) -> Progress {
-        // Faults do not stop a driver that runs ahead of them.
-        let stop = batch.on_fault == OnFault::Stop && self.schedule.is_blocking();
+        let stop = batch.on_fault == OnFault::Stop;
+        assert!(!stop || self.schedule.is_blocking(), "D-13: a core that stops at faults issues in order");
         let delivery = Delivery::new(outcomes, stop);
         let mut running = Running { accesses: batch.accesses, end: batch.end, next: 0, delivery, memory };
         while self.streaming && running.next < running.leaders() && !running.delivery.stopped() {
@@ -144,12 +133,12 @@ impl Exact {
         loop {
             let walk = self.next_walk();
             match (walk, self.next_acceptance(running)) {
-                (Some((port, x)), Some(c)) if c >= x => self.walk(arch, running, port, x),
+                (Some((side, x)), Some(c)) if c >= x => self.walk(arch, running, side, x),
                 (_, Some(c)) => self.accept(arch, running, c),
-                (Some((port, x)), None) => self.walk(arch, running, port, x),
+                (Some((side, x)), None) => self.walk(arch, running, side, x),
                 (None, None) => {
                     let Some(pending) = self.schedule.take_fault_fence() else { return };
-                    let flush = self.carried_out_as(&pending.flush);
+                    let flush = self.pieces.carried_out_as(&pending.flush, &self.tlbs);
                     self.schedule.carry_out_fault_fence(&pending, flush.va);
                     self.drop_entries(&flush);
                 }
@@ -179,11 +168,11 @@ impl Exact {
         if running.delivery.stopped() {
             return None;
         }
-        let port = access.kind.port() as usize;
-        if self.waiting[port].is_some() {
+        let side = access.kind.port() as usize;
+        if self.waiting[side].is_some() {
             return None;
         }
-        let c = self.schedule.acceptance(access.kind, self.waiting[1 - port].is_some())?;
+        let c = self.schedule.acceptance(access.kind, self.waiting[1 - side].is_some())?;
         let may_lead = running.next < running.leaders();
         (may_lead || self.schedule.completes_pair(c)).then_some(c)
     }
@@ -191,7 +180,7 @@ impl Exact {
     fn accept(&mut self, arch: &mut Architecture, running: &mut Running<'_>, c: u64) {
         let index = running.next;
         let access = running.accesses[index];
-        let port = access.kind.port();
+        let side = access.kind.port();
         running.next += 1;
         running.delivery.expect();
         self.schedule.accept(c);
@@ -199,14 +188,14 @@ impl Exact {
             Ok(outcome) => {
                 // T-2.
                 let valid = c + 1;
-                self.schedule.respond(port, valid);
+                self.schedule.respond(side, valid);
                 let outcome = Outcome { cycle: valid, latency: 1, ..outcome };
                 running.delivery.answer(index, outcome, &mut arch.stats);
-                *hits(arch, port) += 1;
+                *hits(arch, side) += 1;
             }
             Err(matches) => {
-                self.waiting[port as usize] = Some(Waiting { index, access, accepted: c, matches });
-                *misses(arch, port) += 1;
+                self.waiting[side as usize] = Some(Waiting { index, access, accepted: c, matches });
+                *misses(arch, side) += 1;
             }
         }
     }
@@ -216,8 +205,8 @@ impl Exact {
         if !arch.config.spec().is_canonical(access.va) {
             return Err(Matches::default());
         }
-        let port = access.kind.port();
-        let tlb = &mut self.tlbs[port as usize];
+        let side = access.kind.port();
+        let tlb = &mut self.tlbs[side as usize];
         let page = access.va.page();
         let matches = tlb.look_up(page, arch.context.asid);
         let found = tlb.only(page, matches).ok_or(matches)?;
@@ -232,28 +221,28 @@ impl Exact {
             tlb.touch(page, way);
             touch = tlb.touch_of(way);
         }
-        self.filter.remember(port, page, grants, &payload, touch);
+        self.hit_cache.remember(side, page, grants, &payload, touch);
         Ok(hit(access, payload.frame_of(page), payload.page, payload.memory_type))
     }
 
-    fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, port: Port, x: u64) {
-        let waiting = self.waiting[port as usize].take().expect("the walk that is next has an access");
+    fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, side: Port, x: u64) {
+        let waiting = self.waiting[side as usize].take().expect("the walk that is next has an access");
         let access = &waiting.access;
         let walked = arch.walk(running.memory, access, || self.schedule.transaction());
-        let valid = self.schedule.walked(port, x, walked.cost, walked.swaps);
+        let valid = self.schedule.walked(side, x, walked.cost, walked.swaps);
         match &walked.verdict {
             // E-8: a leaf larger than the implemented memory is not kept: other addresses in it must fault.
             Ok(leaf) if arch.config.spec().page_bytes(leaf.page) > 1 << arch.config.physical_bits => {}
             Ok(leaf) => {
                 let page = access.va.page();
-                let tlb = &mut self.tlbs[port as usize];
-                self.split |= tlb.splits(leaf.page);
+                let tlb = &mut self.tlbs[side as usize];
+                self.pieces.refilled(tlb, leaf.page);
                 match tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
-                    Refilled::Anything => self.filter.forget_port(port),
+                    Refilled::Anything => self.hit_cache.forget_side(side),
                     Refilled::Entry { replaced } => {
-                        self.filter.forget(port, page);
+                        self.hit_cache.forget(side, page);
                         if let Some(replaced) = replaced {
-                            self.filter.forget(port, replaced);
+                            self.hit_cache.forget(side, replaced);
                         }
                     }
                 }
@@ -284,15 +273,15 @@ pub(crate) fn hit(access: &Access, frame: u64, page: PageSize, memory_type: u8) 
     }
 }
 
-pub(crate) fn hits(arch: &mut Architecture, port: Port) -> &mut u64 {
-    match port {
+pub(crate) fn hits(arch: &mut Architecture, side: Port) -> &mut u64 {
+    match side {
         Port::Data => &mut arch.stats.l1d_hits,
         Port::Instruction => &mut arch.stats.l1i_hits,
     }
 }
 
-fn misses(arch: &mut Architecture, port: Port) -> &mut u64 {
-    match port {
+fn misses(arch: &mut Architecture, side: Port) -> &mut u64 {
+    match side {
         Port::Data => &mut arch.stats.l1d_misses,
         Port::Instruction => &mut arch.stats.l1i_misses,
     }
