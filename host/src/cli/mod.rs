@@ -2,10 +2,16 @@
 //!
 //! Owns arguments, settings, output and exit codes: 0 = agreed or done, 1 = a difference or a failed check,
 //! 2 = bad usage or input. Owns no model and no trace format: the commands join what the other crates offer.
+//!
+//! A command is a file or a folder of its own, with its arguments, its work and its output, and a row in [`command`].
+//! What several share has a room of its own: [`args`], [`settings`], [`source`] of the trace, [`engine`], [`session`],
+//! [`console`], [`error`], [`interrupt`], [`quantity`].
 
 mod args;
 mod bench;
+mod command;
 mod compare;
+mod completions;
 mod config;
 mod console;
 mod emit;
@@ -13,16 +19,13 @@ mod engine;
 mod error;
 mod final_exit;
 mod interrupt;
-mod losses;
+mod man;
 mod quantity;
 mod record;
-mod replay;
-mod report;
 mod session;
 mod settings;
 mod simulate;
 mod source;
-mod summary;
 mod too_wide;
 mod trace;
 mod translate;
@@ -32,8 +35,8 @@ mod watch;
 
 pub use error::CliError;
 
-use args::{Cli, Command};
 use clap::Parser;
+use command::{Cli, Execute};
 use console::Console;
 use std::process::ExitCode;
 
@@ -62,31 +65,14 @@ pub fn main() -> ExitCode {
         }
     };
     let console = Console::new();
-    match run(&cli.command, &console) {
+    match cli.command.execute(&console) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(EXIT_FAILED),
         // Whoever closed the pipe has seen enough.
-        Err(error) if matches!(error.downcast_ref(), Some(CliError::OutputClosed)) => ExitCode::SUCCESS,
+        Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {
-            console.error(&format_args!("{error:#}"));
+            console.error(&error);
             ExitCode::from(EXIT_BAD_INPUT)
         }
     }
-}
-
-fn run(command: &Command, console: &Console) -> anyhow::Result<Verdict> {
-    Ok(match command {
-        Command::Cosim(args) => simulate::cosim(args, console)?,
-        Command::Run(args) => simulate::run(args, console)?,
-        Command::Record(args) => record::record(args, console)?,
-        Command::Emit(args) => emit::emit(args, console)?,
-        Command::Translate(args) => translate::translate(args, console)?,
-        Command::Walk(args) => walk::walk(args, console)?,
-        Command::Trace(args) => trace::trace(args, console)?,
-        Command::Compare(args) => compare::compare(args, console)?,
-        Command::Bench(args) => bench::bench(args, console)?,
-        Command::Config(args) => config::config(args, console)?,
-        Command::Completions(args) => args::completions(args, console)?,
-        Command::Man(args) => args::man(args, console)?,
-    })
 }

@@ -8,6 +8,7 @@ mod align;
 mod columns;
 mod field;
 mod frames;
+mod json_line;
 mod reader;
 mod row;
 
