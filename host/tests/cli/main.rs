@@ -3,6 +3,7 @@
 mod compare;
 mod errors;
 mod loss;
+mod record;
 mod simulate;
 mod texts;
 mod translate;

@@ -54,12 +54,17 @@ enum Figure<'a> {
     Kernel(&'a KernelStats),
 }
 
+/// Gives a field of the JSON; `None`: it is left out.
+type FigureOf = fn(&Run) -> Option<Figure<'_>>;
+/// Gives the text of a row of the page, several lines for several rows; `None`: there is none.
+type TextOf = fn(&Run) -> Option<String>;
+
 /// One row of the table.
 struct Row {
-    /// Path in the JSON and what stands there; `None`: the field is left out.
-    json: Option<(&'static str, fn(&Run) -> Option<Figure<'_>>)>,
-    /// Name on the page and what it says: a row for each line; `None`: no row.
-    page: Option<(&'static str, fn(&Run) -> Option<String>)>,
+    /// Path in the JSON, and what stands there.
+    json: Option<(&'static str, FigureOf)>,
+    /// Name on the page, and what it says.
+    page: Option<(&'static str, TextOf)>,
     /// Where several runs are listed.
     column: Option<Column>,
 }
@@ -73,17 +78,17 @@ struct Column {
 }
 
 /// A field of the JSON.
-const fn field(name: &'static str, value: fn(&Run) -> Option<Figure<'_>>) -> Row {
+const fn field(name: &'static str, value: FigureOf) -> Row {
     Row { json: Some((name, value)), page: None, column: None }
 }
 
 /// A row that is not in the JSON: what it says is put together from fields that are.
-const fn told(name: &'static str, text: fn(&Run) -> Option<String>) -> Row {
+const fn told(name: &'static str, text: TextOf) -> Row {
     Row { json: None, page: Some((name, text)), column: None }
 }
 
 impl Row {
-    const fn page(self, name: &'static str, text: fn(&Run) -> Option<String>) -> Self {
+    const fn page(self, name: &'static str, text: TextOf) -> Self {
         Row { page: Some((name, text)), ..self }
     }
     const fn column(self, heading: &'static str, width: usize, text: fn(&Run) -> String) -> Self {

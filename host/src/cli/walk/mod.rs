@@ -241,3 +241,21 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::PagingFormat;
+
+    #[test]
+    fn flags_have_the_manuals_names_at_their_level() {
+        let shown = |format: PagingFormat, level, pte| flags(format.spec(), level, pte);
+        assert_eq!(shown(PagingFormat::Sv39, 0, 1 << 63 | 0x3ff), "  [V R W X U G A D N]");
+        assert_eq!(shown(PagingFormat::Sv32, 1, 1 << 31 | 0x21), "  [V G]");
+        assert_eq!(shown(PagingFormat::La48, 0, 1 << 63 | 0x11e7), "  [P RW US A D PAT G XD]");
+        // Bit 12 of a pointer is part of an address, of a large page it is a flag.
+        assert_eq!(shown(PagingFormat::La48, 1, 0x1007), "  [P RW US]");
+        assert_eq!(shown(PagingFormat::La48, 1, 0x1087), "  [P RW US PS PAT]");
+        assert_eq!(shown(PagingFormat::X86Legacy, 1, 1 << 31 | 0x1), "  [P]");
+    }
+}
