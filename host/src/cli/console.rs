@@ -24,7 +24,7 @@ impl Console {
     /// Writes a result, a line break after it where it has none.
     ///
     /// # Errors
-    /// [`CliError::OutputClosed`] when nobody reads, [`CliError::Output`] when it cannot be written.
+    /// [`CliError::OutputClosed`] when its reader has gone, [`CliError::Output`] when it cannot be written.
     pub fn print(&self, text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };

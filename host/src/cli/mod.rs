@@ -3,9 +3,9 @@
 //! Owns arguments, settings, output and exit codes: 0 = agreed or done, 1 = a difference or a failed check,
 //! 2 = bad usage or input. Owns no model and no trace format: the commands join what the other crates offer.
 //!
-//! A command is a file or a folder of its own, with its arguments, its work and its output, and a row in [`command`].
-//! What several share has a room of its own: [`args`], [`settings`], [`source`] of the trace, [`engine`], [`session`],
-//! [`console`], [`error`], [`interrupt`], [`quantity`].
+//! A command is a file or a folder of its own, with its arguments, its work and its output, and a row in `command`.
+//! What several share has a room of its own: `args`, `settings`, `source` of the trace, `engine`, `session`, `console`,
+//! `error`, `interrupt`, `quantity`.
 
 mod args;
 mod bench;
@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
     match cli.command.execute(&console) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(EXIT_FAILED),
-        // Whoever closed the pipe has seen enough.
+        // The reader that closed the pipe has seen enough.
         Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {
             console.error(&error);

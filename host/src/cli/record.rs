@@ -44,7 +44,7 @@ fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError> {
     options.children = !args.no_children;
     options.interrupted = interrupt::flag();
     let summary = match record_program(&options) {
-        // As in every pipe: whoever stops reading has enough.
+        // As in every pipe: a reader that stops has seen enough.
         Err(RecordError::ReaderGone) => return Err(CliError::OutputClosed),
         result => result?,
     };

@@ -21,7 +21,7 @@ pub enum RecordError {
     /// The file cannot be written.
     #[error("{0}: cannot be written ({1}); choose another file with -o, or -o - for standard output")]
     Output(String, io::Error),
-    /// Whoever read standard output has gone.
+    /// The reader of standard output has gone.
     #[error("the reader of the recording has ended; the program was stopped")]
     ReaderGone,
     /// The log cannot be read.

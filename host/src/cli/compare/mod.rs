@@ -91,7 +91,7 @@ fn watched(
     let read = readers[0].progress();
     let progress = console.progress("compare", read.position().map(|(_, total)| total));
     let drawn = std::sync::Mutex::new(Instant::now());
-    let goes_on = || {
+    let keep_running = || {
         if let Ok(mut drawn) = drawn.try_lock()
             && drawn.elapsed() >= REFRESH
         {
@@ -100,7 +100,7 @@ fn watched(
         }
         !interrupt::requested()
     };
-    Ok(compare::compare(readers, options, &goes_on)?)
+    Ok(compare::compare(readers, options, &keep_running)?)
 }
 
 /// A result and what is needed to tell it.
