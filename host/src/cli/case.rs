@@ -50,8 +50,13 @@ struct FailureJson {
     problem: String,
 }
 
-/// `case`.
-pub fn case(args: &CaseArgs, console: &Console) -> Result<Verdict, CliError> {
+impl super::command::Execute for CaseArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        case(self, console)
+    }
+}
+
+fn case(args: &CaseArgs, console: &Console) -> Result<Verdict, CliError> {
     let (engines, tools) = engines(args.engine, console)?;
     let runner = Runner::new(tools.as_ref().map(|tools| (&tools.toolchain, &tools.cache)));
     let mut result = CasesJson {
@@ -59,7 +64,7 @@ pub fn case(args: &CaseArgs, console: &Console) -> Result<Verdict, CliError> {
         engines: engines.iter().map(|engine| engine.name()).collect(),
         failures: vec![],
     };
-    interrupt::watch();
+    interrupt::watch(interrupt::OnSecond::EndProcess);
     for file in &args.files {
         for case in read(file)? {
             let wanted = |text: &String| case.rule.contains(text) || case.title.contains(text);

@@ -3,6 +3,7 @@
 
 use super::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Mutex;
@@ -23,7 +24,7 @@ impl Console {
     /// Writes a result, a line break after it where it has none.
     ///
     /// # Errors
-    /// [`CliError::OutputClosed`] when nobody reads, [`CliError::Output`] when it cannot be written.
+    /// [`CliError::OutputClosed`] when its reader has gone, [`CliError::Output`] when it cannot be written.
     pub fn print(&self, text: &str) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
@@ -31,6 +32,15 @@ impl Console {
             .and_then(|()| out.write_all(end))
             .and_then(|()| out.flush())
             .map_err(output_error)
+    }
+
+    /// Writes a result as one JSON object.
+    ///
+    /// # Errors
+    /// As [`Console::print`].
+    pub fn print_json(&self, value: &impl Serialize) -> Result<(), CliError> {
+        let json = serde_json::to_string_pretty(value).map_err(|error| CliError::Output(error.into()))?;
+        self.print(&json)
     }
 
     /// Says something that is no result.
@@ -61,17 +71,11 @@ impl Console {
             return Progress { console: self, bar: None };
         }
         let template = match total {
-            Some(_) => "{msg} {bar:30} {percent:>3} %  {per_sec} of trace, {eta} left",
+            Some(_) => "{msg} {bar:30} {percent:>3} %  {decimal_bytes_per_sec} of trace, {eta} left",
             None => "{msg} {spinner} {elapsed}",
         };
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         if let Ok(style) = ProgressStyle::with_template(template) {
-            let style = style.with_key(
-                "per_sec",
-                |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-                    let _ = write!(out, "{:.1} MB/s", state.per_sec() / 1e6);
-                },
-            );
             bar.set_style(style);
         }
         bar.set_message(name.to_owned());

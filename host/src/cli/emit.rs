@@ -1,14 +1,37 @@
 //! `emit`: the Verilog, the manifest of its ports and parameters, and a FuseSoC core file.
 
-use super::args::EmitArgs;
+use super::args::MachineArgs;
+use super::command::Execute;
 use super::console::Console;
 use super::settings::Layers;
 use super::{CliError, Verdict};
+use clap::Args;
 use pagewalk_arch::MmuConfig;
 use pagewalk_rtl::emit::PortDirection;
 use pagewalk_rtl::{Design, generate};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// Arguments of `emit`.
+#[derive(Debug, Args)]
+pub struct EmitArgs {
+    /// The machine.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Write to FILE; or all three files to a directory, named by a final slash or because it exists
+    /// [default: the Verilog to standard output]
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub output: Option<String>,
+    /// The manifest of ports and parameters instead of the Verilog
+    #[arg(long)]
+    pub manifest: bool,
+}
+
+impl Execute for EmitArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        emit(self, console)
+    }
+}
 
 /// The manifest.
 #[derive(Debug, Serialize)]
@@ -113,8 +136,7 @@ impl Emission {
     }
 }
 
-/// `emit`.
-pub fn emit(args: &EmitArgs, console: &Console) -> Result<Verdict, CliError> {
+fn emit(args: &EmitArgs, console: &Console) -> Result<Verdict, CliError> {
     let layers = Layers::read(&args.machine)?;
     let formats = layers.formats();
     let directory = args.output.as_deref().filter(|name| name.ends_with('/') || Path::new(name).is_dir());

@@ -1,5 +1,6 @@
 //! Sizes and addresses as people write them, and counts as people read them.
 
+use indicatif::HumanCount;
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,6 +37,17 @@ impl FromStr for ByteSize {
     }
 }
 
+impl ByteSize {
+    /// For people: a size that is no round number of a larger unit reads better in MiB.
+    pub fn rounded(self) -> String {
+        let mib = 1 << 20;
+        match self.0 >= mib && !self.0.is_multiple_of(mib) {
+            true => format!("{:.1} MiB", self.0 as f64 / mib as f64),
+            false => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exact = |&(_, shift): &(&str, u32)| self.0.is_multiple_of(1 << shift) && self.0 > 0;
@@ -65,15 +77,12 @@ pub fn address(text: &str) -> Result<u64, QuantityError> {
 
 /// A count with its digits in groups of three.
 pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    HumanCount(count).to_string()
+}
+
+/// A count with what is counted: `1 access`, `1,234 accesses`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// A rate in millions or thousands.

@@ -1,37 +1,55 @@
 //! `record`: a real program's accesses and system calls, into a file or straight into `cosim -`.
 
-use super::args::RecordArgs;
+use super::command::Execute;
 use super::console::Console;
-use super::quantity::grouped;
+use super::interrupt::{self, OnSecond};
+use super::quantity::{counted, grouped};
 use super::{CliError, Verdict};
 use crate::record::{RecordError, RecordOptions, record as record_program};
+use clap::Args;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// `record`.
-pub fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError> {
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// The file to write, compressed as its suffix says: .zst .gz .xz .bz2; - is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: String,
+    /// Record the first process only, not those that it starts nor the programs that it executes
+    #[arg(long)]
+    pub no_children: bool,
+    /// Follow the processes that the program starts: it is so anyway
+    #[arg(long, hide = true, conflicts_with = "no_children")]
+    pub trace_children: bool,
+    /// The program and its arguments
+    #[arg(value_name = "CMD", required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
+impl Execute for RecordArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        record(self, console)
+    }
+}
+
+fn record(args: &RecordArgs, console: &Console) -> Result<Verdict, CliError> {
     if args.output == "-" && io::stdout().is_terminal() {
         let usage = "standard output is a terminal: add -o FILE, or pipe into `pagewalk cosim -`";
         return Err(CliError::Usage(usage.into()));
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
     // Without a handler Ctrl-C ends the recording without its end, and nothing is left behind either.
-    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    interrupt::watch(OnSecond::Wait);
     let mut options = RecordOptions::new(&args.command, &args.output);
     options.children = !args.no_children;
-    options.interrupted = interrupted;
+    options.interrupted = interrupt::flag();
     let summary = match record_program(&options) {
-        // As in every pipe: whoever stops reading has enough.
+        // As in every pipe: a reader that stops has seen enough.
         Err(RecordError::ReaderGone) => return Err(CliError::OutputClosed),
         result => result?,
     };
     let place = if args.output == "-" { "standard output" } else { &args.output };
     let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let counted = |count: u64, one: &str, many: &str| {
-        format!("{} {}", grouped(count), if count == 1 { one } else { many })
-    };
     console.note(&format!(
         "recorded {} accesses and {} system calls of {} and {} ({}, {}) into {place}; {program} {}",
         grouped(summary.accesses),

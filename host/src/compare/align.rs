@@ -93,16 +93,16 @@ impl Numbers {
 }
 
 impl Aligner {
-    /// Starts reading; the readers end when the aligner goes, or when `goes_on` says so.
+    /// Starts reading; the readers end when the aligner goes, or when `keep_running` says so.
     pub fn start<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
         readers: [Reader; 2],
-        goes_on: &'env (dyn Fn() -> bool + Sync),
+        keep_running: &'env (dyn Fn() -> bool + Sync),
     ) -> Self {
         let sides = readers.map(|mut reader| {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
             scope.spawn(move || {
-                while goes_on() {
+                while keep_running() {
                     let batch = read_batch(&mut reader);
                     let is_last = batch.as_ref().map_or(true, |rows| rows.len() < BATCH_ROWS);
                     if sender.send(batch).is_err() || is_last {

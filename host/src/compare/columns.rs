@@ -1,7 +1,11 @@
 //! Which column of a file is which field: by the names of a header, or as the user says.
 
 use super::field::{FIELD_COUNT, Field};
+use super::row::Row;
 use std::str::FromStr;
+
+/// Characters of a cell that a message quotes.
+const EXCERPT_CHARS: usize = 24;
 
 /// One assignment of `--columns`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +50,41 @@ pub struct Column {
     pub field: Field,
     /// The base of numbers without a prefix.
     pub radix: u32,
+}
+
+impl Column {
+    /// Puts a cell into the row. An empty one states nothing, but the virtual address must be there.
+    ///
+    /// # Errors
+    /// What is wrong with the cell.
+    pub fn state(self, row: &mut Row, cell: &[u8]) -> Result<(), String> {
+        let Column { field, radix } = self;
+        let states_nothing = matches!(cell, b"" | b"-") && !matches!(field, Field::Va | Field::Fault);
+        if states_nothing {
+            return Ok(());
+        }
+        match field.read(cell, radix) {
+            Some(value) => {
+                row.set(field, value);
+                Ok(())
+            }
+            None => Err(self.misread(cell)),
+        }
+    }
+
+    #[cold]
+    fn misread(self, cell: &[u8]) -> String {
+        let Column { field, radix } = self;
+        let found: String = String::from_utf8_lossy(cell).chars().take(EXCERPT_CHARS).collect();
+        let (name, expected) = (field.name(), field.expected());
+        let is_hex = radix == 10 && field.read(cell, 16).is_some();
+        let remedy = if is_hex {
+            format!("; if numbers are hexadecimal, say {name}=COLUMN:hex")
+        } else {
+            String::new()
+        };
+        format!("{name} is `{}`, expected {expected}{remedy}", found.escape_default())
+    }
 }
 
 /// The columns of a file, by place in the line or by key.

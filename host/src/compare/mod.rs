@@ -8,6 +8,7 @@ mod align;
 mod columns;
 mod field;
 mod frames;
+mod json_line;
 mod reader;
 mod row;
 
@@ -95,19 +96,19 @@ impl Comparison {
     }
 }
 
-/// Compares two files to their ends, as long as `goes_on` says so.
+/// Compares two files to their ends, as long as `keep_running` says so.
 ///
 /// # Errors
 /// A field that is to be compared and that a file lacks; a line that cannot be read.
 pub fn compare(
     readers: [Reader; 2],
     options: &CompareOptions,
-    goes_on: &(dyn Fn() -> bool + Sync),
+    keep_running: &(dyn Fn() -> bool + Sync),
 ) -> Result<Comparison, CompareError> {
     let mut tally = Tally::new(&readers, options)?;
     std::thread::scope(|scope| {
-        let mut aligner = Aligner::start(scope, readers, goes_on);
-        while goes_on() && tally.presented < options.limit.unwrap_or(u64::MAX) {
+        let mut aligner = Aligner::start(scope, readers, keep_running);
+        while keep_running() && tally.presented < options.limit.unwrap_or(u64::MAX) {
             match aligner.next()? {
                 Some(aligned) => tally.add(aligned),
                 None => break,

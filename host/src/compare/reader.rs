@@ -1,22 +1,17 @@
 //! From a file to rows: JSON lines, or CSV with any delimiter, compressed or not, in constant memory.
 
-use super::columns::{Column, Columns, Layout};
+use super::columns::{Columns, Layout};
 use super::field::Field;
+use super::json_line;
 use super::row::Row;
 use pagewalk_arch::TraceError;
 use pagewalk_trace::input::{Input, InputProgress};
-use serde::Deserializer;
-use serde::de::{Error, MapAccess, Visitor};
-use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Longest line: what is longer is no text.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 /// Bytes read from the input at once.
 const BUFFER_BYTES: usize = 1 << 20;
-/// Characters of a cell that a message quotes.
-const EXCERPT_CHARS: usize = 24;
 
 /// A file that cannot be compared: one line with file, place and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +101,7 @@ impl Reader {
         let in_file = |problem| CompareError::File { file: reader.name.clone(), problem };
         reader.shape = shape(&reader.line, options.delimiter).map_err(in_file)?;
         if reader.shape == Shape::JsonLines {
-            let keys = keys(&reader.line).map_err(|problem| reader.wrong(problem))?;
+            let keys = json_line::keys(&reader.line).map_err(|problem| reader.wrong(problem))?;
             reader.layout = options.columns.of_keys(&keys).map_err(in_file)?;
             reader.is_first_pending = true;
             return Ok(reader);
@@ -151,7 +146,7 @@ impl Reader {
             return Ok(None);
         }
         let row = match self.shape {
-            Shape::JsonLines => self.json_row(),
+            Shape::JsonLines => json_line::read(&self.line, self.number, &self.layout),
             shape => self.cell_row(shape),
         };
         row.map(Some).map_err(|problem| self.wrong(problem))
@@ -198,7 +193,7 @@ impl Reader {
         let mut place = 0;
         for cell in cells(shape, &self.line) {
             if let Some(column) = self.layout.at(place) {
-                state(&mut row, column, cell)?;
+                column.state(&mut row, cell)?;
             }
             place += 1;
             if place == wanted {
@@ -207,49 +202,6 @@ impl Reader {
         }
         Err(format!("has {place} cells, expected {wanted}; the file may be cut off"))
     }
-
-    fn json_row(&self) -> Result<Row, String> {
-        let mut row = Row::at(self.number);
-        let mut deserializer = serde_json::Deserializer::from_slice(&self.line);
-        let visitor = RowVisitor { row: &mut row, layout: &self.layout };
-        deserializer.deserialize_map(visitor).and_then(|()| deserializer.end()).map_err(one_line)?;
-        if row.get(Field::Va).is_none() {
-            return Err("states no va; the file may be cut off".into());
-        }
-        Ok(row)
-    }
-}
-
-fn one_line(error: serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
-}
-
-/// Puts a cell into the row. An empty one states nothing, but the virtual address must be there.
-fn state(row: &mut Row, column: Column, cell: &[u8]) -> Result<(), String> {
-    let Column { field, radix } = column;
-    let states_nothing = matches!(cell, b"" | b"-") && !matches!(field, Field::Va | Field::Fault);
-    if states_nothing {
-        return Ok(());
-    }
-    match field.read(cell, radix) {
-        Some(value) => {
-            row.set(field, value);
-            Ok(())
-        }
-        None => Err(misread(column, cell)),
-    }
-}
-
-/// What is wrong with a cell.
-#[cold]
-fn misread(Column { field, radix }: Column, cell: &[u8]) -> String {
-    let found: String = String::from_utf8_lossy(cell).chars().take(EXCERPT_CHARS).collect();
-    let (name, expected) = (field.name(), field.expected());
-    let is_hex = radix == 10 && field.read(cell, 16).is_some();
-    let remedy =
-        if is_hex { format!("; if numbers are hexadecimal, say {name}=COLUMN:hex") } else { String::new() };
-    format!("{name} is `{}`, expected {expected}{remedy}", found.escape_default())
 }
 
 /// Which shape a file has whose first line is this.
@@ -297,100 +249,6 @@ fn bare(cell: &[u8]) -> &[u8] {
             let cell = cell.trim_ascii();
             cell.strip_prefix(b"\"").and_then(|cell| cell.strip_suffix(b"\"")).unwrap_or(cell)
         }
-    }
-}
-
-/// The keys of an object.
-fn keys(line: &[u8]) -> Result<Vec<String>, String> {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(line).map_err(one_line)?;
-    Ok(object.into_iter().map(|(key, _)| key).collect())
-}
-
-/// Reads an object into a row.
-struct RowVisitor<'a> {
-    row: &'a mut Row,
-    layout: &'a Layout,
-}
-
-impl<'de> Visitor<'de> for RowVisitor<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            let Some(column) = self.layout.key(&key.0) else {
-                map.next_value::<serde::de::IgnoredAny>()?;
-                continue;
-            };
-            match map.next_value::<JsonCell<'de>>()? {
-                JsonCell::Nothing => {}
-                // Numbers are numbers; whether they are decimal was decided by JSON.
-                JsonCell::Number(number) if !matches!(column.field, Field::Kind | Field::Fault) => {
-                    self.row.set(column.field, number);
-                }
-                JsonCell::Number(number) => {
-                    state(self.row, column, number.to_string().as_bytes()).map_err(A::Error::custom)?;
-                }
-                JsonCell::Text(text) => {
-                    state(self.row, column, text.trim().as_bytes()).map_err(A::Error::custom)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A string, borrowed from the line where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match JsonCell::deserialize(deserializer)? {
-            JsonCell::Text(text) => Ok(Self(text)),
-            _ => Err(D::Error::custom("expected a key")),
-        }
-    }
-}
-
-/// A value.
-enum JsonCell<'a> {
-    Nothing,
-    Number(u64),
-    Text(Cow<'a, str>),
-}
-
-impl<'de> serde::Deserialize<'de> for JsonCell<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CellVisitor)
-    }
-}
-
-struct CellVisitor;
-
-impl<'de> Visitor<'de> for CellVisitor {
-    type Value = JsonCell<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, a number from 0 or null")
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(JsonCell::Number(number))
-    }
-    fn visit_bool<E>(self, is_set: bool) -> Result<Self::Value, E> {
-        Ok(JsonCell::Text(Cow::Borrowed(if is_set { "true" } else { "false" })))
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(JsonCell::Text(Cow::Borrowed(text)))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(JsonCell::Text(Cow::Owned(text.to_owned())))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(JsonCell::Nothing)
     }
 }
 

@@ -8,7 +8,7 @@
 //! `PID.N` belongs to one program of one process, a later one has a larger `N`, and nothing is ever written
 //! twice. A child that fork(2) made writes under its own pid with its parent's `N`.
 
-use super::{RecordError, RecordOptions};
+use super::{RecordError, RecordOptions, valgrind};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::io;
@@ -76,7 +76,7 @@ impl Launcher {
         log_file.push(self.logs().join("%p.0"));
         let mut command = Command::new(&options.valgrind);
         // The script finds the log's name in the first place.
-        command.arg(log_file).args(super::VALGRIND_ARGUMENTS).arg("--trace-children=yes");
+        command.arg(log_file).args(valgrind::ARGUMENTS).arg("--trace-children=yes");
         command.env("VALGRIND_LIB", self.tools());
         command
     }
@@ -115,12 +115,12 @@ fn script(tools: &Path, real: &Path) -> Vec<u8> {
 fn tool_directory(options: &RecordOptions) -> Result<PathBuf, RecordError> {
     const LAUNCHING: &str = "launching ";
     let asked = Command::new(&options.valgrind).args(["-d", "--tool=lackey", "--version"]).output();
-    let output = asked.map_err(|e| super::start_error(options, e))?;
+    let output = asked.map_err(|e| valgrind::start_error(options, e))?;
     let text = String::from_utf8_lossy(&output.stderr);
     let path = text.lines().find_map(|line| line.split_once(LAUNCHING)).map(|(_, path)| PathBuf::from(path));
     path.and_then(|path| path.parent().map(Path::to_owned)).filter(|path| path.is_dir()).ok_or_else(|| {
         let error = io::Error::other("it does not say where its tool lackey is");
-        super::start_error(options, error)
+        valgrind::start_error(options, error)
     })
 }
 

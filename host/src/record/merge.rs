@@ -12,7 +12,8 @@
 use super::CHUNK_BYTES;
 use super::launcher::LogName;
 use super::processes::{Processes, Sight};
-use super::scan::{Line, Scan, is_access};
+use super::scan::{Line, Scan};
+use pagewalk_trace::lackey::begins_access;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -188,7 +189,7 @@ impl Merge {
             let rest = std::mem::take(&mut log.pending);
             // The execve that led to the next program has no end of line, seen or not; all else was cut off.
             let is_exec = newer || memchr::memmem::find(&rest, b" sys_execve").is_some();
-            if is_exec && !rest.is_empty() && !is_access(&rest) {
+            if is_exec && !rest.is_empty() && !begins_access(&rest) {
                 let line = scan.line(&rest);
                 scan.finish(line, &rest, out).map_err(MergeError::Output)?;
             }

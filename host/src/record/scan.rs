@@ -6,7 +6,7 @@
 
 use super::identify::Identifier;
 use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
-use pagewalk_trace::lackey::{Annotation, FATAL, Item, Noticed, PREAMBLE, Reading};
+use pagewalk_trace::lackey::{Annotation, Item, Noticed, PREAMBLE, Reading, begins_access, is_part_of_trace};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -69,11 +69,6 @@ pub(super) struct Scan {
     /// How the first process ended, when that is known.
     pub root: (u32, Option<ExitStatus>),
     pub counts: Counts,
-}
-
-/// An access line, by its first characters.
-pub(super) fn is_access(line: &[u8]) -> bool {
-    matches!(line, [b'I', b' ', ..] | [b' ', b'L' | b'S' | b'M', b' ', ..])
 }
 
 impl Scan {
@@ -194,7 +189,7 @@ impl Scan {
         let (mut start, mut run_start, mut run_lines) = (0, 0, 0);
         for newline in memchr::memchr_iter(b'\n', text) {
             let line = &text[start..newline];
-            if is_access(line) {
+            if begins_access(line) {
                 run_lines += 1;
                 start = newline + 1;
                 continue;
@@ -237,7 +232,7 @@ impl Scan {
         let is_message = text.starts_with(b"==") || text.starts_with(b"--");
         if is_message {
             self.note_message(text);
-            if !matters(text) {
+            if !is_part_of_trace(text) {
                 return Line { drop: true, ..Line::default() };
             }
         }
@@ -341,19 +336,4 @@ impl Scan {
             }
         }
     }
-}
-
-/// Messages that are part of a trace.
-fn matters(text: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 8] = [
-        FATAL.as_bytes(),
-        b"-- interrupted_syscall: ",
-        b"--   completed, but uncommitted",
-        b"--   completed and committed",
-        b"Process terminating with default action of signal",
-        b"being killed with SIGKILL",
-        b"push_signal_frame (thread ",
-        b"WARNING: unhandled ",
-    ];
-    SIGNS.iter().any(|sign| memchr::memmem::find(text, sign).is_some())
 }

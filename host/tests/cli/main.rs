@@ -4,6 +4,7 @@ mod case;
 mod compare;
 mod errors;
 mod loss;
+mod record;
 mod simulate;
 mod texts;
 mod translate;

@@ -1,36 +1,82 @@
 //! Accesses per second of the golden model, beside a bare loop that does nothing but look up a TLB of 64 entries in
-//! 4 ways on the same trace in memory. Run with `cargo bench --package pagewalk-golden`; rounds are interleaved and
-//! medians taken, because only a ratio within one run says anything on a shared machine.
+//! 4 ways on the same trace in memory. Run with `cargo bench --package pagewalk-golden`. On a machine that others use,
+//! only ratios of interleaved rounds say anything: those are `pagewalk bench`'s.
 
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use pagewalk_arch::{
-    Access, AccessKind, Batch, Context, Mmu, MmuConfig, OnFault, Outcome, PagingFormat, PhysAddr, Preset,
-    SplitMix64, Uniprocessor,
+    Access, AccessKind, Batch, ConfigError, Context, Mmu, MmuConfig, OnFault, Outcome, PagingFormat,
+    PhysAddr, Preset, SplitMix64, Uniprocessor,
 };
 use pagewalk_golden::Golden;
+use std::fmt;
 use std::hint::black_box;
-use std::time::Instant;
+
+/// How a model is made.
+type Make = fn(&MmuConfig) -> Result<Golden, ConfigError>;
 
 const ACCESSES: usize = 1 << 22;
-const ROUNDS: usize = 7;
+const ROUNDS: u32 = 7;
 /// Accesses handed over at a time, as the simulation does it.
 const BATCH: usize = 512;
 const ROOT: u64 = 0x10_0000;
 const PAGES: u64 = 4096;
 
-fn main() {
-    println!("{ACCESSES} accesses, median of {ROUNDS} interleaved rounds, million accesses per second");
-    println!(
-        "{:28}{:>10}{:>10}{:>10}{:>10}{:>12}{:>8}",
-        "trace, TLB", "hits", "bare loop", "golden", "ratio", "+ outcomes", "plain"
-    );
-    for (name, hot_pages, strays) in
-        [("code and data, hot", 24, 2000), ("code and data, warm", 48, 300), ("scattered", 4096, 2)]
-    {
-        let trace = trace(hot_pages, strays);
-        for preset in ["wide", "balanced", "associative"] {
-            measure(name, preset, &trace);
-        }
+/// A trace, and the TLBs that it meets.
+struct Case {
+    name: &'static str,
+    hot_pages: u64,
+    /// One access in so many goes anywhere.
+    strays: u32,
+    preset: &'static str,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name, self.preset)
     }
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    let traces = [("code and data, hot", 24, 2000), ("code and data, warm", 48, 300), ("scattered", 4096, 2)];
+    traces.into_iter().flat_map(|(name, hot_pages, strays)| {
+        ["wide", "balanced", "associative"].map(|preset| Case { name, hot_pages, strays, preset })
+    })
+}
+
+fn main() {
+    divan::main();
+}
+
+/// The floor: nothing but looking up a TLB.
+#[divan::bench(args = cases(), sample_count = ROUNDS, sample_size = 1)]
+fn a_bare_loop(bencher: Bencher<'_, '_>, case: &Case) {
+    let trace = trace(case.hot_pages, case.strays);
+    bencher.counter(ItemsCount::new(ACCESSES)).bench_local(|| bare_loop(black_box(&trace)));
+}
+
+#[divan::bench(args = cases(), sample_count = ROUNDS, sample_size = 1)]
+fn b_golden(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case, Golden::new, None);
+}
+
+/// With an outcome for every access.
+#[divan::bench(args = cases(), sample_count = ROUNDS, sample_size = 1)]
+fn c_golden_with_outcomes(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case, Golden::new, Some(Vec::with_capacity(BATCH)));
+}
+
+/// Without what answers repeated hits.
+#[divan::bench(args = cases(), sample_count = ROUNDS, sample_size = 1)]
+fn d_plain(bencher: Bencher<'_, '_>, case: &Case) {
+    measure(bencher, case, Golden::without_filter, None);
+}
+
+fn measure(bencher: Bencher<'_, '_>, case: &Case, make: Make, mut outcomes: Option<Vec<Outcome>>) {
+    let trace = trace(case.hot_pages, case.strays);
+    let config = Preset::named(case.preset).expect("a preset's name").config(PagingFormat::Sv39);
+    let mut golden = mapped(&config, make);
+    bencher.counter(ItemsCount::new(ACCESSES)).bench_local(|| run(&mut golden, &trace, outcomes.as_mut()));
 }
 
 /// Fetches that run through loops, loads and stores in `hot_pages` pages, one access in `strays` anywhere.
@@ -54,10 +100,7 @@ fn trace(hot_pages: u64, strays: u32) -> Vec<Access> {
 }
 
 /// A model with the pages mapped, writable and executable, A and D set.
-fn mapped(
-    config: &MmuConfig,
-    make: fn(&MmuConfig) -> Result<Golden, pagewalk_arch::ConfigError>,
-) -> Uniprocessor<Golden> {
+fn mapped(config: &MmuConfig, make: Make) -> Uniprocessor<Golden> {
     let mut golden = Uniprocessor::new(make(config).expect("presets are buildable"), 1 << 32);
     golden.set_context(&Context { root: PhysAddr(ROOT), ..Context::default() });
     let pointer = |table: u64| table >> 2 | 1;
@@ -69,43 +112,6 @@ fn mapped(
         golden.write_pte(PhysAddr(table + page % 512 * 8), (0x4_0000 + page) << 10 | 0xdf);
     }
     golden
-}
-
-fn measure(name: &str, preset: &str, trace: &[Access]) {
-    let config = Preset::named(preset).expect("a preset's name").config(PagingFormat::Sv39);
-    let mut golden = mapped(&config, Golden::new);
-    let mut plain = mapped(&config, Golden::without_filter);
-    let mut outcomes = Vec::with_capacity(BATCH);
-    let mut seconds: [Vec<f64>; 4] = Default::default();
-    for _ in 0..ROUNDS {
-        let rounds: [&mut dyn FnMut(); 3] = [
-            &mut || {
-                black_box(bare_loop(black_box(trace)));
-            },
-            &mut || run(&mut golden, trace, None),
-            &mut || run(&mut plain, trace, None),
-        ];
-        for (round, seconds) in rounds.into_iter().zip(&mut seconds) {
-            let start = Instant::now();
-            round();
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-        let start = Instant::now();
-        run(&mut golden, trace, Some(&mut outcomes));
-        seconds[3].push(start.elapsed().as_secs_f64());
-    }
-    let [bare, fast, slow, recorded] = seconds.map(|mut all| {
-        all.sort_by(f64::total_cmp);
-        ACCESSES as f64 / all[ROUNDS / 2] / 1e6
-    });
-    let stats = golden.mmu.stats();
-    let hits = stats.l1i_hits + stats.l1d_hits;
-    let share = 100.0 * hits as f64 / (hits + stats.walks) as f64;
-    println!(
-        "{:28}{share:>9.2}%{bare:>10.0}{fast:>10.0}{:>10.2}{recorded:>12.0}{slow:>8.0}",
-        format!("{name}, {preset}"),
-        fast / bare
-    );
 }
 
 fn run(golden: &mut Uniprocessor<Golden>, trace: &[Access], mut outcomes: Option<&mut Vec<Outcome>>) {

@@ -91,6 +91,7 @@ impl Cpu {
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
             self.count(&rest[..translated]);
+            kernel.tick(translated as u64);
             rest = &rest[translated..];
             match progress.fault {
                 Some(fault) => {

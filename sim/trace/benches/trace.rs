@@ -1,47 +1,17 @@
-//! How fast lackey text is read, beside what only finding its lines costs. `cargo bench --package pagewalk
-//! --bench trace`; takes the bundled trace, or the plain-text trace named by `TRACE=`.
+//! How fast lackey text is read, beside what only finding its lines costs. `cargo bench --package pagewalk-trace`;
+//! takes the bundled trace, or the plain-text trace named by `TRACE=`.
 
+use divan::Bencher;
+use divan::counter::BytesCount;
 use pagewalk_arch::{Boundary, PagingFormat, TraceSource};
 use pagewalk_trace::input::Input;
-use pagewalk_trace::{self as trace, BLOCK_ACCESSES, Rebase, TraceOptions};
+use pagewalk_trace::{self as trace, BLOCK_ACCESSES, Rebase, Trace, TraceOptions};
 use std::hint::black_box;
 use std::io::Read;
-use std::time::Instant;
+use std::sync::LazyLock;
 
-/// Runs of each measurement; the median counts.
-const RUNS: usize = 7;
-
-fn main() {
-    let text = text();
-    let megabytes = text.len() as f64 / 1e6;
-    let text: &'static [u8] = text.leak();
-    println!("{megabytes:.1} MB of lackey text, median of {RUNS} runs, one core");
-
-    let lines = measure("count lines (memchr)", megabytes, None, || memchr::memchr_iter(b'\n', text).count());
-    measure("copy through the window (no parsing)", megabytes, Some(lines), || {
-        let mut input = Input::from_bytes("text", text).expect("plain text");
-        let mut buffer = vec![0; 256 << 10];
-        std::iter::from_fn(|| input.read(&mut buffer).ok().filter(|&n| n > 0)).sum()
-    });
-    let open = || {
-        trace::read(Input::from_bytes("text", text).expect("text"), TraceOptions::default()).expect("lackey")
-    };
-    measure("read", megabytes, Some(lines), || count(&mut open()));
-    measure("read and re-base to sv32", megabytes, Some(lines), || {
-        count(&mut Rebase::new(open(), PagingFormat::Sv32))
-    });
-    let mut packed = Vec::new();
-    zstd::stream::copy_encode(text, &mut packed, 3).expect("in memory");
-    let packed: &'static [u8] = packed.leak();
-    measure("read from zstd", megabytes, Some(lines), || {
-        count(
-            &mut trace::read(Input::from_bytes("zstd", packed).expect("zstd"), TraceOptions::default())
-                .expect("lackey"),
-        )
-    });
-}
-
-fn text() -> Vec<u8> {
+/// The text that is read.
+static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let input = match std::env::var("TRACE") {
         Ok(path) => Input::open(&path),
         Err(_) => trace::bundled_input(),
@@ -49,6 +19,20 @@ fn text() -> Vec<u8> {
     let mut text = Vec::new();
     input.expect("a trace").read_to_end(&mut text).expect("a whole trace");
     text
+});
+
+fn main() {
+    divan::main();
+}
+
+/// Measures `work` in bytes of text.
+fn measure<T>(bencher: Bencher<'_, '_>, work: impl Fn(&'static [u8]) -> T + Sync) {
+    let text = TEXT.as_slice();
+    bencher.counter(BytesCount::of_slice(text)).bench(|| work(black_box(text)));
+}
+
+fn open(text: &'static [u8]) -> Box<dyn Trace> {
+    trace::read(Input::from_bytes("text", text).expect("text"), TraceOptions::default()).expect("lackey")
 }
 
 fn count(source: &mut impl TraceSource) -> usize {
@@ -60,20 +44,36 @@ fn count(source: &mut impl TraceSource) -> usize {
     accesses + block.len()
 }
 
-/// Prints a row; returns the rate in MB/s.
-fn measure(what: &str, megabytes: f64, lines: Option<f64>, mut run: impl FnMut() -> usize) -> f64 {
-    let mut seconds: Vec<f64> = (0..RUNS)
-        .map(|_| {
-            let start = Instant::now();
-            black_box(run());
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    let rate = megabytes / seconds[RUNS / 2];
-    let items = run() as f64 / seconds[RUNS / 2] / 1e6;
-    let ratio =
-        lines.map_or(String::new(), |lines| format!("{:>7.1} % of line counting", 100.0 * rate / lines));
-    println!("{what:<40}{rate:>8.0} MB/s{items:>9.1} M items/s{ratio}");
-    rate
+/// The floor: finding the ends of lines.
+#[divan::bench]
+fn a_count_lines(bencher: Bencher<'_, '_>) {
+    measure(bencher, |text| memchr::memchr_iter(b'\n', text).count());
+}
+
+/// Through the window, without parsing.
+#[divan::bench]
+fn b_copy(bencher: Bencher<'_, '_>) {
+    measure(bencher, |text| {
+        let mut input = Input::from_bytes("text", text).expect("plain text");
+        let mut buffer = vec![0; 256 << 10];
+        std::iter::from_fn(|| input.read(&mut buffer).ok().filter(|&n| n > 0)).sum::<usize>()
+    });
+}
+
+#[divan::bench]
+fn c_read(bencher: Bencher<'_, '_>) {
+    measure(bencher, |text| count(&mut open(text)));
+}
+
+#[divan::bench]
+fn d_read_and_rebase_to_sv32(bencher: Bencher<'_, '_>) {
+    measure(bencher, |text| count(&mut Rebase::new(open(text), PagingFormat::Sv32)));
+}
+
+#[divan::bench]
+fn e_read_from_zstd(bencher: Bencher<'_, '_>) {
+    static PACKED: LazyLock<Vec<u8>> =
+        LazyLock::new(|| zstd::stream::encode_all(TEXT.as_slice(), 3).expect("in memory"));
+    let packed = PACKED.as_slice();
+    measure(bencher, |_| count(&mut open(packed)));
 }

@@ -1,11 +1,9 @@
-//! A job of `translate` as JSON states it, checked. Owns the schema and the errors, each with the path of the field;
-//! never panics, whatever the text.
+//! A job of `translate`, checked: what [`super::schema`] reads, measured against its page-table format. Never panics,
+//! whatever the text.
 
-use super::fields::{Fields, JobError, hex_bytes, invalid};
-use crate::cli::quantity::ByteSize;
+use super::schema::{Block, JobError, JobText, Number, Object, Order, QueryText, invalid};
 use pagewalk_arch::{
-    Access, AccessKind, Asid, Context, FRAME_BYTES, FormatSpec, Isa, Mode, PagingFormat, PhysAddr, Privilege,
-    VirtAddr,
+    Access, AccessKind, Asid, Context, FRAME_BYTES, FormatSpec, Isa, Mode, PagingFormat, PhysAddr, VirtAddr,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,103 +36,49 @@ pub struct Query {
     pub context: Context,
 }
 
-/// Sets one mode bit.
-type SetFlag = fn(&mut Mode, bool);
-
-/// The mode bits by their names in a job.
-const FLAGS: [(&str, SetFlag); 12] = [
-    ("sum", |mode, on| mode.sum = on),
-    ("mxr", |mode, on| mode.mxr = on),
-    ("svadu", |mode, on| mode.adue = on),
-    ("svnapot", |mode, on| mode.svnapot = on),
-    ("svpbmt", |mode, on| mode.pbmte = on),
-    ("wp", |mode, on| mode.wp = on),
-    ("nx", |mode, on| mode.nxe = on),
-    ("pse", |mode, on| mode.pse = on),
-    ("pge", |mode, on| mode.pge = on),
-    ("smep", |mode, on| mode.smep = on),
-    ("smap", |mode, on| mode.smap = on),
-    ("ac", |mode, on| mode.ac = on),
-];
-
-/// Fields of a query besides the flags.
-const QUERY_FIELDS: [&str; 4] = ["va", "access", "priv", "asid"];
-
 impl Job {
     /// Reads and checks a job.
     ///
     /// # Errors
     /// [`JobError`]: no JSON, or the first field that is wrong.
     pub fn parse(text: &str) -> Result<Self, JobError> {
-        let value: Value = serde_json::from_str(text).map_err(|error| JobError::Syntax {
-            line: error.line(),
-            column: error.column(),
-            problem: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
-        })?;
-        let job = Fields::of(&value, "")?;
-        job.only(&[
-            "format",
-            "root",
-            "memory_bytes",
-            "physical_bits",
-            "mode",
-            "image",
-            "defaults",
-            "queries",
-        ])?;
-        let format: PagingFormat = match job.text("format")? {
-            Some(name) => {
-                name.parse().map_err(|e: pagewalk_arch::UnknownFormat| job.wrong("format", &e.to_string()))?
-            }
-            None => PagingFormat::default(),
-        };
-        let spec = format.spec();
-        let root = job.number("root")?.ok_or_else(|| job.missing("root"))?;
-        let memory_bytes = match job.get("memory_bytes") {
-            Some(Value::String(size)) => {
-                let size: Result<ByteSize, _> = size.parse();
-                Some(size.map_err(|error| job.wrong("memory_bytes", &error.to_string()))?.0)
-            }
-            _ => job.number("memory_bytes")?,
-        };
-        let physical_bits = match job.number("physical_bits")? {
-            Some(bits) => {
-                Some(u32::try_from(bits).map_err(|_| job.wrong("physical_bits", "is no number of bits"))?)
-            }
-            None => None,
-        };
-        check_root(&job, root, spec, physical_bits.unwrap_or(spec.pa_bits_max))?;
-        let cumulative = match job.text("mode")? {
-            None | Some("fresh") => false,
-            Some("cumulative") => true,
-            Some(other) => return Err(job.wrong("mode", &format!("is `{other}`: use fresh or cumulative"))),
-        };
+        Self::checked(JobText::parse(text)?)
+    }
+
+    /// Checks a job that is JSON already.
+    ///
+    /// # Errors
+    /// [`JobError::Field`].
+    pub fn of(value: Value) -> Result<Self, JobError> {
+        Self::checked(JobText::of(value)?)
+    }
+
+    fn checked(job: JobText) -> Result<Self, JobError> {
+        let (format, spec) = (job.format, job.format.spec());
+        let root = PhysAddr(job.root.0);
+        let physical_bits = job.physical_bits.map(|bits| bits.0);
+        check_root(root, spec, physical_bits.unwrap_or(spec.pa_bits_max))?;
         let mut image = BTreeMap::new();
-        for (path, block) in job.list("image")? {
-            read_block(&Fields::of(block, &path)?, &mut image)?;
+        for (number, Object(block)) in job.image.into_iter().enumerate() {
+            put_block(block, &format!("image[{number}]"), &mut image)?;
         }
         let start = Query {
             access: Access::user(0, AccessKind::Load),
-            context: Context { root: PhysAddr(root), asid: Asid(0), mode: default_mode() },
+            context: Context { root, asid: Asid(0), mode: default_mode() },
         };
-        let defaults = match job.get("defaults") {
-            Some(defaults) => read_query(&Fields::of(defaults, "defaults")?, start, spec)?,
-            None => start,
-        };
+        let defaults = query(&job.defaults, "defaults", start, spec)?;
         let mut queries = Vec::new();
-        for (path, query) in job.list("queries")? {
-            let fields = Fields::of(query, &path)?;
-            if fields.get("va").is_none() && !has_default_va(&job) {
-                return Err(fields.missing("va"));
+        for (number, text) in job.queries.iter().enumerate() {
+            let path = format!("queries[{number}]");
+            if text.va.or(job.defaults.va).is_none() {
+                return Err(invalid(path + ".va", "is missing"));
             }
-            queries.push(read_query(&fields, defaults, spec)?);
+            queries.push(query(text, &path, defaults, spec)?);
         }
-        Ok(Self { format, root: PhysAddr(root), memory_bytes, physical_bits, cumulative, image, queries })
+        let memory_bytes = job.memory_bytes.map(|size| size.0);
+        let cumulative = job.mode == Order::Cumulative;
+        Ok(Self { format, root, memory_bytes, physical_bits, cumulative, image, queries })
     }
-}
-
-fn has_default_va(job: &Fields<'_>) -> bool {
-    job.get("defaults").is_some_and(|defaults| defaults.get("va").is_some())
 }
 
 /// As the schema has it: hardware A/D, write protection, XD and large pages on, everything else off. Global pages,
@@ -143,53 +87,37 @@ fn default_mode() -> Mode {
     Mode { adue: true, wp: true, nxe: true, pse: true, pge: true, ..Mode::default() }
 }
 
-fn check_root(job: &Fields<'_>, root: u64, spec: &FormatSpec, physical_bits: u32) -> Result<(), JobError> {
+fn check_root(PhysAddr(root): PhysAddr, spec: &FormatSpec, physical_bits: u32) -> Result<(), JobError> {
     // CR3 has 32 bits under PAE and points to 32 bytes; all others name a frame.
     let (alignment, bits) = match spec.resident_root_entries {
         0 => (FRAME_BYTES, physical_bits.min(spec.pa_bits)),
         entries => (entries as u64 * u64::from(spec.pte_bytes), physical_bits.min(32)),
     };
+    let name = spec.name;
     if !root.is_multiple_of(alignment) {
-        let problem = format!("is {root:#x}: the root of {} is aligned to {alignment} bytes", spec.name);
-        return Err(job.wrong("root", &problem));
+        return Err(invalid(
+            "root",
+            format!("is {root:#x}: the root of {name} is aligned to {alignment} bytes"),
+        ));
     }
     if bits < 64 && root >> bits != 0 {
-        return Err(
-            job.wrong("root", &format!("is {root:#x}: the root of {} has {bits} bits here", spec.name))
-        );
+        return Err(invalid("root", format!("is {root:#x}: the root of {name} has {bits} bits here")));
     }
     Ok(())
 }
 
 /// Puts a block of the image into `words`, byte by byte, later blocks over earlier ones.
-fn read_block(block: &Fields<'_>, words: &mut BTreeMap<u64, u64>) -> Result<(), JobError> {
-    block.only(&["paddr", "u64", "u32", "hex"])?;
-    let at = block.number("paddr")?.ok_or_else(|| block.missing("paddr"))?;
-    let mut bytes: Vec<u8> = Vec::new();
-    let mut contents = 0;
-    for (name, width) in [("u64", 8), ("u32", 4)] {
-        if block.get(name).is_none() {
-            continue;
-        }
-        contents += 1;
-        for (path, word) in block.list(name)? {
-            let value = super::fields::number(word, &path)?;
-            if width == 4 && value > u64::from(u32::MAX) {
-                return Err(invalid(&path, &format!("is {value:#x}, which has more than 32 bits")));
-            }
-            bytes.extend_from_slice(&value.to_le_bytes()[..width]);
-        }
-    }
-    if let Some(digits) = block.text("hex")? {
-        contents += 1;
-        bytes = hex_bytes(digits).map_err(|problem| block.wrong("hex", problem))?;
-    }
-    if contents != 1 {
-        return Err(invalid(block.path(), "needs exactly one of u64, u32 and hex"));
-    }
-    let end = at.checked_add(bytes.len() as u64).filter(|&end| end <= 1 << 56);
-    if end.is_none() {
-        return Err(block.wrong("paddr", "reaches beyond the largest physical address, 56 bits"));
+fn put_block(block: Block, path: &str, words: &mut BTreeMap<u64, u64>) -> Result<(), JobError> {
+    let bytes: Vec<u8> = match (block.u64, block.u32, block.hex) {
+        (Some(words), None, None) => words.iter().flat_map(|word| word.0.to_le_bytes()).collect(),
+        (None, Some(words), None) => words.iter().flat_map(|word| word.0.to_le_bytes()).collect(),
+        (None, None, Some(bytes)) => bytes.0,
+        _ => return Err(invalid(path, "needs exactly one of u64, u32 and hex")),
+    };
+    let at = block.paddr.0;
+    if at.checked_add(bytes.len() as u64).is_none_or(|end| end > 1 << 56) {
+        let problem = "reaches beyond the largest physical address, 56 bits";
+        return Err(invalid(format!("{path}.paddr"), problem));
     }
     for (offset, byte) in bytes.into_iter().enumerate() {
         let address = at + offset as u64;
@@ -200,48 +128,29 @@ fn read_block(block: &Fields<'_>, words: &mut BTreeMap<u64, u64>) -> Result<(), 
     Ok(())
 }
 
-/// Reads a query, or the defaults, over what holds already.
-fn read_query(fields: &Fields<'_>, base: Query, spec: &FormatSpec) -> Result<Query, JobError> {
-    let known: Vec<&str> = QUERY_FIELDS.into_iter().chain(FLAGS.map(|(name, _)| name)).collect();
-    fields.only(&known)?;
+/// A query, or the defaults, over what holds already.
+fn query(text: &QueryText, path: &str, base: Query, spec: &FormatSpec) -> Result<Query, JobError> {
     let mut query = base;
-    if let Some(va) = fields.number("va")? {
+    if let Some(Number(va)) = text.va {
         if spec.va_register_bits < 64 && va >> spec.va_register_bits != 0 {
             let problem =
                 format!("is {va:#x}: {} has addresses of {} bits", spec.name, spec.va_register_bits);
-            return Err(fields.wrong("va", &problem));
+            return Err(invalid(format!("{path}.va"), problem));
         }
         query.access.va = VirtAddr(va);
     }
-    if let Some(kind) = fields.text("access")? {
-        query.access.kind = match kind {
-            "read" | "load" => AccessKind::Load,
-            "write" | "store" | "amo" => AccessKind::Store,
-            "exec" | "fetch" => AccessKind::Fetch,
-            other => {
-                return Err(fields.wrong("access", &format!("is `{other}`: use read, write, exec or amo")));
-            }
-        };
-    }
-    if let Some(privilege) = fields.text("priv")? {
-        query.access.privilege = match privilege {
-            "u" | "user" => Privilege::User,
-            "s" | "supervisor" => Privilege::Supervisor,
-            other => return Err(fields.wrong("priv", &format!("is `{other}`: use u or s"))),
-        };
-    }
-    if let Some(asid) = fields.number("asid")? {
+    if let Some(Number(asid)) = text.asid {
         if asid >> spec.asid_bits != 0 {
             let name = if spec.isa == Isa::X86 { "PCIDs" } else { "ASIDs" };
             let problem = format!("is {asid}: {} has {name} of {} bits", spec.name, spec.asid_bits);
-            return Err(fields.wrong("asid", &problem));
+            return Err(invalid(format!("{path}.asid"), problem));
         }
         query.context.asid = Asid(asid as u16);
     }
-    for (name, set) in FLAGS {
-        if let Some(on) = fields.flag(name)? {
-            set(&mut query.context.mode, on);
-        }
+    query.access.kind = text.access.unwrap_or(query.access.kind);
+    query.access.privilege = text.privilege.unwrap_or(query.access.privilege);
+    for (bit, on) in &text.flags {
+        bit.set(&mut query.context.mode, *on);
     }
     Ok(query)
 }
@@ -249,6 +158,7 @@ fn read_query(fields: &Fields<'_>, base: Query, spec: &FormatSpec) -> Result<Que
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pagewalk_arch::{ModeBit, Privilege};
 
     fn error(text: &str) -> String {
         Job::parse(text).expect_err("wrong").to_string()
@@ -258,13 +168,22 @@ mod tests {
     fn every_mistake_is_named_with_its_place() {
         let cases = [
             ("", "line 1, column 0: EOF while parsing a value"),
-            ("[]", "the job: must be an object, is a list"),
-            ("{}", "root: is missing"),
+            ("[]", "the job: invalid type: sequence, expected an object with root"),
+            (r#"{"root": 0, "roof": 1}"#, "roof: unknown field `roof`, expected one of `format`"),
+            (r#"{"root": 0, "image": 3}"#, "image: invalid type: integer `3`, expected a sequence"),
+            (r#"{"root": 0, "image": [[0, [1]]]}"#, "image[0]: invalid type: sequence, expected an object"),
+            (r#"{"root": 0, "image": [{"paddr": 0, "u8": 1}]}"#, "image[0].u8: unknown field `u8`"),
+            (r#"{"root": 0, "queries": [3]}"#, "queries[0]: invalid type: integer `3`, expected an object"),
+            (r#"{"root": 0, "defaults": {"sume": 1}}"#, "defaults.sume: is no field here; known are va"),
+            ("{}", "the job: missing field `root`"),
             (r#"{"root": "0x80000001"}"#, "root: is 0x80000001: the root of sv39 is aligned to 4096 bytes"),
             (r#"{"root": 0, "format": "sv40"}"#, "format: unknown page-table format `sv40`"),
             (r#"{"root": 0, "memory_bytes": "4 kB"}"#, "memory_bytes: `4 kB` is no size"),
-            (r#"{"root": 0, "mode": "warm"}"#, "mode: is `warm`: use fresh or cumulative"),
-            (r#"{"root": 0, "image": [{"u64": []}]}"#, "image[0].paddr: is missing"),
+            (
+                r#"{"root": 0, "mode": "warm"}"#,
+                "mode: unknown variant `warm`, expected `fresh` or `cumulative`",
+            ),
+            (r#"{"root": 0, "image": [{"u64": []}]}"#, "image[0]: missing field `paddr`"),
             (r#"{"root": 0, "image": [{"paddr": 0}]}"#, "image[0]: needs exactly one of u64, u32 and hex"),
             (
                 r#"{"root": 0, "image": [{"paddr": 0, "u64": [1, "x"]}]}"#,
@@ -282,8 +201,14 @@ mod tests {
             (r#"{"root": 0, "queries": [{}]}"#, "queries[0].va: is missing"),
             (r#"{"root": 0, "queries": [{"va": -1}]}"#, "queries[0].va: must be"),
             (r#"{"root": 0, "queries": [{"va": 1.5}]}"#, "queries[0].va: must be"),
-            (r#"{"root": 0, "queries": [{"va": 0, "access": "jump"}]}"#, "queries[0].access: is `jump`"),
-            (r#"{"root": 0, "queries": [{"va": 0, "priv": "m"}]}"#, "queries[0].priv: is `m`: use u or s"),
+            (
+                r#"{"root": 0, "queries": [{"va": 0, "access": "jump"}]}"#,
+                "queries[0].access: unknown variant `jump`, expected one of `load`, `read`",
+            ),
+            (
+                r#"{"root": 0, "queries": [{"va": 0, "priv": "m"}]}"#,
+                "queries[0].priv: unknown variant `m`, expected ",
+            ),
             (r#"{"root": 0, "queries": [{"va": 0, "sum": 2}]}"#, "queries[0].sum: must be 0 or 1"),
             (r#"{"root": 0, "queries": [{"va": 0, "asid": 65536}]}"#, "queries[0].asid: is 65536"),
             (r#"{"root": 0, "queries": [{"va": 0, "sume": 1}]}"#, "queries[0].sume: is no field here"),
@@ -317,6 +242,25 @@ mod tests {
         .unwrap();
         assert_eq!(job.image[&0x1000], 0x1_bbaa_3344);
         assert_eq!(job.image[&16], u64::MAX);
+    }
+
+    #[test]
+    fn what_is_for_people_counts_for_nothing() {
+        let job = |text| Job::parse(text).unwrap();
+        let plain = job(r#"{"root": 0, "queries": [{"va": 1}]}"#);
+        let remarked = r#"{"root": 0, "id": 7, "mode": null, "queries": [{"va": 1, "sum": null, "_x": 2, "comment": "c"}]}"#;
+        assert_eq!(job(remarked), plain);
+    }
+
+    #[test]
+    fn every_mode_bit_has_a_name_in_a_job() {
+        for (name, bit) in [("svadu", "adue"), ("svpbmt", "pbmte"), ("nx", "nxe"), ("smap", "smap")] {
+            for on in [false, true] {
+                let text = format!(r#"{{"root": 0, "queries": [{{"va": 1, "{name}": {on}}}]}}"#);
+                let mode = Job::parse(&text).unwrap().queries[0].context.mode;
+                assert_eq!(ModeBit::named(bit).map(|bit| bit.get(&mode)), Some(on), "{name}");
+            }
+        }
     }
 
     #[test]

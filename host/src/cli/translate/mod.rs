@@ -1,19 +1,23 @@
 //! `translate`: queries through page tables given as a memory image, with no kernel.
 //!
-//! Owns the order of things on any engine; the schema is in [`job`], the results in [`answer`].
+//! Owns the order of things on any engine; the schema is [`schema`]'s, its checks [`job`]'s, the results in [`answer`].
 
 mod answer;
-mod fields;
+mod args;
 pub mod job;
+mod schema;
 
-pub use fields::JobError;
+pub use args::TranslateArgs;
+pub use schema::JobError;
 
-use super::args::{FormatChoice, MachineArgs, TranslateArgs, TranslateEngine};
+use super::args::{FormatChoice, MachineArgs};
+use super::command::Execute;
 use super::console::Console;
 use super::engine::{Tools, tools};
 use super::settings::Layers;
 use super::{CliError, Verdict};
 use answer::{Answer, Answers};
+use args::TranslateEngine;
 use job::{Job, Query};
 use pagewalk_arch::{Batch, Mmu, MmuConfig, OnFault, PhysAddr, Uniprocessor};
 use pagewalk_driver::RustHdl;
@@ -23,8 +27,13 @@ use pagewalk_verilator::{Hardware, HardwareError};
 use std::io::Read;
 use std::path::Path;
 
-/// `translate`.
-pub fn translate(args: &TranslateArgs, console: &Console) -> Result<Verdict, CliError> {
+impl Execute for TranslateArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        translate(self, console)
+    }
+}
+
+fn translate(args: &TranslateArgs, console: &Console) -> Result<Verdict, CliError> {
     let job = read(&args.job)?;
     let bench = Bench { config: config(&job, &args.machine())?, job: &job };
     let answers = match args.engine {
@@ -46,8 +55,7 @@ pub fn translate(args: &TranslateArgs, console: &Console) -> Result<Verdict, Cli
             }
         },
     };
-    let json = serde_json::to_string_pretty(&answers).map_err(|error| CliError::Output(error.into()))?;
-    console.print(&json)?;
+    console.print_json(&answers)?;
     Ok(if answers.differences == 0 { Verdict::Done } else { Verdict::Failed })
 }
 
@@ -63,7 +71,7 @@ pub fn read(path: &str) -> Result<Job, CliError> {
     };
     result.map_err(|reason| CliError::Read { path: Path::new(path).to_owned(), reason })?;
     let wrong = |error| CliError::Job { file: path.to_owned(), error };
-    let text = String::from_utf8(text).map_err(|_| wrong(fields::invalid("", "is no UTF-8 text")))?;
+    let text = String::from_utf8(text).map_err(|_| wrong(schema::invalid("the job", "is no UTF-8 text")))?;
     Job::parse(&text).map_err(wrong)
 }
 

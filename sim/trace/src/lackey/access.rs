@@ -26,6 +26,7 @@ pub enum Operation {
 }
 
 impl Operation {
+    #[inline(always)]
     fn of_prefix(prefix: [u8; PREFIX]) -> Option<Self> {
         Some(match &prefix {
             b"I  " => Self::Fetch,
@@ -35,6 +36,12 @@ impl Operation {
             _ => return None,
         })
     }
+}
+
+/// Whether a line is one of an access, by its first characters.
+#[inline(always)]
+pub fn begins_access(line: &[u8]) -> bool {
+    line.first_chunk().is_some_and(|prefix| Operation::of_prefix(*prefix).is_some())
 }
 
 /// A line as it stands.

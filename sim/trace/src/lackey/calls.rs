@@ -8,6 +8,7 @@
 
 use super::annotation::Annotation;
 use super::meaning::Meanings;
+use super::message::{FATAL, FRAME, KILLED, PREAMBLE, TERMINATING, UNHANDLED};
 use super::pieces::{Finished, Header, Piece, Pieces, number};
 use super::syscall::{Return, interrupted};
 use super::table::Meaning;
@@ -16,10 +17,6 @@ use std::collections::HashMap;
 
 /// The process's name where the log has accesses before it names any.
 const UNNAMED_PID: u32 = 1;
-/// The line with which lackey introduces itself when a program begins.
-pub const PREAMBLE: &str = " Lackey, an example Valgrind tool";
-/// What Valgrind says of a signal that ends the process, with --trace-signals=yes; of some it says nothing else.
-pub const FATAL: &str = ") to default handler; action: terminate";
 /// Processes that have ended and are remembered.
 const ENDED_MAX: usize = 1 << 16;
 
@@ -129,18 +126,16 @@ impl Calls {
     fn message(&mut self, pid: u32, message: &str, line: u32, out: &mut impl FnMut(Event)) {
         if message.ends_with(PREAMBLE) {
             self.begin_program(pid, line, out);
-        } else if let Some(signal) =
-            number_after(message, "Process terminating with default action of signal ")
-        {
+        } else if let Some(signal) = number_after(message, TERMINATING) {
             self.killed(pid, signal, line, out);
         } else if message.contains(FATAL)
             && let Some(signal) = number_after(message, " delivering ")
         {
             self.killed(pid, signal, line, out);
-        } else if message.contains(" being killed with SIGKILL") {
+        } else if message.contains(KILLED) {
             self.killed(pid, 9, line, out);
         } else if let Some(signal) = number_after(message, "): signal ")
-            && message.contains("push_signal_frame (thread ")
+            && message.contains(FRAME)
         {
             out(Event::Signal { pid, signal, fatal: false, line });
         } else if let Some((tid, result)) = interrupted(message) {
@@ -150,7 +145,7 @@ impl Calls {
                 let finished = self.pieces.interrupted(owner, tid, result);
                 self.finish(finished, line, out);
             }
-        } else if message.contains(" WARNING: unhandled ") {
+        } else if message.contains(UNHANDLED) {
             let _ = self.pieces.bare(Some(pid), message);
         } else if let Some(annotation) = Annotation::parse(message) {
             self.annotation(pid, annotation, line, out);

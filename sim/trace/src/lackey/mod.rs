@@ -2,7 +2,7 @@
 //! lines and what to do where a writer cut into another's line. An access line is `access`'s, a system call's text
 //! `syscall`'s, which answer belongs to which call `pieces`', what it means `meaning`'s by the `table` of
 //! names, descriptors and files are `files`', the processes `calls`', and the recorder's own lines
-//! `annotation`'s.
+//! `annotation`'s, the words of Valgrind's messages `message`'s.
 //!
 //! Accesses carry no process. Where several processes share a log, an access is taken for the process that
 //! the last `SYSCALL[pid,…]` or `==pid==` line before it names. Writers that share a log may cut into each other's
@@ -15,6 +15,7 @@ mod calls;
 mod files;
 mod hex;
 mod meaning;
+mod message;
 mod pieces;
 mod syscall;
 mod table;
@@ -24,11 +25,11 @@ use super::error::{Place, malformed, unusable};
 use super::format::Format;
 use super::window::{Fill, SLACK_BYTES, Window};
 use access::{ACCESSES_PER_LINE_MAX, BadAccess};
-pub use access::{AccessLine, Operation};
+pub use access::{AccessLine, Operation, begins_access};
 pub use annotation::{Annotation, Inode};
 use calls::Calls;
-pub use calls::{FATAL, PREAMBLE};
 pub use meaning::Noticed;
+pub use message::{PREAMBLE, is_part_of_trace};
 use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};
 use pieces::Header;
 use std::collections::VecDeque;
@@ -96,9 +97,7 @@ fn recognises(head: &[u8]) -> bool {
             return true;
         } else if !line.is_empty() {
             // The head may end within its last line: of that, the beginning decides.
-            return matches!(access::parse(line), Some(Ok(_)))
-                || chatter
-                || line.get(..3).is_some_and(|p| [b"I  ", b" L ", b" S ", b" M "].iter().any(|q| p == *q));
+            return matches!(access::parse(line), Some(Ok(_))) || chatter || begins_access(line);
         }
     }
     chatter

@@ -5,6 +5,7 @@
 //! names process and thread. A bare one goes to the running process's latest call that lacks it and that it fits,
 //! else to the latest of any process.
 
+use super::message::UNHANDLED;
 use super::syscall::{Call, Return};
 use super::table::Meaning;
 use std::collections::VecDeque;
@@ -136,7 +137,7 @@ impl Pieces {
         }
         let name = trimmed.split([' ', '(', '[']).next().unwrap_or("");
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if (is_name && trimmed.contains('(') || trimmed.starts_with("WARNING: unhandled "))
+        if (is_name && trimmed.contains('(') || trimmed.starts_with(UNHANDLED))
             && let Some(index) = self.latest(current, |open| open.call.is_none())
         {
             return Piece::Taken(self.body(index, trimmed));

@@ -1,6 +1,7 @@
 //! The grammar of one system call as Valgrind prints it: name, arguments, the strings that they point to, what it
 //! remarks, and the result. Owns the text; what a call does is [`super::meaning`]'s.
 
+use super::message::INTERRUPTED;
 use super::table::Meaning;
 use std::sync::Arc;
 
@@ -160,7 +161,7 @@ impl Return {
 /// Takes `interrupted_syscall: tid=1, ip=…, restart=False, sres.isErr=False, sres.val=7` apart: thread and result of
 /// a call that a signal met. Whether the call was over, the next message says.
 pub(super) fn interrupted(message: &str) -> Option<(u32, Return)> {
-    let rest = message.trim_start().strip_prefix("interrupted_syscall: ")?;
+    let rest = message.trim_start().strip_prefix(INTERRUPTED)?;
     let field = |name: &str| rest.split(", ").find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
     let value = field("sres.val")?.trim().parse().ok()?;
     let result = if field("sres.isErr")? == "True" { Return::Failure(value) } else { Return::Success(value) };

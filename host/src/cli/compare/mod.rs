@@ -1,8 +1,12 @@
 //! `compare`: two files of translations, as a page and an explanation, or as JSON.
 
-use super::args::CompareArgs;
+mod args;
+
+pub use args::CompareArgs;
+
+use super::command::Execute;
 use super::console::Console;
-use super::interrupt;
+use super::interrupt::{self, OnSecond};
 use super::quantity::grouped;
 use super::{CliError, Verdict};
 use crate::compare::{
@@ -17,16 +21,21 @@ use std::time::{Duration, Instant};
 /// Time between two looks of the progress bar at the file.
 const REFRESH: Duration = Duration::from_millis(200);
 
-/// `compare`.
-pub fn compare(args: &CompareArgs, console: &Console) -> Result<Verdict, CliError> {
+impl Execute for CompareArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        compare(self, console)
+    }
+}
+
+fn compare(args: &CompareArgs, console: &Console) -> Result<Verdict, CliError> {
     let options = options(args)?;
     let readers = open(args)?;
     let names = readers.each_ref().map(|reader| reader.name().to_owned());
-    interrupt::watch();
+    interrupt::watch(OnSecond::EndProcess);
     let result = watched(readers, &options, console)?;
     let report = Report { names: &names, formats: &args.format, result: &result };
     match args.json {
-        true => console.print(&report.json()?)?,
+        true => console.print_json(&report.json())?,
         false => console.print(&report.page())?,
     }
     if let Some(first) = &result.first {
@@ -82,7 +91,7 @@ fn watched(
     let read = readers[0].progress();
     let progress = console.progress("compare", read.position().map(|(_, total)| total));
     let drawn = std::sync::Mutex::new(Instant::now());
-    let goes_on = || {
+    let keep_running = || {
         if let Ok(mut drawn) = drawn.try_lock()
             && drawn.elapsed() >= REFRESH
         {
@@ -91,7 +100,7 @@ fn watched(
         }
         !interrupt::requested()
     };
-    Ok(compare::compare(readers, options, &goes_on)?)
+    Ok(compare::compare(readers, options, &keep_running)?)
 }
 
 /// A result and what is needed to tell it.
@@ -188,12 +197,12 @@ impl Report<'_> {
         out
     }
 
-    fn json(&self) -> Result<String, CliError> {
+    fn json(&self) -> CompareJson<'_> {
         let result = self.result;
         let counts = |fields: &[(Field, u64)]| {
             Map::from_iter(fields.iter().map(|&(field, count)| (field.name().to_owned(), json!(count))))
         };
-        let json = CompareJson {
+        CompareJson {
             a: &self.names[0],
             b: &self.names[1],
             accesses: json!({"a": result.rows[0], "b": result.rows[1], "both": result.aligned}),
@@ -206,8 +215,7 @@ impl Report<'_> {
             frames: result.frames.map(|(pairs, again)| json!({"pairs": pairs, "used_again": again})),
             first: result.first.as_ref().map(first_as_json),
             end: if interrupt::requested() { "interrupted" } else { "complete" },
-        };
-        serde_json::to_string_pretty(&json).map_err(|error| CliError::Output(error.into()))
+        }
     }
 
     /// The first difference as a lockstep tells of one.

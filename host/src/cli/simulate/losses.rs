@@ -1,7 +1,8 @@
 //! What is said of processes that ended early and of what the models do not carry out: the JSON of it, the rows, and
 //! the line for each process that model and trace disagree about.
 
-use super::quantity::grouped;
+use super::report::Run;
+use crate::cli::quantity::{counted, grouped};
 use pagewalk_machine::{Ending, Losses, ProcessEnd, RunCounts, Verdict};
 use serde::Serialize;
 
@@ -87,6 +88,19 @@ impl KilledReport {
         });
         killed.collect()
     }
+
+    fn describe(&self) -> String {
+        let skipped = match (self.verdict, self.setting) {
+            ("limit", Some(setting)) => {
+                let accesses = counted(self.skipped, "access", "accesses");
+                format!(": {setting} allows no more; {accesses} not carried out")
+            }
+            ("trace", _) => ", as the trace says".into(),
+            ("agreed", _) => ", where the trace ends it too".into(),
+            _ => "; the trace has no more of it".into(),
+        };
+        format!("process {} by {} in line {}{skipped}", self.pid, self.by, self.line)
+    }
 }
 
 /// What ended a process, without its name.
@@ -117,48 +131,34 @@ fn reason(end: &ProcessEnd) -> String {
     }
 }
 
-/// Rows of the page: what it is, and how much.
-pub fn rows(report: &super::report::RunReport) -> Vec<(&'static str, String)> {
-    let mut rows = Vec::new();
-    for killed in report.killed.iter().take(NAMED_MAX) {
-        let skipped = match (killed.verdict, killed.setting) {
-            ("limit", Some(setting)) => {
-                let accesses = counted(killed.skipped, "access", "accesses");
-                format!(": {setting} allows no more; {accesses} not carried out")
-            }
-            ("trace", _) => ", as the trace says".into(),
-            ("agreed", _) => ", where the trace ends it too".into(),
-            _ => "; the trace has no more of it".into(),
-        };
-        rows.push((
-            "killed",
-            format!("process {} by {} in line {}{skipped}", killed.pid, killed.by, killed.line),
-        ));
+/// Rows of the page: processes that were killed.
+pub fn killed(run: &Run) -> Option<String> {
+    let mut lines: Vec<String> = run.killed.iter().take(NAMED_MAX).map(KilledReport::describe).collect();
+    let more = run.killed.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        lines.push(format!("and {} more processes", grouped(more as u64)));
     }
-    if report.killed.len() > NAMED_MAX {
-        rows.push((
-            "killed",
-            format!("and {} more processes", grouped((report.killed.len() - NAMED_MAX) as u64)),
-        ));
-    }
-    if !report.lost.processes.is_empty() {
-        let pids: Vec<_> = report.lost.processes.iter().take(NAMED_MAX).map(|p| p.pid.to_string()).collect();
-        let more = report.lost.processes.len().saturating_sub(NAMED_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let plural = if report.lost.processes.len() > 1 { "processes" } else { "process" };
-        let accesses = counted(report.lost.accesses, "access", "accesses");
-        rows.push(("lost", format!("{accesses} of {plural} {}{more}", pids.join(", "))));
-    }
-    if !report.unmodelled.is_empty() {
-        rows.push(("not modelled", unmodelled(report)));
-    }
-    rows
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Row of the page: whose accesses were lost.
+pub fn lost(run: &Run) -> Option<String> {
+    let LostReport { accesses, processes } = &run.lost;
+    let pids: Vec<_> = processes.iter().take(NAMED_MAX).map(|p| p.pid.to_string()).collect();
+    let more = match processes.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let plural = if processes.len() > 1 { "processes" } else { "process" };
+    let accesses = counted(*accesses, "access", "accesses");
+    (!pids.is_empty()).then(|| format!("{accesses} of {plural} {}{more}", pids.join(", ")))
 }
 
 /// The calls that were not carried out: `2 process_vm_readv, 1 userfaultfd`.
-pub fn unmodelled(report: &super::report::RunReport) -> String {
-    let calls = report.unmodelled.iter().map(|(name, count)| format!("{} {name}", grouped(*count)));
-    calls.collect::<Vec<_>>().join(", ")
+pub fn unmodelled(run: &Run) -> Option<String> {
+    let calls = run.outcome.counts.losses.unmodelled();
+    let calls: Vec<_> = calls.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+    (!calls.is_empty()).then(|| calls.join(", "))
 }
 
 /// The line for each process that model and trace disagree about.
@@ -192,8 +192,4 @@ fn complaint(end: &ProcessEnd) -> String {
         reason(end),
         counted(end.accesses, "access", "accesses"),
     )
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }

@@ -1,15 +1,20 @@
 //! `walk`: one translation told step by step, from a job, from a memory image, or from the middle of a real program.
 
-use super::args::WalkArgs;
+mod args;
+
+pub use args::WalkArgs;
+
+use super::command::Execute;
 use super::console::Console;
 use super::settings::Layers;
 use super::source::TraceName;
 use super::translate::{self, job::Job, job::Query};
 use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
+use pagewalk_arch::pte_bit::x86;
 use pagewalk_arch::{
-    Access, Batch, Boundary, CpuId, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege,
-    TraceError, TraceSource, Uniprocessor,
+    Access, Batch, Boundary, CpuId, EntryKind, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome,
+    Privilege, PteBit, TraceError, TraceSource, Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{FaultResolution, Kernel};
@@ -17,8 +22,13 @@ use pagewalk_machine::Machine;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// `walk`.
-pub fn walk(args: &WalkArgs, console: &Console) -> Result<Verdict, CliError> {
+impl Execute for WalkArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        walk(self, console)
+    }
+}
+
+fn walk(args: &WalkArgs, console: &Console) -> Result<Verdict, CliError> {
     let text = match (&args.job, args.at) {
         (Some(_), Some(_)) => {
             return Err(CliError::Usage(
@@ -45,11 +55,7 @@ fn job_of_options(args: &WalkArgs) -> Result<Job, CliError> {
             return Err(CliError::Usage(format!("--image {block}: write it as FILE@ADDRESS")));
         };
         let bytes = std::fs::read(path).map_err(|reason| CliError::Read { path: path.into(), reason })?;
-        let digits = bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
-        image.push(json!({"paddr": address, "hex": digits}));
+        image.push(json!({"paddr": address, "hex": hex::encode(bytes)}));
     }
     let mut query = Map::from_iter([
         ("va".to_owned(), json!(va)),
@@ -62,7 +68,7 @@ fn job_of_options(args: &WalkArgs) -> Result<Job, CliError> {
     }
     let format = Layers::read(&args.machine)?.one_format()?.name();
     let job = json!({"format": format, "root": root, "image": image, "queries": [query]});
-    Job::parse(&job.to_string()).map_err(|error| CliError::Job { file: "options".into(), error })
+    Job::of(job).map_err(|error| CliError::Job { file: "options".into(), error })
 }
 
 fn of_job(job: &Job, args: &WalkArgs) -> Result<String, CliError> {
@@ -142,21 +148,13 @@ fn explain(machine: &Uniprocessor<Golden>, access: &Access) -> String {
     out
 }
 
-/// The flags of an entry by the manuals' letters.
+/// The flags of an entry by the manuals' names.
 fn flags(spec: &FormatSpec, level: usize, pte: u64) -> String {
-    let riscv = ["V", "R", "W", "X", "U", "G", "A", "D"];
-    let bit7 = if level == 0 { "PAT" } else { "PS" };
-    let x86 = ["P", "RW", "US", "PWT", "PCD", "A", "D", bit7, "G"];
-    let names: &[&str] = if spec.isa == Isa::RiscV { &riscv } else { &x86 };
-    let mut set: Vec<&str> =
-        names.iter().enumerate().filter(|&(bit, _)| pte >> bit & 1 != 0).map(|(_, &name)| name).collect();
-    if spec.execute_disable_bit.is_some_and(|bit| pte >> bit & 1 != 0) {
-        set.push("XD");
-    }
-    if spec.has_pbmt_and_napot && pte >> 63 != 0 {
-        set.push("N");
-    }
-    format!("  [{}]", set.join(" "))
+    let maps_large_page = spec.isa == Isa::X86 && level > 0 && pte & x86::PS.mask() != 0;
+    let is_there = |bit: &&PteBit| bit.entries != EntryKind::UpperLeaf || maps_large_page;
+    let is_set = |bit: &&PteBit| bit.width == 1 && pte & bit.mask() != 0;
+    let set = spec.pte_bits(level).filter(is_there).filter(is_set);
+    format!("  [{}]", set.map(|bit| bit.name).collect::<Vec<_>>().join(" "))
 }
 
 /// Ends a trace before its n-th access, and keeps that.
@@ -241,5 +239,23 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
                 return Ok(text);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pagewalk_arch::PagingFormat;
+
+    #[test]
+    fn flags_have_the_manuals_names_at_their_level() {
+        let shown = |format: PagingFormat, level, pte| flags(format.spec(), level, pte);
+        assert_eq!(shown(PagingFormat::Sv39, 0, 1 << 63 | 0x3ff), "  [V R W X U G A D N]");
+        assert_eq!(shown(PagingFormat::Sv32, 1, 1 << 31 | 0x21), "  [V G]");
+        assert_eq!(shown(PagingFormat::La48, 0, 1 << 63 | 0x11e7), "  [P RW US A D PAT G XD]");
+        // Bit 12 of a pointer is part of an address, of a large page it is a flag.
+        assert_eq!(shown(PagingFormat::La48, 1, 0x1007), "  [P RW US]");
+        assert_eq!(shown(PagingFormat::La48, 1, 0x1087), "  [P RW US PS PAT]");
+        assert_eq!(shown(PagingFormat::X86Legacy, 1, 1 << 31 | 0x1), "  [P]");
     }
 }

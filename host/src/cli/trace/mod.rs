@@ -1,19 +1,61 @@
 //! `trace`: statistics of a trace, and its first accesses and events.
 
-use super::args::{TraceArgs, TraceCommand, TraceHeadArgs, TraceInfoArgs};
+use super::args::RawSourceArgs;
+use super::command::Execute;
 use super::console::{Console, output_error};
 use super::source::TraceName;
 use super::translations::kind_name;
 use super::{CliError, Verdict};
+use clap::{Args, Subcommand};
 use pagewalk_arch::{Boundary, CloneKind, Event, Syscall, SyscallOutcome, TraceSource};
 use pagewalk_trace::{BLOCK_ACCESSES, info};
 use std::io::{self, BufWriter, Write};
 
-/// `trace`.
-pub fn trace(args: &TraceArgs, console: &Console) -> Result<Verdict, CliError> {
-    match &args.command {
-        TraceCommand::Info(args) => print_info(args, console),
-        TraceCommand::Head(args) => print_head(args),
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: TraceCommand,
+}
+
+/// Ways to look into a trace.
+#[derive(Debug, Subcommand)]
+pub enum TraceCommand {
+    /// Count accesses, pages, regions, system calls and processes
+    Info(TraceInfoArgs),
+    /// Print the first accesses and events
+    Head(TraceHeadArgs),
+}
+
+/// Arguments of `trace info`.
+#[derive(Debug, Args)]
+pub struct TraceInfoArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: RawSourceArgs,
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trace head`.
+#[derive(Debug, Args)]
+pub struct TraceHeadArgs {
+    /// The trace.
+    #[command(flatten)]
+    pub source: RawSourceArgs,
+    /// Accesses and events to print
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub lines: u64,
+}
+
+impl Execute for TraceArgs {
+    fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
+        match &self.command {
+            TraceCommand::Info(args) => print_info(args, console),
+            TraceCommand::Head(args) => print_head(args),
+        }
     }
 }
 
@@ -23,12 +65,10 @@ fn print_info(args: &TraceInfoArgs, console: &Console) -> Result<Verdict, CliErr
     for note in source.notes() {
         console.note(&note);
     }
-    let text = if args.json {
-        serde_json::to_string_pretty(&info).map_err(|error| CliError::Output(error.into()))?
-    } else {
-        info.to_string()
-    };
-    console.print(&text)?;
+    match args.json {
+        true => console.print_json(&info)?,
+        false => console.print(&info.to_string())?,
+    }
     Ok(Verdict::Done)
 }
 

@@ -4,12 +4,17 @@
 //! the options that have a name of their own. Owns the layering and the errors; what a setting means is said where it
 //! is defined, in `pagewalk-arch` and `pagewalk-kernel`.
 
+mod error;
+mod layer;
+
+pub use error::SettingsError;
+
 use super::args::{FormatChoice, MachineArgs};
-use super::quantity::{self, ByteSize};
+use super::quantity::ByteSize;
+use layer::{Layer, one_line, overlay};
 use pagewalk_arch::{MemoryTiming, MmuConfig, PagingFormat, Preset};
 use pagewalk_kernel::KernelConfig;
 use serde::Serialize;
-use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// The section of the kernel's settings; everything else is the MMU's.
@@ -32,75 +37,6 @@ pub struct Settings {
     pub kernel: KernelConfig,
 }
 
-/// Settings that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("{}: cannot be read ({reason}); `pagewalk config` prints one to start from", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// The system's answer.
-        reason: std::io::Error,
-    },
-    /// The file is no TOML.
-    #[error("{}: line {line}: {problem}; `pagewalk config` prints a file to start from", path.display())]
-    Syntax {
-        /// Which.
-        path: PathBuf,
-        /// Where, from 1.
-        line: usize,
-        /// The parser's words.
-        problem: String,
-    },
-    /// A setting that does not exist or has another type.
-    #[error("{origin}: {problem}; `pagewalk config` lists all settings")]
-    Unknown {
-        /// Which file or option.
-        origin: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// `--set` without a name and a value.
-    #[error("--set {0}: write it as KEY=VALUE, such as --set l1d.structure.ways=4")]
-    Assignment(String),
-    /// No such preset.
-    #[error("unknown preset `{name}`: choose one of {known}", known = preset_names())]
-    Preset {
-        /// What was asked for.
-        name: String,
-    },
-    /// No such format.
-    #[error("{origin}: {problem}")]
-    Format {
-        /// Which file or option.
-        origin: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// One format is needed.
-    #[error(
-        "--format all makes no sense here: choose one of sv32, sv39, sv48, sv57, x86-32, x86-pae, la48, la57"
-    )]
-    OneFormat,
-    /// An MMU that cannot be built.
-    #[error(transparent)]
-    Mmu(#[from] pagewalk_arch::ConfigError),
-    /// A kernel that cannot run.
-    #[error(transparent)]
-    Kernel(#[from] pagewalk_kernel::ConfigError),
-}
-
-fn preset_names() -> String {
-    Preset::ALL.map(|preset| preset.name).join(", ")
-}
-
-/// One layer of settings and where it comes from.
-struct Layer {
-    origin: String,
-    table: Table,
-}
-
 /// The layers that options name, read once.
 pub struct Layers {
     preset: Preset,
@@ -118,20 +54,10 @@ impl Layers {
     pub fn read(args: &MachineArgs) -> Result<Self, SettingsError> {
         let mut layers = Vec::new();
         if let Some(path) = &args.config {
-            let text = std::fs::read_to_string(path)
-                .map_err(|reason| SettingsError::Unreadable { path: path.clone(), reason })?;
-            let table = text.parse::<Table>().map_err(|error| {
-                let before = error.span().map_or(0, |span| span.start.min(text.len()));
-                SettingsError::Syntax {
-                    path: path.clone(),
-                    line: 1 + text.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count(),
-                    problem: one_line(error.message()),
-                }
-            })?;
-            layers.push(Layer { origin: path.display().to_string(), table });
+            layers.push(Layer::of_file(path)?);
         }
         for assignment in &args.set {
-            layers.push(Layer { origin: format!("--set {assignment}"), table: assigned(assignment)? });
+            layers.push(Layer::of_assignment(assignment)?);
         }
         let mut preset_name = args.preset.clone();
         let mut formats = Vec::new();
@@ -255,53 +181,6 @@ fn shake(mmu: &mut MmuConfig, seed: u64) {
             *percent = SEEDED_STALL_PERCENT;
         }
     }
-}
-
-/// The table that `a.b.c=value` stands for. What is no TOML value is a string.
-fn assigned(assignment: &str) -> Result<Table, SettingsError> {
-    let error = || SettingsError::Assignment(assignment.to_owned());
-    let (key, text) = assignment.split_once('=').ok_or_else(error)?;
-    let is_name = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
-    };
-    let parts: Vec<&str> = key.trim().split('.').collect();
-    if !parts.iter().all(|part| is_name(part)) {
-        return Err(error());
-    }
-    let parsed = format!("value = {text}").parse::<Table>().ok().filter(|table| table.len() == 1);
-    let value = parsed
-        .and_then(|mut table| table.remove("value"))
-        .or_else(|| Some(Value::Integer(i64::try_from(quantity::address(text).ok()?).ok()?)))
-        .unwrap_or_else(|| Value::String(text.trim().to_owned()));
-    let nested = parts
-        .into_iter()
-        .rev()
-        .fold(value, |inner, part| Value::Table(Table::from_iter([(part.to_owned(), inner)])));
-    match nested {
-        Value::Table(table) => Ok(table),
-        _ => Err(error()),
-    }
-}
-
-/// Puts `over` on top of `base`. A table of another `kind` replaces the one below: its fields are others.
-fn overlay(base: &mut Table, over: Table) {
-    let other_kind = over.get("kind").is_some_and(|kind| base.get("kind").is_some_and(|below| below != kind));
-    if other_kind {
-        base.clear();
-    }
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => overlay(below, above),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
-/// A message of several lines as one.
-pub fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
