@@ -203,11 +203,11 @@ mod tests {
             (r#"{"root": 0, "queries": [{"va": 1.5}]}"#, "queries[0].va: must be"),
             (
                 r#"{"root": 0, "queries": [{"va": 0, "access": "jump"}]}"#,
-                "queries[0].access: unknown variant `jump`, expected one of `load`, `read`",
+                "queries[0].access: is `jump`: use one of read, write, exec, amo",
             ),
             (
                 r#"{"root": 0, "queries": [{"va": 0, "priv": "m"}]}"#,
-                "queries[0].priv: unknown variant `m`, expected ",
+                "queries[0].priv: is `m`: use one of u, s",
             ),
             (r#"{"root": 0, "queries": [{"va": 0, "sum": 2}]}"#, "queries[0].sum: must be 0 or 1"),
             (r#"{"root": 0, "queries": [{"va": 0, "asid": 65536}]}"#, "queries[0].asid: is 65536"),

@@ -168,8 +168,8 @@ impl<'de> Visitor<'de> for QueryVisitor {
         while let Some(name) = map.next_key::<String>()? {
             match (name.as_str(), flag(&name)) {
                 ("va", _) => query.va = Some(map.next_value()?),
-                ("access", _) => query.access = Some(map.next_value::<AccessName>()?.into()),
-                ("priv", _) => query.privilege = Some(map.next_value::<PrivilegeName>()?.into()),
+                ("access", _) => query.access = Some(map.next_value_seed(OneOf(ACCESSES))?),
+                ("priv", _) => query.privilege = Some(map.next_value_seed(OneOf(PRIVILEGES))?),
                 ("asid", _) => query.asid = Some(map.next_value()?),
                 (_, Some(bit)) => query.flags.push((bit, map.next_value::<Switch>()?.0)),
                 (_, None) => map.next_value_seed(Unknown)?,
@@ -193,44 +193,38 @@ impl<'de> DeserializeSeed<'de> for Unknown {
     }
 }
 
-/// The kinds of access.
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AccessName {
-    #[serde(alias = "load")]
-    Read,
-    #[serde(alias = "store")]
-    Write,
-    #[serde(alias = "fetch")]
-    Exec,
-    Amo,
-}
+/// What a job calls the kinds of access.
+const ACCESSES: &[(&str, AccessKind)] = &[
+    ("read", AccessKind::Load),
+    ("write", AccessKind::Store),
+    ("exec", AccessKind::Fetch),
+    ("amo", AccessKind::Store),
+    ("load", AccessKind::Load),
+    ("store", AccessKind::Store),
+    ("fetch", AccessKind::Fetch),
+];
 
-impl From<AccessName> for AccessKind {
-    fn from(name: AccessName) -> Self {
-        match name {
-            AccessName::Read => AccessKind::Load,
-            AccessName::Write | AccessName::Amo => AccessKind::Store,
-            AccessName::Exec => AccessKind::Fetch,
-        }
-    }
-}
+/// What a job calls who accesses.
+const PRIVILEGES: &[(&str, Privilege)] = &[
+    ("u", Privilege::User),
+    ("s", Privilege::Supervisor),
+    ("user", Privilege::User),
+    ("supervisor", Privilege::Supervisor),
+];
 
-/// Who accesses.
-#[derive(Deserialize)]
-enum PrivilegeName {
-    #[serde(rename = "u", alias = "user")]
-    User,
-    #[serde(rename = "s", alias = "supervisor")]
-    Supervisor,
-}
+/// One of the values of a table, by its name.
+struct OneOf<T: 'static>(&'static [(&'static str, T)]);
 
-impl From<PrivilegeName> for Privilege {
-    fn from(name: PrivilegeName) -> Self {
-        match name {
-            PrivilegeName::User => Privilege::User,
-            PrivilegeName::Supervisor => Privilege::Supervisor,
-        }
+impl<'de, T: Copy> DeserializeSeed<'de> for OneOf<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = self.0.iter().find(|row| row.0 == name);
+        found.map(|row| row.1).ok_or_else(|| {
+            let known: Vec<&str> = self.0.iter().map(|row| row.0).collect();
+            D::Error::custom(format_args!("is `{name}`: use one of {}", known.join(", ")))
+        })
     }
 }
 
