@@ -2,8 +2,8 @@
 //! are on the list of skipped checks.
 
 use pagewalk::record::{RecordError, RecordOptions, record};
-use pagewalk_arch::{Event, Syscall};
 use pagewalk_trace::{self as trace, TraceOptions};
+use pagewalk_trace::{Event, Syscall};
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -9,7 +9,6 @@ mod access;
 mod address;
 mod config;
 mod context;
-mod event;
 mod flush;
 mod format;
 mod memory;
@@ -24,10 +23,6 @@ pub use access::{Access, AccessKind, Port, Privilege};
 pub use address::{Asid, FRAME_BYTES, FRAME_SHIFT, PhysAddr, VirtAddr};
 pub use config::{ConfigError, L1Config, MmuConfig, Preset, Replacement, Structure};
 pub use context::{Context, Mode};
-pub use event::{
-    Boundary, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
-    Syscall, SyscallOutcome, TraceError, TraceSource,
-};
 pub use flush::TlbFlush;
 pub use format::{FormatSpec, Isa, PageSize, PagingFormat, UnknownFormat};
 pub use memory::{BusError, PteMemory, TableMemory};

@@ -1,8 +1,8 @@
 //! What ends a command: one line each, with file, place and remedy. The texts are those of the crates that found the
 //! problem; here stands only what concerns the user's files and the process.
 
-use pagewalk_arch::TraceError;
 use pagewalk_machine::MachineError;
+use pagewalk_trace::TraceError;
 use pagewalk_verilator::HardwareError;
 use std::path::PathBuf;
 

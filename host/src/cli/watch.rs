@@ -2,8 +2,8 @@
 
 use super::console::Progress;
 use super::interrupt;
-use pagewalk_arch::TraceSource;
 use pagewalk_machine::{Observer, RunCounts};
+use pagewalk_trace::TraceSource;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use super::columns::{Columns, Layout};
 use super::field::Field;
 use super::json_line;
 use super::row::Row;
-use pagewalk_arch::TraceError;
+use pagewalk_trace::TraceError;
 use pagewalk_trace::input::{Input, InputProgress};
 use std::io::{self, BufRead, BufReader, Read};
 

@@ -4,7 +4,7 @@
 //! identified by its inode, and its size told, only where nothing about it has changed since the recording began.
 //! Others are known by their path, which the trace itself tells.
 
-use pagewalk_arch::FileKind;
+use pagewalk_trace::FileKind;
 use pagewalk_trace::lackey::{Annotation, Inode};
 use std::collections::HashMap;
 use std::fs::{self, Metadata};

@@ -5,8 +5,8 @@
 //! grammar: which process was made, which was waited for, which file was opened.
 
 use super::identify::Identifier;
-use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
 use pagewalk_trace::lackey::{Annotation, Item, Noticed, PREAMBLE, Reading, begins_access, is_part_of_trace};
+use pagewalk_trace::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -7,7 +7,8 @@ use crate::frame::Folio;
 use crate::kernel::Kernel;
 use crate::space::vma::permits_no_more;
 use crate::{AddressSpace, Entry, FrameUse, MmId, PageRange, Pfn, Pte, Vpn};
-use pagewalk_arch::{CpuId, FileId, Platform};
+use pagewalk_arch::{CpuId, Platform};
+use pagewalk_trace::FileId;
 use std::collections::{BTreeMap, HashMap};
 
 /// A broken invariant.

@@ -7,7 +7,8 @@ use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::space::{MmId, Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal};
-use pagewalk_arch::{CpuId, Event, FRAME_BYTES, Platform, Syscall, SyscallOutcome, VirtAddr};
+use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
+use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
 /// An event that cannot be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

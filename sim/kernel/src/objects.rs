@@ -5,7 +5,8 @@
 //! the mappings.
 
 use crate::{FrameUse, OutOfMemory, Pfn, PhysicalMemory, Vma};
-use pagewalk_arch::{FRAME_BYTES, FileFact, FileId, FileKind};
+use pagewalk_arch::FRAME_BYTES;
+use pagewalk_trace::{FileFact, FileId, FileKind};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;

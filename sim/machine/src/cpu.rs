@@ -4,8 +4,9 @@
 //! where they come from, nor whose turn it is.
 
 use crate::run::{BATCH_ACCESSES, MachineError, RunCounts};
-use pagewalk_arch::{Access, AccessKind, Batch, CpuId, Event, OnFault, Outcome, Platform};
+use pagewalk_arch::{Access, AccessKind, Batch, CpuId, OnFault, Outcome, Platform};
 use pagewalk_kernel::{FaultResolution, Kernel};
+use pagewalk_trace::Event;
 
 /// A CPU.
 pub(crate) struct Cpu {

@@ -1,6 +1,7 @@
 //! Holds back the exit that ends a trace, so that a run can say how large the program was while it lived.
 
-use pagewalk_arch::{Access, Boundary, Event, Syscall, SyscallOutcome, TraceError, TraceSource};
+use pagewalk_arch::Access;
+use pagewalk_trace::{Boundary, Event, Syscall, SyscallOutcome, TraceError, TraceSource};
 
 /// A trace without its last event, if that is an exit and nothing follows.
 pub struct FinalExit<T> {

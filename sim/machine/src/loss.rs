@@ -3,8 +3,9 @@
 //! A process that the model killed makes no more accesses; one that the trace goes on with was not killed in reality.
 //! Owns the accounts per process and the verdict on each end. Does not own the kill (the kernel's), nor how it is said.
 
-use pagewalk_arch::{Access, CloneKind, Event, Syscall, SyscallOutcome};
+use pagewalk_arch::Access;
 use pagewalk_kernel::Death;
+use pagewalk_trace::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::BTreeMap;
 
 /// What ended a process.

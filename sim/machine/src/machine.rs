@@ -5,8 +5,9 @@
 
 use crate::cpu::Cpu;
 use crate::run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd};
-use pagewalk_arch::{Boundary, CpuId, Platform, TraceSource};
+use pagewalk_arch::{CpuId, Platform};
 use pagewalk_kernel::Kernel;
+use pagewalk_trace::{Boundary, TraceSource};
 
 /// The machine.
 pub struct Machine<'a> {

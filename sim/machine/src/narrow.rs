@@ -5,10 +5,10 @@
 //! granted a mapping beyond its user space: the recorded call counts as failed, so that what it mapped faults.
 
 use pagewalk_arch::{
-    Access, Batch, Boundary, Context, Event, FaultKind, FormatSpec, Isa, Mmu, MmuConfig, MmuStats, OnFault,
-    Outcome, Progress, PteWrite, Served, Syscall, SyscallOutcome, TableMemory, TlbFlush, TraceError,
-    TraceSource,
+    Access, Batch, Context, FaultKind, FormatSpec, Isa, Mmu, MmuConfig, MmuStats, OnFault, Outcome, Progress,
+    PteWrite, Served, TableMemory, TlbFlush,
 };
+use pagewalk_trace::{Boundary, Event, Syscall, SyscallOutcome, TraceError, TraceSource};
 
 /// ENOMEM: no room in the address space.
 const ENOMEM: i32 = 12;

@@ -1,8 +1,9 @@
 //! What a run counts, how it ends, and who watches it. Owns the words alone.
 
 use crate::loss::{Ending, Losses};
-use pagewalk_arch::{Access, TraceError, TraceSource};
+use pagewalk_arch::Access;
 use pagewalk_kernel::{Death, EventError};
+use pagewalk_trace::{TraceError, TraceSource};
 
 /// Accesses per batch: enough to make the hand-over between two threads cheap, few enough to stay in a cache.
 pub const BATCH_ACCESSES: usize = 4096;

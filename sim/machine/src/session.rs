@@ -7,12 +7,12 @@ use crate::final_exit::FinalExit;
 use crate::narrow::{NarrowCore, RefusedCalls};
 use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
 use pagewalk_arch::{
-    ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, TraceSource,
-    Uniprocessor,
+    ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, Uniprocessor,
 };
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, KernelStats};
+use pagewalk_trace::TraceSource;
 use pagewalk_verilator::Verilated;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -239,7 +239,8 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pagewalk_arch::{Access, Boundary, TraceError};
+    use pagewalk_arch::Access;
+    use pagewalk_trace::{Boundary, TraceError};
 
     struct Nothing;
 

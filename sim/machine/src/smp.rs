@@ -7,8 +7,9 @@
 
 use crate::cpu::Cpu;
 use crate::run::{BATCH_ACCESSES, MachineError, RunCounts, RunEnd};
-use pagewalk_arch::{Access, Boundary, CpuId, Event, Platform, SplitMix64, TraceError, TraceSource};
+use pagewalk_arch::{Access, CpuId, Platform, SplitMix64};
 use pagewalk_kernel::Kernel;
+use pagewalk_trace::{Boundary, Event, TraceError, TraceSource};
 
 /// How CPUs take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

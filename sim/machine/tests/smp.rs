@@ -2,14 +2,14 @@
 //! and rust-hdl's simulation in lockstep on every CPU. Each translation is held against the page tables of the moment.
 
 use pagewalk_arch::{
-    Access, AccessKind, Batch, CloneKind, Context, CpuId, Event, MapRequest, Mmu, MmuConfig, MmuStats,
-    Multiprocessor, Outcome, PagingFormat, Progress, Protection, PteWrite, SplitMix64, Syscall,
-    SyscallOutcome, TableMemory, TlbFlush, TraceSource, Uniprocessor, VirtAddr,
+    Access, AccessKind, Batch, Context, CpuId, Mmu, MmuConfig, MmuStats, Multiprocessor, Outcome,
+    PagingFormat, Progress, PteWrite, SplitMix64, TableMemory, TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, VmaPolicy};
 use pagewalk_machine::{Interleaving, Lockstep, RunEnd, SmpMachine};
+use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome, TraceSource};
 use pagewalk_trace::{Recorded, Replay};
 
 const CPUS: usize = 3;

@@ -3,9 +3,10 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use pagewalk_arch::{Boundary, PagingFormat, TraceSource};
+use pagewalk_arch::PagingFormat;
 use pagewalk_trace::input::Input;
 use pagewalk_trace::{self as trace, BLOCK_ACCESSES, Rebase, Trace, TraceOptions};
+use pagewalk_trace::{Boundary, TraceSource};
 use std::hint::black_box;
 use std::io::Read;
 use std::sync::LazyLock;

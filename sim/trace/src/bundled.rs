@@ -3,7 +3,7 @@
 
 use super::input::Input;
 use super::{Trace, TraceOptions};
-use pagewalk_arch::TraceError;
+use crate::TraceError;
 
 /// What messages call it.
 pub const BUNDLED_NAME: &str = "bundled sqlite3.lackey.zst";

@@ -1,7 +1,7 @@
 //! The wording of what is wrong with a trace. Owns the one-line shape: file, place, what was expected, what
 //! stands there, what to do.
 
-use pagewalk_arch::TraceError;
+use crate::TraceError;
 
 /// Characters of the offending text that a message quotes.
 const EXCERPT_CHARS_MAX: usize = 48;

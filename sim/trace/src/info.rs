@@ -2,7 +2,8 @@
 //! needs memory in proportion to the distinct pages, not to the trace.
 
 use super::BLOCK_ACCESSES;
-use pagewalk_arch::{AccessKind, Boundary, Event, FRAME_BYTES, SyscallOutcome, TraceError, TraceSource};
+use crate::{Boundary, Event, SyscallOutcome, TraceError, TraceSource};
+use pagewalk_arch::{AccessKind, FRAME_BYTES};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -211,7 +212,7 @@ mod tests {
         let switch = |pid| Event::Switch { pid, line: 0 };
         let failed = Event::Syscall {
             pid: 7,
-            call: pagewalk_arch::Syscall::Exit { status: 0 },
+            call: crate::Syscall::Exit { status: 0 },
             outcome: SyscallOutcome::Failure(1),
             line: 0,
         };

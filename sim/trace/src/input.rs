@@ -2,7 +2,7 @@
 //! decompression by magic number; knows nothing of what the bytes mean.
 
 use super::error::unusable;
-use pagewalk_arch::TraceError;
+use crate::TraceError;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;

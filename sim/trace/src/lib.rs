@@ -1,7 +1,7 @@
 //! Traces of real programs: reading them, fitting them into a page-table format, counting what is in them.
 //!
 //! Owns the way from a file, a pipe or standard input to the stream of [`Access`]es and
-//! [`Event`](pagewalk_arch::Event)s that everything else consumes: decompression ([`input`]), recognition of
+//! [`Event`](crate::Event)s that everything else consumes: decompression ([`input`]), recognition of
 //! the format and one reader per format ([`FORMATS`]), re-basing ([`Rebase`]), the in-memory form
 //! ([`Recorded`]), the statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]).
 //! Owns no meaning: what a system call does to an address space is the kernel model's business, and nothing
@@ -11,6 +11,7 @@
 
 mod bundled;
 mod error;
+mod event;
 mod format;
 mod info;
 pub mod input;
@@ -23,6 +24,10 @@ mod relocation;
 mod window;
 
 pub use bundled::{BUNDLED_NAME, bundled, bundled_input};
+pub use event::{
+    Boundary, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
+    Syscall, SyscallOutcome, TraceError, TraceSource,
+};
 pub use format::{Format, HEAD_BYTES};
 pub use info::{Region, TraceInfo, info};
 pub use limit::Limit;
@@ -32,7 +37,7 @@ pub use recorded::{Recorded, Replay, load};
 pub use relocation::{Exhausted, Relocation};
 
 use input::Input;
-use pagewalk_arch::{Access, Boundary, PagingFormat, TraceError, TraceSource};
+use pagewalk_arch::{Access, PagingFormat};
 
 /// Accesses that a block should have room for: the size at which batches through the models are fastest lies
 /// far below, the cost of a call far above.

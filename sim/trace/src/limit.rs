@@ -1,7 +1,8 @@
 //! The first so many accesses of a trace. Owns the counting only.
 
 use super::Trace;
-use pagewalk_arch::{Access, Boundary, TraceError, TraceSource};
+use crate::{Boundary, TraceError, TraceSource};
+use pagewalk_arch::Access;
 
 /// A trace that ends after a number of accesses. The event that follows the last of them is not delivered.
 pub struct Limit<T> {

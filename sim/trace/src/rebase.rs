@@ -9,10 +9,8 @@
 
 use super::Trace;
 use super::relocation::{BLOCK_SHIFT, Exhausted, Relocation};
-use pagewalk_arch::{
-    Access, Boundary, Event, PagingFormat, Protection, Syscall, SyscallOutcome, TraceError, TraceSource,
-    VirtAddr,
-};
+use crate::{Boundary, Event, Protection, Syscall, SyscallOutcome, TraceError, TraceSource};
+use pagewalk_arch::{Access, PagingFormat, VirtAddr};
 
 use std::collections::BTreeSet;
 
@@ -254,8 +252,9 @@ impl<T: Trace> Trace for Rebase<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MapRequest;
     use crate::Recorded;
-    use pagewalk_arch::{AccessKind, MapRequest};
+    use pagewalk_arch::AccessKind;
 
     fn access(va: u64) -> Access {
         Access::user(va, AccessKind::Load)

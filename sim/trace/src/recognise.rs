@@ -7,7 +7,7 @@ use super::format::{Format, HEAD_BYTES};
 use super::input::Input;
 use super::lackey;
 use super::window::Window;
-use pagewalk_arch::TraceError;
+use crate::TraceError;
 
 /// All formats, the most particular first: the first that recognises itself reads the trace.
 pub static FORMATS: &[Format] = &[lackey::FORMAT];

@@ -2,7 +2,8 @@
 //! the storage, 16 bytes per access, and the replay.
 
 use super::{BLOCK_ACCESSES, Trace};
-use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};
+use crate::{Boundary, Event, TraceError, TraceSource};
+use pagewalk_arch::Access;
 use std::sync::Arc;
 
 /// A whole trace.

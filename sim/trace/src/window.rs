@@ -2,7 +2,7 @@
 //! read before an error is used first; knows lines, not their meaning.
 
 use super::input::{Input, InputProgress};
-use pagewalk_arch::TraceError;
+use crate::TraceError;
 use std::io::{self, Read};
 
 /// Bytes of text held at once; also the longest line. Small enough for a second-level cache, large enough

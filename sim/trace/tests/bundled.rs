@@ -1,6 +1,7 @@
 //! The bundled trace: its facts, and that every format sees the same pages of it.
 
-use pagewalk_arch::{PagingFormat, TraceSource};
+use pagewalk_arch::PagingFormat;
+use pagewalk_trace::TraceSource;
 use pagewalk_trace::{self as trace, Rebase, Relocation, TraceOptions};
 use std::io::Read;
 
@@ -66,7 +67,7 @@ fn a_trace_that_fits_passes_unchanged() {
     loop {
         let (x, y) = (plain.next_block(&mut a).expect("whole"), fitted.next_block(&mut b).expect("whole"));
         assert_eq!((&x, &a), (&y, &b));
-        if x == pagewalk_arch::Boundary::End {
+        if x == pagewalk_trace::Boundary::End {
             break;
         }
     }

@@ -1,9 +1,9 @@
 //! What a user is told about a trace that cannot be read: the exact line, and that what came before it was
 //! used.
 
-use pagewalk_arch::{Boundary, TraceSource};
 use pagewalk_trace::input::Input;
 use pagewalk_trace::{self as trace, TraceOptions};
+use pagewalk_trace::{Boundary, TraceSource};
 use std::io::Write;
 
 const REMEDY: &str = "record with valgrind --tool=lackey --trace-mem=yes --trace-syscalls=yes --log-file=FILE, one file per \

@@ -1,12 +1,12 @@
 //! Lackey text: expected accesses and events of small texts, written as Valgrind 3.19 writes them; every
 //! compression and a pipe; and mutations of a real trace, none of which may panic or hang.
 
-use pagewalk_arch::{
-    Access, AccessKind, Boundary, CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome,
-    TraceSource, VirtAddr,
-};
+use pagewalk_arch::{Access, AccessKind, VirtAddr};
 use pagewalk_trace::input::Input;
 use pagewalk_trace::{self as trace, Recorded, Trace, TraceOptions};
+use pagewalk_trace::{
+    Boundary, CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome, TraceSource,
+};
 use std::io::{Read, Write};
 
 use AccessKind::{Fetch, Load, Store};

@@ -1,11 +1,10 @@
 //! The life of processes in lackey text: exec, fork, threads, signals, files; and logs that several processes write
 //! at once, where any piece of a call may stand on a line of its own and accesses are cut.
 
-use pagewalk_arch::{
-    CloneKind, Event, FileId, FileKind, MapRequest, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
-};
+use pagewalk_arch::VirtAddr;
 use pagewalk_trace::input::Input;
 use pagewalk_trace::{self as trace, Recorded, TraceOptions};
+use pagewalk_trace::{CloneKind, Event, FileId, FileKind, MapRequest, RemapFlags, Syscall, SyscallOutcome};
 
 fn read(text: &str) -> Recorded {
     let input = Input::from_bytes("t", text.as_bytes().to_vec()).expect("in memory");

@@ -4,7 +4,8 @@
 
 use super::step::{Action, Advice, MapFlags, Object, Sequence, Span, Step, Target};
 use super::{FILE_PAGES, Linux, PROCESSES_MAX};
-use pagewalk_arch::{Protection, SplitMix64};
+use pagewalk_arch::SplitMix64;
+use pagewalk_trace::Protection;
 
 /// Pages that a sequence works on.
 const FIELD_PAGES: u64 = 40;

@@ -3,7 +3,8 @@
 
 use super::step::{Action, Object, Sequence, Span, Step, Target};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
-use pagewalk_arch::{FRAME_BYTES, Protection};
+use pagewalk_arch::FRAME_BYTES;
+use pagewalk_trace::Protection;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

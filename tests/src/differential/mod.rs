@@ -28,7 +28,8 @@ pub use side_by_side::{Case, SideBySide};
 pub use step::{Action, Advice, Object, Sequence, Span, Step};
 pub use text::SyntaxError;
 
-use pagewalk_arch::{FRAME_BYTES, Protection};
+use pagewalk_arch::FRAME_BYTES;
+use pagewalk_trace::Protection;
 
 /// First byte of the arena that all steps lie in: within what every 39-bit and wider format holds, far from where
 /// Linux puts anything, and across borders of tables on several levels.

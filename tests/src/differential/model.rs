@@ -4,14 +4,15 @@
 use super::step::{self, Action, Sequence, Step};
 use super::{ARENA, ARENA_PAGES, Answer, Area, AreaKind, FILE_PAGES, Frame, Signalled, SpaceState};
 use pagewalk_arch::{
-    Access, AccessKind, Batch, CpuId, Event, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat,
-    Syscall, SyscallOutcome, Uniprocessor,
+    Access, AccessKind, Batch, CpuId, FRAME_BYTES, FRAME_SHIFT, MmuConfig, OnFault, PagingFormat,
+    Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{
     AddressSpace, EventError, FaultResolution, Kernel, KernelConfig, Mapped, PageRange, SegvCode, Signal,
     Vma, VmaPolicy, Vpn,
 };
+use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
 const SIGBUS: i32 = 7;
 const SIGSEGV: i32 = 11;

@@ -3,7 +3,8 @@
 
 use super::step::{Action, Object, Sequence, Span, Target};
 use super::text::rights_name;
-use pagewalk_arch::{FRAME_BYTES, Protection};
+use pagewalk_arch::FRAME_BYTES;
+use pagewalk_trace::Protection;
 
 /// Most candidates tried: a shrunk sequence need not be the smallest.
 const ATTEMPTS_MAX: usize = 3000;

@@ -2,9 +2,10 @@
 //! `text`, the form for the agent in `linux`.
 
 use super::{ARENA, FILE_PAGES};
-use pagewalk_arch::{
-    CloneKind, FRAME_BYTES, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
-    Syscall, SyscallOutcome, VirtAddr,
+use pagewalk_arch::{FRAME_BYTES, VirtAddr};
+use pagewalk_trace::{
+    CloneKind, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags, Syscall,
+    SyscallOutcome,
 };
 use std::sync::Arc;
 

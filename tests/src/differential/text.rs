@@ -12,7 +12,8 @@
 //! ```
 
 use super::step::{Action, Advice, MapFlags, Object, Sequence, Span, Step, Target};
-use pagewalk_arch::{FRAME_BYTES, Protection};
+use pagewalk_arch::FRAME_BYTES;
+use pagewalk_trace::Protection;
 use std::fmt;
 use std::str::FromStr;
 

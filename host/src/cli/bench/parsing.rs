@@ -3,9 +3,10 @@
 use super::Bench;
 use super::measured::{Measured, Times, seconds};
 use crate::cli::CliError;
-use pagewalk_arch::{AccessKind, Boundary, TraceSource};
+use pagewalk_arch::AccessKind;
 use pagewalk_trace::input::Input;
 use pagewalk_trace::{self as trace, BLOCK_ACCESSES, TraceOptions};
+use pagewalk_trace::{Boundary, TraceSource};
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use super::source::TraceName;
 use super::translations::kind_name;
 use super::{CliError, Verdict};
 use clap::{Args, Subcommand};
-use pagewalk_arch::{Boundary, CloneKind, Event, Syscall, SyscallOutcome, TraceSource};
 use pagewalk_trace::{BLOCK_ACCESSES, info};
+use pagewalk_trace::{Boundary, CloneKind, Event, Syscall, SyscallOutcome, TraceSource};
 use std::io::{self, BufWriter, Write};
 
 /// Arguments of `trace`.

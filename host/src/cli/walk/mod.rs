@@ -13,12 +13,13 @@ use super::translations::{kind_name, served_name};
 use super::{CliError, Verdict};
 use pagewalk_arch::pte_bit::x86;
 use pagewalk_arch::{
-    Access, Batch, Boundary, CpuId, EntryKind, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome,
-    Privilege, PteBit, TraceError, TraceSource, Uniprocessor,
+    Access, Batch, CpuId, EntryKind, FRAME_SHIFT, FormatSpec, Isa, Mmu, OnFault, Outcome, Privilege, PteBit,
+    Uniprocessor,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{FaultResolution, Kernel};
 use pagewalk_machine::Machine;
+use pagewalk_trace::{Boundary, TraceError, TraceSource};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 

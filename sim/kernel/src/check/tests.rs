@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::{KernelConfig, Process, Vma, VmaPolicy};
-use pagewalk_arch::{
-    CloneKind, Event, MapRequest, MmuConfig, PagingFormat, Protection, Syscall, SyscallOutcome, Uniprocessor,
-};
+use pagewalk_arch::{MmuConfig, PagingFormat, Uniprocessor};
 use pagewalk_golden::Golden;
+use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome};
 
 const RW: Protection = Protection { read: true, write: true, execute: false };
 const AT: Vpn = Vpn(0x1_0000);

@@ -10,7 +10,8 @@ use crate::cpu::Task;
 use crate::kernel::Kernel;
 use crate::space::{AddressSpace, MmId};
 use crate::{Bound, Death, OutOfMemory, Signal};
-use pagewalk_arch::{CloneKind, CpuId, Platform, Syscall, SyscallOutcome};
+use pagewalk_arch::{CpuId, Platform};
+use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, PageRange, Pte, VmFlags, Vma};
-use pagewalk_arch::{AccessKind, FileId, Platform};
+use pagewalk_arch::{AccessKind, Platform};
+use pagewalk_trace::FileId;
 use std::ops::Range;
 
 /// What an advice is about.

@@ -5,7 +5,8 @@ use super::{AddressSpace, Heap};
 use crate::errno::CallStop;
 use crate::system::System;
 use crate::{PageRange, VmFlags, Vma, Vpn};
-use pagewalk_arch::{FRAME_BYTES, Platform, Protection, VirtAddr};
+use pagewalk_arch::{FRAME_BYTES, Platform, VirtAddr};
+use pagewalk_trace::Protection;
 
 const HEAP_RIGHTS: Protection = Protection { read: true, write: true, execute: false };
 

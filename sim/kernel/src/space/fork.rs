@@ -3,7 +3,8 @@
 use super::{AddressSpace, Gather, MmId};
 use crate::system::System;
 use crate::{OutOfMemory, PageRange, Pte, VmFlags, Vma};
-use pagewalk_arch::{Platform, Protection};
+use pagewalk_arch::Platform;
+use pagewalk_trace::Protection;
 
 impl AddressSpace {
     /// The child's address space: Linux's `dup_mmap`. Entries are copied only of areas that have had anonymous pages;

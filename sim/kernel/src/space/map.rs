@@ -6,7 +6,8 @@ use super::populate::OnRefusal;
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, PageRange, VmFlags, Vma, VmaAttributes, Vpn};
-use pagewalk_arch::{FRAME_SHIFT, FileKind, MapRequest, Platform};
+use pagewalk_arch::{FRAME_SHIFT, Platform};
+use pagewalk_trace::{FileKind, MapRequest};
 
 impl AddressSpace {
     /// Maps `pages` as `request` says. What lay there is unmapped first (MAP_FIXED): the trace knows better than

@@ -30,7 +30,8 @@ use crate::table::Slot;
 use crate::{
     Backing, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn,
 };
-use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, Protection, VirtAddr};
+use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, VirtAddr};
+use pagewalk_trace::Protection;
 
 /// Rights of memory that a call shows to be mapped without saying how.
 const INFERRED_RIGHTS: Protection = Protection { read: true, write: true, execute: false };

@@ -91,7 +91,7 @@ impl AddressSpace {
         if self.guards.contains(touch.page) {
             return Err(Errno::Fault.into());
         }
-        let granted = |rights: pagewalk_arch::Protection| touch.kind != AccessKind::Store || rights.write;
+        let granted = |rights: pagewalk_trace::Protection| touch.kind != AccessKind::Store || rights.write;
         if self.table.lookup(platform, touch.page).is_some_and(|mapped| granted(mapped.pte.rights)) {
             return Ok(());
         }

@@ -5,7 +5,8 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{PageRange, Pte, VmFlags, Vma, VmaAttributes};
-use pagewalk_arch::{Platform, Protection};
+use pagewalk_arch::Platform;
+use pagewalk_trace::Protection;
 
 impl AddressSpace {
     /// Gives `pages` the rights `protection`, area by area up to the first hole. Rights that were inferred are known

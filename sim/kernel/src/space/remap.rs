@@ -6,7 +6,8 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::{Backing, Mapped, PageRange, VmFlags, Vma, Vpn};
-use pagewalk_arch::{Platform, RemapFlags};
+use pagewalk_arch::Platform;
+use pagewalk_trace::RemapFlags;
 
 /// A move of pages.
 #[derive(Clone, Copy, Debug)]

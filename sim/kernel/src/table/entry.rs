@@ -5,7 +5,8 @@
 //! here.
 
 use crate::{Pfn, Vpn};
-use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, PhysAddr, Protection};
+use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, PhysAddr};
+use pagewalk_trace::Protection;
 
 /// RISC-V: valid. x86: present.
 const VALID: u64 = 1 << 0;

@@ -1,11 +1,9 @@
 //! The calls that shape an address space, and what inference makes of accesses that no call explains.
 
 use crate::machine::{MOVES, Machine, NONE, R, RW, RX, acc_err, anonymous, map_err};
-use pagewalk_arch::{
-    AccessKind, Event, FileId, FileSource, MapRequest, PagingFormat, Syscall, SyscallOutcome, TlbFlush,
-    VirtAddr,
-};
+use pagewalk_arch::{AccessKind, PagingFormat, TlbFlush, VirtAddr};
 use pagewalk_kernel::EventError;
+use pagewalk_trace::{Event, FileId, FileSource, MapRequest, Syscall, SyscallOutcome};
 
 const AT: u64 = 0x1000_0000;
 

@@ -2,12 +2,12 @@
 //! these are the rules that it needs a name for.
 
 use crate::machine::{MOVES, Machine, R, RW, anonymous, map_err};
-use pagewalk_arch::{
-    AccessKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, MmuConfig, PagingFormat,
-    RemapFlags, Syscall, SyscallOutcome, VirtAddr,
-};
+use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, VirtAddr};
 use pagewalk_kernel::{
     Ended, Errno, FaultResolution, KernelConfig, LinuxVersion, Signal, VmFlags, VmaPolicy,
+};
+use pagewalk_trace::{
+    Event, FileFact, FileId, FileKind, FileSource, MapRequest, RemapFlags, Syscall, SyscallOutcome,
 };
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -2,10 +2,9 @@
 //! second CPU that fences, and with one that does not, where the stale translation must show.
 
 use crate::machine::{Machine, R, RW, anonymous};
-use pagewalk_arch::{
-    AccessKind, Asid, CloneKind, CpuId, MmuConfig, PagingFormat, Syscall, TlbFlush, VirtAddr,
-};
+use pagewalk_arch::{AccessKind, Asid, CpuId, MmuConfig, PagingFormat, TlbFlush, VirtAddr};
 use pagewalk_kernel::{FaultResolution, KernelConfig, VmaPolicy};
+use pagewalk_trace::{CloneKind, Syscall};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const AT: u64 = 0x1000_0000;

@@ -4,12 +4,12 @@
 use crate::machine::{NONE, R, RW, anonymous};
 use crate::mmu::ForgetsNothing;
 use pagewalk_arch::{
-    Access, AccessKind, Batch, CloneKind, Context, CpuId, Event, MapRequest, MmuConfig, MmuStats, OnFault,
-    Outcome, PagingFormat, PhysAddr, Platform, Progress, PteWrite, SplitMix64, Syscall, SyscallOutcome,
-    TlbFlush, Uniprocessor, VirtAddr,
+    Access, AccessKind, Batch, Context, CpuId, MmuConfig, MmuStats, OnFault, Outcome, PagingFormat, PhysAddr,
+    Platform, Progress, PteWrite, SplitMix64, TlbFlush, Uniprocessor, VirtAddr,
 };
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{AdMode, FaultResolution, Kernel, KernelConfig, KernelStats};
+use pagewalk_trace::{CloneKind, Event, MapRequest, Syscall, SyscallOutcome};
 
 /// What the kernel did to an engine, in order.
 #[derive(Debug, PartialEq)]

@@ -2,10 +2,10 @@
 
 use crate::machine::{Machine, NONE, R, RW, RX, acc_err, anonymous, map_err};
 use pagewalk_arch::{
-    Access, AccessKind, FaultKind, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr, Platform, Syscall,
-    VirtAddr,
+    Access, AccessKind, FaultKind, MmuConfig, Outcome, PagingFormat, PhysAddr, Platform, VirtAddr,
 };
 use pagewalk_kernel::{AdMode, Bound, FaultResolution, KernelConfig, SegvCode, Signal, VmaPolicy};
+use pagewalk_trace::{MapRequest, Syscall};
 
 const AT: u64 = 0x1000_0000;
 
@@ -99,7 +99,7 @@ fn rights_are_those_of_the_area() {
 
 #[test]
 fn execute_only_pages_are_unreadable_where_the_architecture_can_say_so() {
-    let execute = pagewalk_arch::Protection { execute: true, ..NONE };
+    let execute = pagewalk_trace::Protection { execute: true, ..NONE };
     let mut riscv = Machine::strict(PagingFormat::Sv48);
     riscv.map(AT, 0x1000, execute);
     riscv.access(AT, AccessKind::Fetch).unwrap();
@@ -111,7 +111,7 @@ fn execute_only_pages_are_unreadable_where_the_architecture_can_say_so() {
 
 #[test]
 fn write_only_areas_are_readable() {
-    let write = pagewalk_arch::Protection { write: true, ..NONE };
+    let write = pagewalk_trace::Protection { write: true, ..NONE };
     for format in PagingFormat::ALL {
         let mut machine = Machine::strict(format);
         machine.map(AT, 0x2000, write);

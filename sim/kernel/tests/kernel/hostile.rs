@@ -2,11 +2,12 @@
 //! or refused with an error; nothing panics, the identities hold, nothing leaks.
 
 use crate::machine::Machine;
-use pagewalk_arch::{
-    AccessKind, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, MmuConfig,
-    PagingFormat, PhysAddr, Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
-};
+use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, PhysAddr, VirtAddr};
 use pagewalk_kernel::{FaultResolution, KernelConfig, LinuxVersion, VmaPolicy};
+use pagewalk_trace::{
+    CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags, Syscall,
+    SyscallOutcome,
+};
 use proptest::prelude::*;
 
 /// Addresses and lengths near every border that matters, and anything else.

@@ -1,8 +1,9 @@
 //! The life of processes: exec, borrowers, thread groups, waiting, death by signal, handlers.
 
 use crate::machine::{Machine, RW, anonymous, map_err};
-use pagewalk_arch::{AccessKind, CloneKind, Event, MapRequest, PagingFormat, Syscall, VirtAddr};
+use pagewalk_arch::{AccessKind, PagingFormat, VirtAddr};
 use pagewalk_kernel::{Ended, FaultResolution, KernelConfig, Signal, VmaPolicy};
+use pagewalk_trace::{CloneKind, Event, MapRequest, Syscall};
 
 const AT: u64 = 0x1000_0000;
 

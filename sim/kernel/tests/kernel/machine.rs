@@ -1,13 +1,11 @@
 //! A kernel with its MMU, driven as a program would drive it, with the kernel's identities checked on request.
 
 use crate::mmu::ForgetsNothing;
-use pagewalk_arch::{
-    Access, AccessKind, CloneKind, CpuId, Event, MapRequest, MmuConfig, Outcome, PagingFormat, PhysAddr,
-    Protection, RemapFlags, Syscall, SyscallOutcome, VirtAddr,
-};
+use pagewalk_arch::{Access, AccessKind, CpuId, MmuConfig, Outcome, PagingFormat, PhysAddr, VirtAddr};
 use pagewalk_kernel::{
     EventError, FaultResolution, FrameUse, Kernel, KernelConfig, SegvCode, Signal, VmaPolicy,
 };
+use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, RemapFlags, Syscall, SyscallOutcome};
 
 pub const R: Protection = Protection { read: true, write: false, execute: false };
 pub const RW: Protection = Protection { read: true, write: true, execute: false };

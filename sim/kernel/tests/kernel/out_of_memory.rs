@@ -2,11 +2,9 @@
 //! own state stays whole.
 
 use crate::machine::{MOVES, Machine, R, RW, anonymous};
-use pagewalk_arch::{
-    AccessKind, CloneKind, FileId, FileSource, MapRequest, MmuConfig, PagingFormat, RemapFlags, Syscall,
-    VirtAddr,
-};
+use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, VirtAddr};
 use pagewalk_kernel::{AfterFailure, FaultResolution, KernelConfig, Signal, VmaPolicy};
+use pagewalk_trace::{CloneKind, FileId, FileSource, MapRequest, RemapFlags, Syscall};
 
 const AT: u64 = 0x1000_0000;
 /// Far enough that every move needs tables of its own.

@@ -1,10 +1,9 @@
 //! Fork, threads, exit, switches and identifiers.
 
 use crate::machine::{MOVES, Machine, R, RW, anonymous, map_err};
-use pagewalk_arch::{
-    AccessKind, Asid, CloneKind, MapRequest, MmuConfig, PagingFormat, Syscall, TlbFlush, VirtAddr,
-};
+use pagewalk_arch::{AccessKind, Asid, MmuConfig, PagingFormat, TlbFlush, VirtAddr};
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
+use pagewalk_trace::{CloneKind, MapRequest, Syscall};
 
 const AT: u64 = 0x1000_0000;
 

@@ -3,11 +3,9 @@
 //! fence; every invariant holds after each step; nothing leaks.
 
 use crate::machine::{MOVES, Machine, acc_err, anonymous, map_err};
-use pagewalk_arch::{
-    AccessKind, CloneKind, CpuId, MapRequest, MmuConfig, PagingFormat, Protection, RemapFlags, Syscall,
-    VirtAddr,
-};
+use pagewalk_arch::{AccessKind, CpuId, MmuConfig, PagingFormat, VirtAddr};
 use pagewalk_kernel::{AdMode, FaultResolution, KernelConfig, VmaPolicy};
+use pagewalk_trace::{CloneKind, MapRequest, Protection, RemapFlags, Syscall};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! What stands in page-table memory after the first accesses, entry by entry, worked out by hand.
 
 use crate::machine::{Machine, RW, RX, anonymous};
-use pagewalk_arch::{AccessKind, Isa, MmuConfig, Mode, PagingFormat, PhysAddr, Platform, Syscall};
+use pagewalk_arch::{AccessKind, Isa, MmuConfig, Mode, PagingFormat, PhysAddr, Platform};
 use pagewalk_kernel::{AdMode, Entry, KernelConfig, PageRange, Pfn, Pte, VmaPolicy, Vpn};
+use pagewalk_trace::Syscall;
 
 /// Maps and writes one page at 0x1234_5678 and follows its entries from the root.
 fn chain(format: PagingFormat, ad_mode: AdMode) -> Vec<u64> {
@@ -118,7 +119,7 @@ fn every_format_runs_a_program_from_first_page_to_exit() {
         machine.map(0x6000_0000, 0x40_0000, RW);
         machine.call(
             1,
-            Syscall::Map(pagewalk_arch::MapRequest { populate: true, ..anonymous(0x7000_0000, 0x8000, RW) }),
+            Syscall::Map(pagewalk_trace::MapRequest { populate: true, ..anonymous(0x7000_0000, 0x8000, RW) }),
         );
         for page in 0..5 {
             machine.access(0x40_0000 + page * 0x1000, AccessKind::Fetch).unwrap();

@@ -11,7 +11,7 @@
 //! | `==PID== pagewalk: cpus are 8` | possible processors of the recorded machine, which io_setup(2) takes into account |
 //! | `==PID== pagewalk: killed by signal 9` | the process ended without a last call and without a word of Valgrind |
 
-use pagewalk_arch::FileKind;
+use crate::FileKind;
 use std::fmt;
 
 /// What a file system calls a file.

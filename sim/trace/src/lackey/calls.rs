@@ -12,7 +12,7 @@ use super::message::{FATAL, FRAME, KILLED, PREAMBLE, TERMINATING, UNHANDLED};
 use super::pieces::{Finished, Header, Piece, Pieces, number};
 use super::syscall::{Return, interrupted};
 use super::table::Meaning;
-use pagewalk_arch::{CloneKind, Event, Syscall, SyscallOutcome};
+use crate::{CloneKind, Event, Syscall, SyscallOutcome};
 use std::collections::HashMap;
 
 /// The process's name where the log has accesses before it names any.

@@ -7,7 +7,7 @@
 //! recorder could vouch for; else none is, and no access is beyond it.
 
 use super::annotation::Inode;
-use pagewalk_arch::{FileFact, FileId, FileKind};
+use crate::{FileFact, FileId, FileKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -5,10 +5,10 @@ use super::files::{Files, Mapped, OpenFlags};
 use super::pieces::Finished;
 use super::syscall::{Call, Return};
 use super::table::Meaning;
-use pagewalk_arch::{
-    CloneKind, Event, FRAME_BYTES, FileFact, FileSource, MapRequest, Protection, RemapFlags, Syscall,
-    SyscallOutcome, VirtAddr,
+use crate::{
+    CloneKind, Event, FileFact, FileSource, MapRequest, Protection, RemapFlags, Syscall, SyscallOutcome,
 };
+use pagewalk_arch::{FRAME_BYTES, VirtAddr};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 

@@ -24,13 +24,14 @@ use super::Trace;
 use super::error::{Place, malformed, unusable};
 use super::format::Format;
 use super::window::{Fill, SLACK_BYTES, Window};
+use crate::{Boundary, Event, TraceError, TraceSource};
 use access::{ACCESSES_PER_LINE_MAX, BadAccess};
 pub use access::{AccessLine, Operation, begins_access};
 pub use annotation::{Annotation, Inode};
 use calls::Calls;
 pub use meaning::Noticed;
 pub use message::{PREAMBLE, is_part_of_trace};
-use pagewalk_arch::{Access, Boundary, Event, TraceError, TraceSource};
+use pagewalk_arch::Access;
 use pieces::Header;
 use std::collections::VecDeque;
 

@@ -4,7 +4,7 @@
 use super::{AddressSpace, Touch};
 use crate::system::System;
 use crate::{OutOfMemory, Pfn};
-use pagewalk_arch::FileId;
+use pagewalk_trace::FileId;
 
 /// Whether the page lies beyond the end of what its area shows.
 pub(super) fn is_beyond_end(system: &System, touch: &Touch) -> bool {

@@ -14,7 +14,8 @@ use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::{AdMode, Backing, OutOfMemory, PageRange, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{file_frame, is_beyond_end};
-use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, Protection, VirtAddr};
+use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
+use pagewalk_trace::Protection;
 
 /// Pages that must stay free between a stack and the mapping below it: Linux's `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;

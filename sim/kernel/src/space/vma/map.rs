@@ -267,7 +267,7 @@ impl VmaMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pagewalk_arch::Protection;
+    use pagewalk_trace::Protection;
     use proptest::prelude::*;
 
     const PAGES: u64 = 64;
@@ -308,7 +308,7 @@ mod tests {
     fn files_merge_only_where_their_offsets_continue() {
         let file = |pages: PageRange, page_offset| Vma {
             attributes: VmaAttributes {
-                backing: super::super::Backing::PrivateFile(pagewalk_arch::FileId(3)),
+                backing: super::super::Backing::PrivateFile(pagewalk_trace::FileId(3)),
                 ..Vma::anonymous(pages, protection(1)).attributes
             },
             pages,

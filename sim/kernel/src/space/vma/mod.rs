@@ -14,7 +14,8 @@ pub(crate) use ranges::RangeSet;
 
 use crate::{PageRange, Vpn};
 use bitflags::bitflags;
-use pagewalk_arch::{AccessKind, FileId, FormatSpec, Isa, Protection};
+use pagewalk_arch::{AccessKind, FormatSpec, Isa};
+use pagewalk_trace::{FileId, Protection};
 
 /// Where the pages of an area come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! What a trace is made of: accesses, and the system calls that shape the address space. Owns the vocabulary; the
-//! readers live in the host, the meaning in the kernel.
+//! What a trace is made of: accesses, and the system calls that shape the address space. Owns the vocabulary;
+//! what a call means is the kernel's.
 
-use crate::{Access, VirtAddr};
+use pagewalk_arch::{Access, VirtAddr};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
