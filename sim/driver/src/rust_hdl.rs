@@ -26,7 +26,8 @@ impl RustHdl {
     }
 }
 
-/// [`Pins`] of the block [`Mmu`].
+/// [`Pins`] of the block [`Mmu`]. A clone goes on from where the original stands.
+#[derive(Clone)]
 pub struct RustHdlPins {
     mmu: Box<Mmu>,
     input_names: HashMap<String, usize>,

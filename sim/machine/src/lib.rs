@@ -15,6 +15,7 @@ mod narrow;
 mod run;
 mod session;
 mod smp;
+mod snapshot;
 mod tapped;
 
 pub use difference::{Difference, RECENT_COUNT, TableEntry};
@@ -24,4 +25,5 @@ pub use machine::Machine;
 pub use run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd};
 pub use session::{Engine, RunOutcome, Session, SessionError, Taps};
 pub use smp::{Interleaving, SmpMachine};
+pub use snapshot::Snapshot;
 pub use tapped::{Tap, Tapped};

@@ -20,6 +20,11 @@ impl<'a> Machine<'a> {
     /// Boots `kernel` on `platform`.
     pub fn new(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
         kernel.boot(platform);
+        Self::resume(kernel, platform)
+    }
+
+    /// Goes on with a `kernel` that runs on `platform` already.
+    pub fn resume(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
         Self { kernel, platform, cpu: Cpu::new(CpuId::BOOT) }
     }
 

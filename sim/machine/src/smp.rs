@@ -41,6 +41,11 @@ impl<'a> SmpMachine<'a> {
     /// Boots `kernel` on all CPUs of `platform`.
     pub fn new(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
         kernel.boot(platform);
+        Self::resume(kernel, platform)
+    }
+
+    /// Goes on with a `kernel` that runs on `platform` already.
+    pub fn resume(kernel: &'a mut Kernel, platform: &'a mut dyn Platform) -> Self {
         let cpus = (0..platform.cpus()).map(|number| Cpu::new(CpuId(number))).collect();
         Self { kernel, platform, cpus }
     }

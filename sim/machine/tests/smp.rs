@@ -13,6 +13,8 @@ use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, Syscall, SyscallO
 use pagewalk_trace::{Recorded, Replay};
 
 const CPUS: usize = 3;
+/// Of each thread: rust-hdl simulates some hundred a second.
+const ACCESSES: usize = 120;
 const ARENA: u64 = 0x1000_0000;
 const ARENA_PAGES: u64 = 24;
 const PAGE: u64 = 0x1000;
@@ -147,13 +149,17 @@ fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
         prepare(0, &call(1, Syscall::Clone { child: thread, kind: CloneKind::Thread }));
         prepare(thread as usize - 1, &Event::Switch { pid: thread, line: 0 });
     }
-    let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|thread| program(seed, thread, 250)).collect();
+    let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|thread| program(seed, thread, ACCESSES)).collect();
     let mut sources: Vec<&mut dyn TraceSource> =
         programs.iter_mut().map(|program| program as &mut dyn TraceSource).collect();
     let end = smp.run(&mut sources, Interleaving { seed, turn_accesses_max: 8 });
     assert_eq!(end.expect("a legal trace"), RunEnd::Complete, "{format} seed {seed}");
     let carried_out = |cpu| smp.counts(CpuId(cpu)).accesses + smp.counts(CpuId(cpu)).signals;
-    assert_eq!((0..CPUS).map(carried_out).collect::<Vec<_>>(), [250; CPUS], "{format} seed {seed}");
+    assert_eq!(
+        (0..CPUS).map(carried_out).collect::<Vec<_>>(),
+        [ACCESSES as u64; CPUS],
+        "{format} seed {seed}"
+    );
     let shootdowns = kernel.stats().shootdowns;
     kernel.shutdown(&mut platform);
     assert_eq!(kernel.memory().frames_in_use(), 0, "{format} seed {seed}: frames leaked");
@@ -163,7 +169,7 @@ fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
 #[test]
 fn threads_on_several_cpus_see_one_address_space() {
     for (seed, format) in (1..).zip(PagingFormat::ALL) {
-        assert!(threads(format, seed, None) > 10, "{format}: hardly a shootdown");
+        assert!(threads(format, seed, None) > 4, "{format}: hardly a shootdown");
     }
 }
 

@@ -183,7 +183,7 @@ macro_rules! block {
         { $($(#[$doc:meta])* $field_vis:vis $field:ident: $type:ty $(= $init:expr)?),* $(,)? }
     ) => {
         $(#[$meta])*
-        #[derive(LogicBlock)]
+        #[derive(LogicBlock, Clone)]
         $vis struct $name {
             $($(#[$doc])* $field_vis $field: $type,)*
         }

@@ -107,7 +107,7 @@ fn run<M: Mmu>(machine: &mut Uniprocessor<M>, trace: &[Access]) -> Result<(), Cl
     while !rest.is_empty() {
         let accesses = &rest[..BATCH_ACCESSES.min(rest.len())];
         let end = accesses.len() == rest.len();
-        let progress = machine.run(&Batch { accesses, end, on_fault: OnFault::Stop }, None);
+        let progress = machine.run(&Batch { accesses, end, on_fault: OnFault::Continue }, None);
         if let Some(difference) = machine.mmu.difference() {
             return Err(CliError::Usage(format!("the engines differ, which `cosim` explains: {difference}")));
         }

@@ -5,28 +5,17 @@
 //! here.
 
 use crate::{Pfn, Vpn};
+use pagewalk_arch::pte_bit::{riscv, x86};
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, PhysAddr};
 use pagewalk_trace::Protection;
 
-/// RISC-V: valid. x86: present.
-const VALID: u64 = 1 << 0;
-const RISCV_READ: u64 = 1 << 1;
-const RISCV_WRITE: u64 = 1 << 2;
-const RISCV_EXECUTE: u64 = 1 << 3;
-const RISCV_USER: u64 = 1 << 4;
-const RISCV_ACCESSED: u64 = 1 << 6;
-const RISCV_DIRTY: u64 = 1 << 7;
+/// RISC-V: V. x86: P.
+const VALID: u64 = riscv::V.mask();
+const _: () = assert!(VALID == x86::P.mask(), "one position in every format");
 /// Linux's `_PAGE_PROT_NONE`: bit G of an entry whose V is clear.
-const RISCV_NO_ACCESS: u64 = 1 << 5;
-const X86_WRITE: u64 = 1 << 1;
-const X86_USER: u64 = 1 << 2;
-const X86_ACCESSED: u64 = 1 << 5;
-const X86_DIRTY: u64 = 1 << 6;
+const RISCV_NO_ACCESS: u64 = riscv::G.mask();
 /// Linux's `_PAGE_PROTNONE`: bit G of an entry whose P is clear.
-const X86_NO_ACCESS: u64 = 1 << 8;
-
-/// x86: a leaf above the lowest level.
-const X86_PAGE_SIZE: u64 = 1 << 7;
+const X86_NO_ACCESS: u64 = x86::G.mask();
 
 /// A mapping, whatever its format. User pages alone: the kernel maps nothing for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +136,7 @@ impl EntryLayout {
         let rights = match self.spec.isa {
             Isa::RiscV => 0,
             Isa::X86 if self.is_resident(level) => 0,
-            Isa::X86 => X86_WRITE | X86_USER,
+            Isa::X86 => x86::RW.mask() | x86::US.mask(),
         };
         self.frame_field(frame) | rights | VALID
     }
@@ -161,20 +150,20 @@ impl EntryLayout {
         assert!(pte.frame.0.is_multiple_of(1 << pte.order), "{pte:?} is not aligned");
         let bit = |set: bool, mask: u64| if set { mask } else { 0 };
         let rights = match self.spec.isa {
-            Isa::RiscV if !pte.is_valid() => RISCV_NO_ACCESS | RISCV_USER,
-            Isa::X86 if !pte.is_valid() => X86_NO_ACCESS | X86_USER | bit(level > 0, X86_PAGE_SIZE),
+            Isa::RiscV if !pte.is_valid() => RISCV_NO_ACCESS | riscv::U.mask(),
+            Isa::X86 if !pte.is_valid() => X86_NO_ACCESS | x86::US.mask() | bit(level > 0, x86::PS.mask()),
             Isa::RiscV => {
                 VALID
-                    | RISCV_USER
-                    | bit(pte.rights.read || pte.rights.write, RISCV_READ)
-                    | bit(pte.rights.write, RISCV_WRITE)
-                    | bit(pte.rights.execute, RISCV_EXECUTE)
+                    | riscv::U.mask()
+                    | bit(pte.rights.read || pte.rights.write, riscv::R.mask())
+                    | bit(pte.rights.write, riscv::W.mask())
+                    | bit(pte.rights.execute, riscv::X.mask())
             }
             Isa::X86 => {
                 VALID
-                    | X86_USER
-                    | bit(level > 0, X86_PAGE_SIZE)
-                    | bit(pte.rights.write, X86_WRITE)
+                    | x86::US.mask()
+                    | bit(level > 0, x86::PS.mask())
+                    | bit(pte.rights.write, x86::RW.mask())
                     | bit(!pte.rights.execute, self.execute_disable())
             }
         };
@@ -187,8 +176,8 @@ impl EntryLayout {
     pub fn decode(&self, value: u64, level: usize) -> Option<Entry> {
         let has = |mask: u64| value & mask != 0;
         let is_leaf = match self.spec.isa {
-            Isa::RiscV => has(RISCV_READ | RISCV_WRITE | RISCV_EXECUTE),
-            Isa::X86 => level == 0 || has(X86_PAGE_SIZE),
+            Isa::RiscV => has(riscv::R.mask() | riscv::W.mask() | riscv::X.mask()),
+            Isa::X86 => level == 0 || has(x86::PS.mask()),
         };
         let no_access = match self.spec.isa {
             Isa::RiscV => RISCV_NO_ACCESS,
@@ -199,11 +188,13 @@ impl EntryLayout {
             (_, true) if !is_leaf && level > 0 => return Some(Entry::Table(self.frame_of(value))),
             (_, false) if has(no_access) => Protection::default(),
             (_, false) => return None,
-            (Isa::RiscV, true) => {
-                Protection { read: has(RISCV_READ), write: has(RISCV_WRITE), execute: has(RISCV_EXECUTE) }
-            }
+            (Isa::RiscV, true) => Protection {
+                read: has(riscv::R.mask()),
+                write: has(riscv::W.mask()),
+                execute: has(riscv::X.mask()),
+            },
             (Isa::X86, true) => {
-                Protection { read: true, write: has(X86_WRITE), execute: !has(self.execute_disable()) }
+                Protection { read: true, write: has(x86::RW.mask()), execute: !has(self.execute_disable()) }
             }
         };
         let (accessed, dirty) = self.ad_bits();
@@ -229,8 +220,8 @@ impl EntryLayout {
 
     const fn ad_bits(&self) -> (u64, u64) {
         match self.spec.isa {
-            Isa::RiscV => (RISCV_ACCESSED, RISCV_DIRTY),
-            Isa::X86 => (X86_ACCESSED, X86_DIRTY),
+            Isa::RiscV => (riscv::A.mask(), riscv::D.mask()),
+            Isa::X86 => (x86::A.mask(), x86::D.mask()),
         }
     }
 }
