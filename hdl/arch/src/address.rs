@@ -25,7 +25,7 @@ pub struct Asid(pub u16);
 
 impl VirtAddr {
     /// Number of the 4 KiB page that holds this address, all 52 bits of it.
-    pub const fn page(self) -> u64 {
+    pub const fn page_number(self) -> u64 {
         self.0 >> FRAME_SHIFT
     }
     /// Byte offset within the 4 KiB page.

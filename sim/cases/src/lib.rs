@@ -200,7 +200,7 @@ impl Expectation {
         ability: Ability,
     ) -> Result<(), String> {
         let found = if outcome.is_ok() {
-            let Outcome { pa, page, memory_type, .. } = *outcome;
+            let Outcome { pa, page_size: page, memory_type, .. } = *outcome;
             Verdict::Translated { pa, page, memory_type }
         } else {
             Verdict::Fault { kind: outcome.fault, code: outcome.code }

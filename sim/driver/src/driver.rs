@@ -316,7 +316,7 @@ impl<P: Pins> Driver<P> {
             latency: (valid_since - flight.accepted) as u32,
             fault,
             code: out[at.resp_code] as u8,
-            page: PageSize::from_code(out[at.resp_page] as u8).unwrap_or_default(),
+            page_size: PageSize::from_code(out[at.resp_page] as u8).unwrap_or_default(),
             memory_type: out[at.resp_memory_type] as u8,
             served,
             pte_reads: counts.reads,

@@ -104,7 +104,7 @@ impl HitCache {
     /// Whether the page of `access` was touched last in its set and grants the access.
     #[inline(always)]
     pub(crate) fn has_latest(&self, access: &Access) -> bool {
-        let page = access.va.page();
+        let page = access.va.page_number();
         let rows = &self.latest_rows[access.kind as usize];
         let row = (page & rows.mask | rows.first) as usize & (2 * ROWS - 1);
         Self::covers(self.latest[row], page, combination(access))

@@ -39,7 +39,7 @@ impl TimedModel {
             {
                 rest.next();
                 clock.accept(access.kind);
-                let (side, page) = (access.kind.port() as usize, access.va.page());
+                let (side, page) = (access.kind.port() as usize, access.va.page_number());
                 fetches += side;
                 let answer = *self.hit_cache.answer(side, page);
                 let tlb = &mut self.tlbs[side];
@@ -66,7 +66,7 @@ impl TimedModel {
     /// Whether an access to a page that was not the latest of its set hits; then the page is the latest.
     #[inline]
     fn make_latest(&mut self, arch: &Architecture, access: &Access) -> bool {
-        let (side, page) = (access.kind.port() as usize, access.va.page());
+        let (side, page) = (access.kind.port() as usize, access.va.page_number());
         match self.hit_cache.recall(side, page, combination(access)) {
             Some(touch) => {
                 self.tlbs[side].apply(page, touch);

@@ -207,7 +207,7 @@ impl TimedModel {
         }
         let side = access.kind.port();
         let tlb = &mut self.tlbs[side as usize];
-        let page = access.va.page();
+        let page = access.va.page_number();
         let matches = tlb.look_up(page, arch.context.asid);
         let found = tlb.only(page, matches).ok_or(matches)?;
         let payload = *found.payload;
@@ -234,7 +234,7 @@ impl TimedModel {
             // E-8: a leaf larger than the implemented memory is not kept: other addresses in it must fault.
             Ok(leaf) if arch.config.spec().page_bytes(leaf.page) > 1 << arch.config.physical_bits => {}
             Ok(leaf) => {
-                let page = access.va.page();
+                let page = access.va.page_number();
                 let tlb = &mut self.tlbs[side as usize];
                 self.pieces.refilled(tlb, leaf.page);
                 match tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
@@ -266,7 +266,7 @@ pub(crate) fn hit(access: &Access, frame: u64, page: PageSize, memory_type: u8) 
     Outcome {
         va: access.va,
         pa: PhysAddr(PhysAddr::of_frame(frame).0 | access.va.page_offset()),
-        page,
+        page_size: page,
         memory_type,
         served: Served::L1,
         ..Outcome::default()

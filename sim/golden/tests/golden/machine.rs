@@ -212,7 +212,7 @@ impl Machine {
                 pa: PhysAddr(entry.translate(va)),
                 cycle: self.cycle + 1,
                 latency: 1,
-                page: entry.leaf.page,
+                page_size: entry.leaf.page,
                 memory_type: entry.leaf.memory_type,
                 ..Outcome::default()
             });
@@ -334,7 +334,7 @@ impl Machine {
                     self.tlbs[side].refill(va, self.context.asid.0, leaf, &stage.matched);
                 }
                 outcome.pa = leaf.translate(va);
-                (outcome.page, outcome.memory_type) = (leaf.page, leaf.memory_type);
+                (outcome.page_size, outcome.memory_type) = (leaf.page, leaf.memory_type);
             }
             Err(fault) => {
                 (outcome.fault, outcome.code) = (fault.kind, fault.code);

@@ -105,7 +105,7 @@ proptest! {
         golden.run(&batch, Some(&mut exact));
         bare.run(&batch, Some(&mut plain));
         for (exact, plain) in exact.iter().zip(&plain) {
-            let essence = |o: &pagewalk_arch::Outcome| (o.va, o.pa, o.fault, o.code, o.page, o.memory_type);
+            let essence = |o: &pagewalk_arch::Outcome| (o.va, o.pa, o.fault, o.code, o.page_size, o.memory_type);
             prop_assert_eq!(essence(exact), essence(plain));
         }
     }
