@@ -105,8 +105,8 @@ impl Calls {
         self.meanings.unsized_segments
     }
 
-    /// A line `==pid== text` or `--pid-- text`. `false` where it is not one.
-    pub fn chatter(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
+    /// A Valgrind message, `==pid== text` or `--pid-- text`. `false` where it is not one.
+    pub fn message_line(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
         let mark = match text {
             [b'=', b'=', ..] => b'=',
             [b'-', b'-', ..] => b'-',
