@@ -1,4 +1,4 @@
-//! Addresses and address-space identifiers as types of their own. Owns no translation.
+//! Addresses and ASIDs as types of their own. Owns no translation.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,7 +18,7 @@ pub struct VirtAddr(pub u64);
 #[repr(transparent)]
 pub struct PhysAddr(pub u64);
 
-/// An address-space identifier (RISC-V ASID, x86 PCID), up to 16 bits wide.
+/// An ASID, the number of an address space (x86: PCID), up to 16 bits wide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(transparent)]
 pub struct Asid(pub u16);

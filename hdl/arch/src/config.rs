@@ -54,7 +54,7 @@ pub struct MmuConfig {
     pub format: PagingFormat,
     /// Implemented physical-address bits (MAXPHYADDR): 24 (x86: 32) up to the format's.
     pub physical_bits: u32,
-    /// Implemented bits of the address-space identifier: 0 up to the format's (x86: none or all 12).
+    /// Implemented bits of the ASID: 0 up to the format's (x86 PCID: none or all 12).
     pub asid_bits: u32,
     /// Bits of the tag that accompanies a request to its response, 0-16.
     pub tag_bits: u32,

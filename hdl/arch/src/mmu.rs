@@ -94,7 +94,7 @@ pub trait Mmu {
         1
     }
 
-    /// Sets root, identifier and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
+    /// Sets root, ASID and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
     /// PAE: loads the four PDPTEs from memory now.
     fn set_context(&mut self, memory: &[TableMemory], context: &Context);
 

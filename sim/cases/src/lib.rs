@@ -67,7 +67,7 @@ pub enum Step {
     Holds(PhysAddr, u64),
     /// A frame begins or ceases to answer with bus errors.
     Poison(u64, bool),
-    /// Root register, identifier and mode are set.
+    /// Root register, ASID and mode are set.
     Context(Context),
     /// A fence.
     Fence(TlbFlush),
