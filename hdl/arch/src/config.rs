@@ -167,11 +167,11 @@ impl MmuConfig {
     pub fn table_address_bits(&self) -> u32 {
         self.physical_bits.min(self.spec().pa_bits)
     }
-    /// The configuration of the TLB at `port`.
-    pub fn l1(&self, port: crate::Port) -> &L1Config {
-        match port {
-            crate::Port::Instruction => &self.l1i,
-            crate::Port::Data => &self.l1d,
+    /// The configuration of the TLB of `side`.
+    pub fn l1(&self, side: crate::Side) -> &L1Config {
+        match side {
+            crate::Side::Instruction => &self.l1i,
+            crate::Side::Data => &self.l1d,
         }
     }
 

@@ -118,7 +118,7 @@ impl ForgetsNothing {
     /// One access, translated or refused.
     pub fn access(&mut self, access: &Access) -> Outcome {
         let va = access.va;
-        let key = (self.core().context.asid.0, va.page_number(), access.kind.port() as usize);
+        let key = (self.core().context.asid.0, va.page_number(), access.kind.side() as usize);
         if !self.spec().is_canonical(va) {
             let fault =
                 if self.spec().isa == Isa::X86 { FaultKind::GeneralProtection } else { FaultKind::Page };
