@@ -83,7 +83,7 @@ proptest! {
             golden.fence(&TlbFlush { va: fence_va.map(VirtAddr), asid: fence_asid.map(Asid), keep_global });
         }
         for access in &accesses {
-            let explained = golden.mmu.explain(&golden.memory.sides()[0], access);
+            let explained = golden.mmu.explain(&golden.memory.memories()[0], access);
             prop_assert!(!explained.to_string().is_empty());
         }
     }
