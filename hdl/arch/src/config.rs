@@ -163,7 +163,7 @@ impl MmuConfig {
     pub fn frame_bits(&self) -> u32 {
         self.physical_bits - crate::FRAME_SHIFT
     }
-    /// Bits of the physical address of a page table: those of a 4 KiB PTE's page number, as far as implemented.
+    /// Bits of the physical address of a page table: the implemented ones of a 4 KiB PTE's page number.
     pub fn table_address_bits(&self) -> u32 {
         self.physical_bits.min(self.spec().pa_bits)
     }

@@ -45,7 +45,7 @@ pub struct TableMemory {
     entry_bytes: u32,
     limit: u64,
     poisoned: Vec<u64>,
-    /// A store of somebody else, due right before the next compare-and-swap at its address.
+    /// A store of another agent, due right before the next compare-and-swap at its address.
     race: Option<(PhysAddr, u64)>,
     chunk_of: HashMap<u64, usize>,
     chunks: Vec<Box<Chunk>>,
@@ -96,7 +96,7 @@ impl TableMemory {
         }
     }
 
-    /// Lets somebody else store `value` at `addr` right before the next compare-and-swap there.
+    /// Lets another agent store `value` at `addr` right before the next compare-and-swap there.
     pub fn set_race(&mut self, addr: PhysAddr, value: u64) {
         self.race = Some((addr, value));
     }

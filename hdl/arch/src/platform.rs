@@ -16,8 +16,8 @@ impl CpuId {
     pub const BOOT: CpuId = CpuId(0);
 }
 
-/// The page-table memory of a machine: one [`TableMemory`] for each engine, two in lockstep. What software stores, reaches
-/// all; what it loads comes from the first, which equals the others as long as the engines agree.
+/// The page-table memory of a machine: one [`TableMemory`] for each engine, two in lockstep. What software stores,
+/// reaches all; what it loads comes from the first, which equals the others as long as the engines agree.
 #[derive(Clone, Debug)]
 pub struct MachineMemory {
     memories: Vec<TableMemory>,

@@ -1,4 +1,4 @@
-//! The world around the MMU, as far as its timing goes: how fast memory answers, when the core takes responses.
+//! The timing of the world around the MMU: how fast memory answers, when the core takes responses.
 //! Both engines of a lockstep draw from the same streams, so the cycle prediction holds under random stalls too.
 //! Owns the streams; what they cost is the timing contract (hdl/CONTRACT.md).
 

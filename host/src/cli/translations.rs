@@ -27,7 +27,7 @@ pub struct TranslationWriter {
     spec: &'static FormatSpec,
     number: u64,
     failure: Option<io::Error>,
-    /// Set with `failure`, for whoever could end the run.
+    /// Set with `failure`, for the caller, which can end the run.
     failed: Arc<AtomicBool>,
 }
 

@@ -27,7 +27,7 @@ struct Process {
     active: bool,
     /// It has ended. A later process may have the same number.
     ended: bool,
-    /// Somebody waited for it: its number is free.
+    /// Its parent waited for it: its number is free.
     reaped: bool,
 }
 
@@ -268,7 +268,7 @@ impl Calls {
         }
     }
 
-    /// The name under which events speak of the log's process `pid`. A process that nobody has created is the child
+    /// The name under which events speak of the log's process `pid`. A process that no call has created is the child
     /// of a fork that is not answered yet, if there is one.
     fn name(&mut self, pid: u32, line: u32, out: &mut impl FnMut(Event)) -> u32 {
         if self.processes.is_empty() && self.current == Some(UNNAMED_PID) {
