@@ -42,8 +42,8 @@ pub struct Stimulus {
     indices: [u64; INDICES],
     /// Frames around which the tables lie, those with an odd and those with an even number.
     regions: [u64; 2],
-    /// The identifiers in use. Two differ in one bit only.
-    identifiers: [u16; 4],
+    /// The ASIDs in use. Two differ in one bit only.
+    asids: [u16; 4],
     context: Context,
     poisoned: Option<u64>,
     on_fault: OnFault,
@@ -89,7 +89,7 @@ impl Stimulus {
         let mut stimulus = Self {
             config: *config,
             regions: regions(config, &mut rng),
-            identifiers: identifiers(config, &mut rng),
+            asids: asids(config, &mut rng),
             rng,
             indices,
             context: Context::default(),
@@ -298,7 +298,7 @@ impl Stimulus {
         let mut bits = self.rng.next_u64();
         let root = self.pick(&tops);
         let root = self.frame_of(root);
-        let asid = self.pick(&self.identifiers.clone());
+        let asid = self.pick(&self.asids.clone());
         let mut mode = Mode::default();
         for bit in ModeBit::ALL {
             // Drawn for every format: the others' bits must not matter.
@@ -373,7 +373,7 @@ impl Stimulus {
 
     fn fence(&mut self) -> TlbFlush {
         let va = if self.chance(80) { self.page() } else { self.address() };
-        let asid = Asid(self.pick(&self.identifiers.clone()));
+        let asid = Asid(self.pick(&self.asids.clone()));
         let asid_given = self.config.asid_bits > 0;
         match self.rng.below(8) {
             0 => TlbFlush::ALL,
@@ -458,13 +458,12 @@ fn regions(config: &MmuConfig, rng: &mut SplitMix64) -> [u64; 2] {
     [(); 2].map(|()| rng.next_u64() & ((1 << bits) - 1) & !((1 << TABLE_BITS) - 1))
 }
 
-fn identifiers(config: &MmuConfig, rng: &mut SplitMix64) -> [u16; 4] {
+fn asids(config: &MmuConfig, rng: &mut SplitMix64) -> [u16; 4] {
     let one = rng.next_u64() as u16;
     let bits = config.asid_bits.max(1);
     let bit = if rng.below(2) == 0 { bits - 1 } else { rng.below(bits) };
     let neighbour = one ^ (1 << bit);
-    [0, one, neighbour, rng.next_u64() as u16]
-        .map(|identifier| identifier & ((1u32 << config.asid_bits) - 1) as u16)
+    [0, one, neighbour, rng.next_u64() as u16].map(|asid| asid & ((1u32 << config.asid_bits) - 1) as u16)
 }
 
 /// Does one piece of work. Gives the accesses carried out.

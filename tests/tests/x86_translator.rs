@@ -158,7 +158,7 @@ fn agrees(start: impl Fn(&MmuConfig) -> Box<dyn Mmu>, seeds: u64) -> (u64, u64) 
             mmu.run(&batch, Some(&mut outcomes));
             let outcome = outcomes[0];
             let found = match outcome.fault {
-                FaultKind::None => Ok((PhysAddr::new(outcome.pa.0), outcome.page)),
+                FaultKind::None => Ok((PhysAddr::new(outcome.pa.0), outcome.page_size)),
                 FaultKind::Page => Err(Code::from_bits_truncate(outcome.code.into())),
                 other => panic!("seed {seed}: {other:?} for {recent:?}"),
             };

@@ -28,10 +28,10 @@ pub enum Privilege {
     User = 1,
 }
 
-/// One of the two request ports of the MMU.
+/// One side of the MMU: instruction or data, each with request port, response port and TLB of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(usize)]
-pub enum Port {
+pub enum Side {
     /// Loads and stores.
     Data = 0,
     /// Instruction fetches.
@@ -39,11 +39,11 @@ pub enum Port {
 }
 
 impl AccessKind {
-    /// The port that takes accesses of this kind.
-    pub const fn port(self) -> Port {
+    /// The side that takes accesses of this kind.
+    pub const fn side(self) -> Side {
         match self {
-            AccessKind::Fetch => Port::Instruction,
-            AccessKind::Load | AccessKind::Store => Port::Data,
+            AccessKind::Fetch => Side::Instruction,
+            AccessKind::Load | AccessKind::Store => Side::Data,
         }
     }
 }

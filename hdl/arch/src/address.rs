@@ -1,4 +1,4 @@
-//! Addresses and address-space identifiers as types of their own. Owns no translation.
+//! Addresses and ASIDs as types of their own. Owns no translation.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,14 +18,14 @@ pub struct VirtAddr(pub u64);
 #[repr(transparent)]
 pub struct PhysAddr(pub u64);
 
-/// An address-space identifier (RISC-V ASID, x86 PCID), up to 16 bits wide.
+/// An ASID, the number of an address space (x86: PCID), up to 16 bits wide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(transparent)]
 pub struct Asid(pub u16);
 
 impl VirtAddr {
     /// Number of the 4 KiB page that holds this address, all 52 bits of it.
-    pub const fn page(self) -> u64 {
+    pub const fn page_number(self) -> u64 {
         self.0 >> FRAME_SHIFT
     }
     /// Byte offset within the 4 KiB page.

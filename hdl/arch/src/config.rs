@@ -54,7 +54,7 @@ pub struct MmuConfig {
     pub format: PagingFormat,
     /// Implemented physical-address bits (MAXPHYADDR): 24 (x86: 32) up to the format's.
     pub physical_bits: u32,
-    /// Implemented bits of the address-space identifier: 0 up to the format's (x86: none or all 12).
+    /// Implemented bits of the ASID: 0 up to the format's (x86 PCID: none or all 12).
     pub asid_bits: u32,
     /// Bits of the tag that accompanies a request to its response, 0-16.
     pub tag_bits: u32,
@@ -163,15 +163,15 @@ impl MmuConfig {
     pub fn frame_bits(&self) -> u32 {
         self.physical_bits - crate::FRAME_SHIFT
     }
-    /// Bits of the physical address of a page table: those of a 4 KiB PTE's page number, as far as implemented.
+    /// Bits of the physical address of a page table: the implemented ones of a 4 KiB PTE's page number.
     pub fn table_address_bits(&self) -> u32 {
         self.physical_bits.min(self.spec().pa_bits)
     }
-    /// The configuration of the TLB at `port`.
-    pub fn l1(&self, port: crate::Port) -> &L1Config {
-        match port {
-            crate::Port::Instruction => &self.l1i,
-            crate::Port::Data => &self.l1d,
+    /// The configuration of the TLB of `side`.
+    pub fn l1(&self, side: crate::Side) -> &L1Config {
+        match side {
+            crate::Side::Instruction => &self.l1i,
+            crate::Side::Data => &self.l1d,
         }
     }
 

@@ -3,13 +3,13 @@
 use crate::{Asid, PhysAddr};
 use serde::{Deserialize, Serialize};
 
-/// Root of the page tables, identifier and mode, as satp/sstatus/menvcfg or CR3/CR0/CR4/EFER/EFLAGS hold them.
+/// Root of the page tables, ASID and mode, as satp/sstatus/menvcfg or CR3/CR0/CR4/EFER/EFLAGS hold them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// Base of the root table. x86-PAE: base of the four PDPTEs (32-byte aligned), which are loaded when the
     /// context is set and not read again by walks. Every other format: frame aligned.
     pub root: PhysAddr,
-    /// Identifier of the address space; 0 where the format or the configuration has none.
+    /// ASID (x86: PCID) of the address space; 0 where the format or the configuration has none.
     pub asid: Asid,
     /// Mode bits.
     pub mode: Mode,

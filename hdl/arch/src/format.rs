@@ -115,7 +115,7 @@ pub struct FormatSpec {
     pub pa_bits_max: u32,
     /// Highest level at which a leaf may stand.
     pub leaf_level_max: usize,
-    /// Architectural bits of the address-space identifier; 0 = none.
+    /// Architectural bits of the ASID (x86: PCID); 0 = none.
     pub asid_bits: u32,
     /// Bit of the PTE that forbids execution (x86 XD), if the format has one.
     pub execute_disable_bit: Option<u32>,

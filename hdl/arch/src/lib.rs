@@ -19,7 +19,7 @@ mod platform;
 pub mod pte_bit;
 mod timing;
 
-pub use access::{Access, AccessKind, Port, Privilege};
+pub use access::{Access, AccessKind, Privilege, Side};
 pub use address::{Asid, FRAME_BYTES, FRAME_SHIFT, PhysAddr, VirtAddr};
 pub use config::{ConfigError, L1Config, MmuConfig, Preset, Replacement, Structure};
 pub use context::{Context, Mode};

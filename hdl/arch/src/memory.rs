@@ -1,6 +1,6 @@
 //! Page-table memory as the walker sees it. Owns the sparse store; no meaning of what is stored.
 //!
-//! [`TableMemory`] is the one thing that both sides of a lockstep have in common besides names and geometry: an
+//! [`TableMemory`] is the one thing that both engines of a lockstep have in common besides names and geometry: an
 //! error in it would show on neither. It is held against a plain map of bytes in this crate's tests.
 
 use crate::{FRAME_BYTES, FormatSpec, PhysAddr};
@@ -38,14 +38,14 @@ type Chunk = [Option<Box<Frame>>; CHUNK_FRAMES as usize];
 /// Sparse memory that costs what is touched: reads of what was never written give 0 and allocate nothing.
 /// Addresses at or above `limit` and poisoned frames answer with a [`BusError`].
 ///
-/// One belongs to each side of a machine: all CPUs of a side share it, and no engine keeps one. It is handed to them
+/// One belongs to each engine of a machine: that engine's MMUs of all CPUs share it and keep none. It is handed to them
 /// ([`crate::Mmu::run`]).
 #[derive(Clone)]
 pub struct TableMemory {
     entry_bytes: u32,
     limit: u64,
     poisoned: Vec<u64>,
-    /// A store of somebody else, due right before the next compare-and-swap at its address.
+    /// A store of another agent, due right before the next compare-and-swap at its address.
     race: Option<(PhysAddr, u64)>,
     chunk_of: HashMap<u64, usize>,
     chunks: Vec<Box<Chunk>>,
@@ -96,7 +96,7 @@ impl TableMemory {
         }
     }
 
-    /// Lets somebody else store `value` at `addr` right before the next compare-and-swap there.
+    /// Lets another agent store `value` at `addr` right before the next compare-and-swap there.
     pub fn set_race(&mut self, addr: PhysAddr, value: u64) {
         self.race = Some((addr, value));
     }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(m.compare_exchange(PhysAddr(8), 8, 7, 5), Ok(5));
     }
 
-    /// Both sides of a lockstep use this type, so nothing else would notice an error in it.
+    /// Both engines of a lockstep use this type, so nothing else would notice an error in it.
     #[test]
     fn it_holds_what_a_plain_map_of_bytes_holds() {
         for format in PagingFormat::ALL {

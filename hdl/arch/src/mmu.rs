@@ -78,23 +78,23 @@ pub struct MmuStats {
     pub cycles: u64,
 }
 
-/// An MMU. It keeps no page-table memory: that of its side is handed to it whenever it may look at it, so that
-/// several MMUs can share one.
+/// An MMU. It keeps no page-table memory: its own is handed to it whenever it may look at it, so that several
+/// MMUs can share one.
 ///
 /// Between two calls the engine is at rest: nothing is outstanding. Engines panic only on a broken invariant of
 /// their own; a difference between two engines is carried by [`Mmu::difference`].
 ///
-/// `memory` holds [`Mmu::sides`] memories, in the order of the sides.
+/// `memory` holds [`Mmu::memories`] of them, in the order of the engines.
 pub trait Mmu {
     /// The configuration it was built from.
     fn config(&self) -> &MmuConfig;
 
-    /// Memories that it works on: one, or those of both parts of a lockstep.
-    fn sides(&self) -> usize {
+    /// How many memories it works on: one, or those of both engines of a lockstep.
+    fn memories(&self) -> usize {
         1
     }
 
-    /// Sets root, identifier and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
+    /// Sets root, ASID and mode. Drops nothing by itself: fences are the caller's, as on real hardware.
     /// PAE: loads the four PDPTEs from memory now.
     fn set_context(&mut self, memory: &[TableMemory], context: &Context);
 
@@ -129,8 +129,8 @@ macro_rules! mmu_behind {
             fn config(&self) -> &MmuConfig {
                 (**self).config()
             }
-            fn sides(&self) -> usize {
-                (**self).sides()
+            fn memories(&self) -> usize {
+                (**self).memories()
             }
             fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
                 (**self).set_context(memory, context);

@@ -1,5 +1,6 @@
 //! The mode bits as data: what each is called, which register holds it, which formats have it, which port of the MMU
-//! carries it and which field of [`Mode`] stands for it. Owns no meaning: what a mode allows, each side writes for itself.
+//! carries it and which field of [`Mode`] stands for it. Owns no meaning: what a mode allows, each engine writes
+//! for itself.
 //!
 //! Sources: RISC-V Privileged Architecture 20240411, sections on `sstatus` and `menvcfg`; Intel SDM volume 3A, 2.5, 4.1.3.
 

@@ -64,7 +64,7 @@ pub struct Outcome {
     /// RISC-V: the exception cause. x86: the #PF error code. 0 without a fault and for #GP and x86 bus errors.
     pub code: u8,
     /// Size of the leaf page in the page tables, whatever piece of it a TLB holds; `Level0` on a fault.
-    pub page: PageSize,
+    pub page_size: PageSize,
     /// RISC-V: PBMT. x86: PAT·4 + PCD·2 + PWT of the leaf. 0 on a fault.
     pub memory_type: u8,
     /// What answered.

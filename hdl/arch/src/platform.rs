@@ -1,6 +1,6 @@
 //! A machine as its software sees it: page-table memory, and CPUs with an MMU each.
 //!
-//! Owns which CPU is meant, and that software's stores reach the memory of every side. Does not own what runs on a CPU,
+//! Owns which CPU is meant, and that software's stores reach every memory. Does not own what runs on a CPU,
 //! nor when: a [`Platform`] carries out one thing at a time, so that how CPUs take turns is the caller's to say.
 
 use crate::{
@@ -16,48 +16,48 @@ impl CpuId {
     pub const BOOT: CpuId = CpuId(0);
 }
 
-/// The page-table memory of a machine: one [`TableMemory`] for each side. What software stores, reaches all; what it
-/// loads comes from the first, which equals the others as long as the sides agree.
+/// The page-table memory of a machine: one [`TableMemory`] for each engine, two in lockstep. What software stores,
+/// reaches all; what it loads comes from the first, which equals the others as long as the engines agree.
 #[derive(Clone, Debug)]
 pub struct MachineMemory {
-    sides: Vec<TableMemory>,
+    memories: Vec<TableMemory>,
 }
 
 impl MachineMemory {
-    /// Empty memory of `sides` sides for tables of the format of `spec`, that answers below `limit` bytes.
+    /// `count` empty memories for tables of the format of `spec`, that answer below `limit` bytes.
     ///
     /// # Panics
-    /// Without a side.
-    pub fn new(sides: usize, spec: &FormatSpec, limit: u64) -> Self {
-        assert!(sides > 0, "a machine has page-table memory");
-        Self { sides: vec![TableMemory::new(spec, limit); sides] }
+    /// With a count of 0.
+    pub fn new(count: usize, spec: &FormatSpec, limit: u64) -> Self {
+        assert!(count > 0, "a machine has page-table memory");
+        Self { memories: vec![TableMemory::new(spec, limit); count] }
     }
 
-    /// The memories, in the order of the sides.
-    pub fn sides(&self) -> &[TableMemory] {
-        &self.sides
+    /// The memories, in the order of the engines.
+    pub fn memories(&self) -> &[TableMemory] {
+        &self.memories
     }
     /// The memories, as an [`Mmu`] takes them.
-    pub fn sides_mut(&mut self) -> &mut [TableMemory] {
-        &mut self.sides
+    pub fn memories_mut(&mut self) -> &mut [TableMemory] {
+        &mut self.memories
     }
 
     /// An entry, A and D bits included; 0 where nothing answers.
     pub fn read_pte(&self, addr: PhysAddr) -> u64 {
-        self.sides[0].read_pte(addr)
+        self.memories[0].read_pte(addr)
     }
     /// A store of software into page tables. Lost where nothing answers.
     pub fn write_pte(&mut self, addr: PhysAddr, value: u64) {
-        self.sides.iter_mut().for_each(|side| side.write_pte(addr, value));
+        self.memories.iter_mut().for_each(|memory| memory.write_pte(addr, value));
     }
     /// Makes a frame answer with bus errors, or heals it.
     pub fn set_poisoned(&mut self, frame: u64, poisoned: bool) {
-        self.sides.iter_mut().for_each(|side| side.set_poisoned(frame, poisoned));
+        self.memories.iter_mut().for_each(|memory| memory.set_poisoned(frame, poisoned));
     }
     /// Lets another agent store `value` at `addr` right before a walker's next compare-and-swap there, which then
     /// fails unless the value is the expected one. One such store at a time; it is no write of a walker.
     pub fn set_race(&mut self, addr: PhysAddr, value: u64) {
-        self.sides.iter_mut().for_each(|side| side.set_race(addr, value));
+        self.memories.iter_mut().for_each(|memory| memory.set_race(addr, value));
     }
 }
 
@@ -98,17 +98,17 @@ pub struct Uniprocessor<M> {
 impl<M: Mmu> Uniprocessor<M> {
     /// A machine around `mmu`, with empty page-table memory below `limit` bytes.
     pub fn new(mmu: M, limit: u64) -> Self {
-        let memory = MachineMemory::new(mmu.sides(), mmu.config().spec(), limit);
+        let memory = MachineMemory::new(mmu.memories(), mmu.config().spec(), limit);
         Self { mmu, memory }
     }
 
     /// [`Mmu::set_context`].
     pub fn set_context(&mut self, context: &Context) {
-        self.mmu.set_context(self.memory.sides(), context);
+        self.mmu.set_context(self.memory.memories(), context);
     }
     /// [`Mmu::fence`].
     pub fn fence(&mut self, flush: &TlbFlush) {
-        self.mmu.fence(self.memory.sides_mut(), flush);
+        self.mmu.fence(self.memory.memories_mut(), flush);
     }
     /// [`MachineMemory::read_pte`].
     pub fn read_pte(&self, addr: PhysAddr) -> u64 {
@@ -120,7 +120,7 @@ impl<M: Mmu> Uniprocessor<M> {
     }
     /// [`Mmu::run`].
     pub fn run(&mut self, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
-        self.mmu.run(self.memory.sides_mut(), batch, outcomes)
+        self.mmu.run(self.memory.memories_mut(), batch, outcomes)
     }
 }
 
@@ -170,12 +170,12 @@ impl<M: Mmu> Multiprocessor<M> {
     /// A machine of the CPUs `mmus`, with empty page-table memory below `limit` bytes.
     ///
     /// # Panics
-    /// Without an MMU, or where two of them walk tables of different formats or work on different numbers of sides.
+    /// Without an MMU, or where two of them walk tables of different formats or work on different numbers of memories.
     pub fn new(mmus: Vec<M>, limit: u64) -> Self {
         let first = mmus.first().expect("a machine has a CPU");
-        let (format, sides) = (first.config().format, first.sides());
-        assert!(mmus.iter().all(|mmu| mmu.config().format == format && mmu.sides() == sides));
-        let memory = MachineMemory::new(sides, format.spec(), limit);
+        let (format, memories) = (first.config().format, first.memories());
+        assert!(mmus.iter().all(|mmu| mmu.config().format == format && mmu.memories() == memories));
+        let memory = MachineMemory::new(memories, format.spec(), limit);
         Self { mmus, memory }
     }
 
@@ -196,13 +196,13 @@ impl<M: Mmu> Platform for Multiprocessor<M> {
         self.memory.write_pte(addr, value);
     }
     fn set_context(&mut self, cpu: CpuId, context: &Context) {
-        self.mmus[cpu.0].set_context(self.memory.sides(), context);
+        self.mmus[cpu.0].set_context(self.memory.memories(), context);
     }
     fn fence(&mut self, cpu: CpuId, flush: &TlbFlush) {
-        self.mmus[cpu.0].fence(self.memory.sides_mut(), flush);
+        self.mmus[cpu.0].fence(self.memory.memories_mut(), flush);
     }
     fn run(&mut self, cpu: CpuId, batch: &Batch<'_>, outcomes: Option<&mut Vec<Outcome>>) -> Progress {
-        self.mmus[cpu.0].run(self.memory.sides_mut(), batch, outcomes)
+        self.mmus[cpu.0].run(self.memory.memories_mut(), batch, outcomes)
     }
     fn stats(&self, cpu: CpuId) -> MmuStats {
         self.mmus[cpu.0].stats()

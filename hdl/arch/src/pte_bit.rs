@@ -1,7 +1,7 @@
 //! The bits of a page-table entry as data: what each is called, where it lies, which entries have it and where the
 //! manual says so. Hardware, model, kernel, reports and test cases take names and positions from here.
 //!
-//! Owns no meaning: what a bit allows, and in which order bits are looked at, is written by each side for itself, so
+//! Owns no meaning: what a bit allows, and in which order bits are looked at, is written by each engine for itself, so
 //! that hardware and model do not share a mistake.
 //!
 //! Sources: RISC-V Privileged Architecture 20240411, figures "Sv32 page table entry" and "Sv39 page table entry";

@@ -1,5 +1,5 @@
-//! The world around the MMU, as far as its timing goes: how fast memory answers, when the core takes responses.
-//! Both sides of a lockstep draw from the same streams, so the cycle prediction holds under random stalls too.
+//! The timing of the world around the MMU: how fast memory answers, when the core takes responses.
+//! Both engines of a lockstep draw from the same streams, so the cycle prediction holds under random stalls too.
 //! Owns the streams; what they cost is the timing contract (hdl/CONTRACT.md).
 
 use serde::{Deserialize, Serialize};
@@ -88,14 +88,14 @@ pub enum IssueOrder {
     /// An in-order core: nothing is issued while an older access waits for a walk.
     #[default]
     Blocking,
-    /// Both ports run on by themselves in trace order of acceptance; for stress, faults do not stop it.
+    /// Both sides run on by themselves in trace order of acceptance; for stress, faults do not stop it.
     Overlapped,
 }
 
 /// Cycles in the period of a [`StallPattern`].
 pub const STALL_PERIOD: usize = 4096;
 
-/// A periodic pattern of cycles in which a port of the *driver* is stalled.
+/// A periodic pattern of cycles in which one side of the *driver* is stalled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StallPattern {
     bits: Box<[u64; STALL_PERIOD / 64]>,
@@ -114,7 +114,7 @@ impl StallPattern {
         bits[0] &= !1;
         Self { bits, never: percent == 0 }
     }
-    /// Whether the port is stalled in `cycle`.
+    /// Whether the side is stalled in `cycle`.
     #[inline]
     pub fn stalled(&self, cycle: u64) -> bool {
         let at = cycle as usize % STALL_PERIOD;
@@ -145,9 +145,9 @@ pub struct TimingConfig {
     pub memory: MemoryTiming,
     /// When accesses are issued.
     pub issue: IssueOrder,
-    /// Percentage of cycles in which the core does not take a response (`resp_ready` low), per port.
+    /// Percentage of cycles in which the core does not take a response (`resp_ready` low), per side.
     pub response_stall_percent: u32,
-    /// Percentage of cycles in which the core issues no request, per port.
+    /// Percentage of cycles in which the core issues no request, per side.
     pub request_stall_percent: u32,
     /// Seed of the stall patterns.
     pub stall_seed: u64,
@@ -166,12 +166,12 @@ impl Default for TimingConfig {
 }
 
 impl TimingConfig {
-    /// Cycles in which `port` does not take responses.
-    pub fn response_stalls(&self, port: crate::Port) -> StallPattern {
-        StallPattern::new(self.stall_seed ^ (0x5245_5350 + port as u64), self.response_stall_percent)
+    /// Cycles in which `side` does not take responses.
+    pub fn response_stalls(&self, side: crate::Side) -> StallPattern {
+        StallPattern::new(self.stall_seed ^ (0x5245_5350 + side as u64), self.response_stall_percent)
     }
-    /// Cycles in which `port` issues no request.
-    pub fn request_stalls(&self, port: crate::Port) -> StallPattern {
-        StallPattern::new(self.stall_seed ^ (0x5245_5155 + port as u64), self.request_stall_percent)
+    /// Cycles in which `side` issues no request.
+    pub fn request_stalls(&self, side: crate::Side) -> StallPattern {
+        StallPattern::new(self.stall_seed ^ (0x5245_5155 + side as u64), self.request_stall_percent)
     }
 }

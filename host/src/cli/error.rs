@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// Nobody reads standard output any more.
+    /// The reader of standard output is gone.
     #[error("standard output was closed")]
     OutputClosed,
     /// Standard output cannot be written.

@@ -27,7 +27,7 @@ pub struct TranslationWriter {
     spec: &'static FormatSpec,
     number: u64,
     failure: Option<io::Error>,
-    /// Set with `failure`, for whoever could end the run.
+    /// Set with `failure`, for the caller, which can end the run.
     failed: Arc<AtomicBool>,
 }
 
@@ -55,7 +55,7 @@ impl TranslationWriter {
     fn record(&mut self, access: &Access, outcome: &Outcome, retries: u32) -> io::Result<()> {
         let kind = kind_name(access.kind);
         let served = served_name(outcome.served);
-        let (va, pa, page) = (access.va, outcome.pa, self.spec.page_bytes(outcome.page));
+        let (va, pa, page) = (access.va, outcome.pa, self.spec.page_bytes(outcome.page_size));
         let (number, cycles, memory_type) = (self.number, outcome.latency, outcome.memory_type);
         let (fault, code) = (fault_name(outcome.fault), outcome.code);
         match self.layout {

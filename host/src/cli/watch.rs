@@ -1,4 +1,4 @@
-//! Whoever watches a run: the progress bar, Ctrl-C, files that cannot be written on.
+//! What watches a run: the progress bar, Ctrl-C, files that cannot be written on.
 
 use super::console::Progress;
 use super::interrupt;

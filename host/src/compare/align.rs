@@ -16,7 +16,7 @@ const BATCH_ROWS: usize = 2048;
 const BATCHES_AHEAD: usize = 4;
 /// Rows of one file that the other may lack in one place.
 const WINDOW_ROWS: usize = 1024;
-/// Rows that must agree before the files count as aligned again, as far as there are any.
+/// Rows that must agree before the files count as aligned again, or all that are left.
 const CONFIRM_ROWS: usize = 8;
 
 /// The next step through both files.

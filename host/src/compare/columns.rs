@@ -100,7 +100,7 @@ impl Columns {
         !self.0.is_empty() && self.0.iter().all(|a| a.column.parse::<usize>().is_ok())
     }
 
-    /// The layout of a file with this header; without one, as far as places are assigned.
+    /// The layout of a file with this header; without one, the places that are assigned.
     ///
     /// # Errors
     /// A column that the file does not have.

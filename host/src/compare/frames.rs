@@ -12,7 +12,7 @@ use std::collections::HashMap;
 /// Pages remembered as checked since the numbering last changed.
 const CHECKED_COUNT: usize = 4096;
 
-/// The numbering, as far as it is known.
+/// What is known of the numbering.
 pub struct FrameMap {
     forward: HashMap<u64, u64>,
     backward: HashMap<u64, u64>,

@@ -43,7 +43,7 @@ impl Row {
         }
     }
 
-    /// The answer in words, as far as it is stated.
+    /// What is stated of the answer, in words.
     pub fn describe(&self) -> String {
         let mut parts = Vec::new();
         match self.fault() {

@@ -3,7 +3,7 @@
 //! An access line does not say whose it is, so the merged trace marks with `==PID==` whose lines follow; a log has
 //! its turn for [`TURN_BYTES`] at most. Three orders are the recorded machine's, whatever the turns:
 //! * a child's lines come after the line in which its maker created it,
-//! * all lines of a child come before the line in which somebody's wait for it returned,
+//! * all lines of a child come before the line in which its parent's wait for it returned,
 //! * a program's lines come after those of the program that it replaced.
 //!
 //! The rest is that of the polling. A log that has been passed on is cut off at its beginning, so the disk holds
@@ -28,9 +28,9 @@ const PUNCH_BYTES: u64 = 4 << 20;
 /// How often is looked whether processes without new lines still live.
 const LIFE_CHECK: Duration = Duration::from_millis(20);
 
-/// Looks in a row that may find nobody under a number: an execve(2) of one thread replaces the others.
+/// Looks in a row that may find no process under a number: an execve(2) of one thread replaces the others.
 const MISSES_MAX: u32 = 1;
-/// The same where somebody has the number who is not proven ours: two seconds, for in the middle of an execve there is
+/// The same where a process has the number that is not proven ours: two seconds, for in the middle of an execve there is
 /// no command line, however long that takes on a busy machine.
 const STRANGERS_MAX: u32 = 100;
 
@@ -63,9 +63,9 @@ struct Process {
     /// Programs passed on.
     passed: u64,
     gone: bool,
-    /// It was seen running under its number: when nobody has that any more, it has ended.
+    /// It was seen running under its number: when no process has that any more, it has ended.
     seen: bool,
-    /// Looks in a row that found nobody.
+    /// Looks in a row that found no process.
     missed: u32,
     waits_for: Option<u32>,
 }
@@ -132,7 +132,7 @@ impl Merge {
                 scan.over();
                 return Ok(());
             };
-            // Either nobody made it, or what it waits for never ends.
+            // Either no process made it, or what it waits for never ends.
             scan.made.insert(pid);
             process.waits_for = None;
         }
@@ -242,7 +242,7 @@ impl Merge {
         Ok(found)
     }
 
-    /// Finds processes that have ended; whether there are any. A number that is not proven ours is nobody's.
+    /// Finds processes that have ended; whether there are any. A number that is not proven ours counts as free.
     fn look_who_lives(&mut self) -> io::Result<bool> {
         let mut all = None;
         let mut dead = Vec::new();

@@ -28,7 +28,7 @@ pub(super) fn run(
     let child = valgrind::spawn(options, command)?;
     let root = child.id();
     let stop = Arc::new(AtomicBool::new(false));
-    // The last writing end goes with the waiter: the log is over when nobody else has one.
+    // The last writing end goes with the waiter: the log is over when no other process has one.
     let waiter = valgrind::waiter(child, options, &stop, writer);
     let mut scan = Scan::new(root, identifier);
     let copied = copy(&mut log, root, &mut scan, sink);
@@ -76,7 +76,7 @@ fn copy(log: &mut impl Read, root: u32, scan: &mut Scan, sink: &mut Sink) -> Res
         loop {
             let (consumed, waits) = scan.pass(root, &pending, &mut held, sink).map_err(MergeError::Output)?;
             pending.drain(..consumed);
-            // Its children are silent: there is nobody to wait for.
+            // Its children are silent: there is no child to wait for.
             if waits.is_none() {
                 break;
             }

@@ -2,7 +2,7 @@
 //!
 //! A number in a log proves nothing: it may be one of another pid namespace, or have been given to a stranger since.
 //! What Valgrind runs under [`super::launcher`] has the log's name in its command line, in a directory that has no
-//! second of its name, and keeps it over fork(2) and execve(2), whoever becomes its parent. That is looked for in
+//! second of its name, and keeps it over fork(2) and execve(2), whichever process becomes its parent. That is looked for in
 //! `/proc`, where the innermost of a process's numbers (`NStgid`, proc_pid_status(5)) is the one in its log.
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -26,7 +26,7 @@ pub(super) enum Sight {
     Ours,
     /// A process has it that is not proven ours: a stranger, or one that is just executing a program.
     Stranger,
-    /// Nobody has it.
+    /// No process has it.
     Nobody,
 }
 
@@ -59,7 +59,7 @@ impl Processes {
         pid > 1 && pid != std::process::id() && self.sight(pid) == Sight::Ours
     }
 
-    /// Ends all that run. Each is held by a descriptor before it is looked at, so nobody else can have its number when
+    /// Ends all that run. Each is held by a descriptor before it is looked at, so no other process can have its number when
     /// the signal comes.
     pub fn kill(&self) {
         for _ in 0..SWEEPS {

@@ -114,7 +114,7 @@ impl Scan {
         self.own_line(&format!("=={pid}=={PREAMBLE}"), out)
     }
 
-    /// Process `pid` is gone: says so if its lines do not, and only as far as it is known.
+    /// Process `pid` is gone: says so if its lines do not, and only what is known.
     pub fn gone(&mut self, pid: u32, out: &mut impl Write) -> io::Result<()> {
         // A later process may get the same number.
         self.made.remove(&pid);
@@ -133,7 +133,7 @@ impl Scan {
         }
         let signal = match self.root {
             (root, Some(status)) if root == pid => status.signal(),
-            // Valgrind tells of every signal but the one that nobody can catch.
+            // Valgrind tells of every signal but the one that no program can catch.
             _ => Some(9),
         };
         let Some(signal) = signal else {

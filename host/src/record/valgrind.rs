@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How often the program is asked whether it has ended.
 pub(super) const POLL: Duration = Duration::from_millis(5);
-/// What Valgrind is asked for, whoever is followed. Signals, because they end processes and run handlers; and
+/// What Valgrind is asked for, whichever program is followed. Signals, because they end processes and run handlers; and
 /// registers that are right at every access: a handler of SIGSEGV that returns goes on with them.
 pub(super) const ARGUMENTS: [&str; 6] = [
     "-q",

@@ -67,7 +67,7 @@ pub enum Step {
     Holds(PhysAddr, u64),
     /// A frame begins or ceases to answer with bus errors.
     Poison(u64, bool),
-    /// Root register, identifier and mode are set.
+    /// Root register, ASID and mode are set.
     Context(Context),
     /// A fence.
     Fence(TlbFlush),
@@ -200,7 +200,7 @@ impl Expectation {
         ability: Ability,
     ) -> Result<(), String> {
         let found = if outcome.is_ok() {
-            let Outcome { pa, page, memory_type, .. } = *outcome;
+            let Outcome { pa, page_size: page, memory_type, .. } = *outcome;
             Verdict::Translated { pa, page, memory_type }
         } else {
             Verdict::Fault { kind: outcome.fault, code: outcome.code }

@@ -71,7 +71,7 @@ impl CaseFailure {
     }
 }
 
-/// Compiled once, by whoever needs it first; the others wait.
+/// Compiled once, by the thread that needs it first; the others wait.
 type Build = Arc<OnceLock<Result<Hardware, String>>>;
 
 /// Runs cases. Threads may share one.

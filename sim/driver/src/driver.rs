@@ -11,7 +11,7 @@ use super::pin_map::{SharedPins, SidePins};
 use super::pins::{Pins, PinsError};
 use pagewalk_arch::{
     Access, AccessKind, Batch, ConfigError, Context, FaultKind, IssueOrder, LatencyStream, Mmu, MmuConfig,
-    MmuStats, OnFault, Outcome, PageSize, PhysAddr, Port, Privilege, Progress, PteMemory, PteWrite, Served,
+    MmuStats, OnFault, Outcome, PageSize, PhysAddr, Privilege, Progress, PteMemory, PteWrite, Served, Side,
     StallPattern, TableMemory, TlbFlush, VirtAddr,
 };
 
@@ -85,8 +85,8 @@ impl<P: Pins> Driver<P> {
     pub fn new(config: &MmuConfig, pins: P) -> Result<Self, ConfigError> {
         config.validate()?;
         let timing = &config.timing;
-        let stalls = |of: fn(&pagewalk_arch::TimingConfig, Port) -> StallPattern| {
-            [of(timing, Port::Data), of(timing, Port::Instruction)]
+        let stalls = |of: fn(&pagewalk_arch::TimingConfig, Side) -> StallPattern| {
+            [of(timing, Side::Data), of(timing, Side::Instruction)]
         };
         let response_stalls = stalls(pagewalk_arch::TimingConfig::response_stalls);
         let mut driver = Self {
@@ -316,7 +316,7 @@ impl<P: Pins> Driver<P> {
             latency: (valid_since - flight.accepted) as u32,
             fault,
             code: out[at.resp_code] as u8,
-            page: PageSize::from_code(out[at.resp_page] as u8).unwrap_or_default(),
+            page_size: PageSize::from_code(out[at.resp_page] as u8).unwrap_or_default(),
             memory_type: out[at.resp_memory_type] as u8,
             served,
             pte_reads: counts.reads,
@@ -364,7 +364,7 @@ impl<P: Pins> Driver<P> {
             let first_of_cycle = next;
             while next < count && !stopped {
                 let access = &batch.accesses[next];
-                let side = access.kind.port() as usize;
+                let side = access.kind.side() as usize;
                 // D-9: the successor of the last access is unknown: it may only follow its predecessor.
                 let successor_known = batch.end || next + 1 < count || next > first_of_cycle;
                 if !successor_known || !self.may_accept(access, side) {

@@ -135,7 +135,7 @@ fn bare_loop(trace: &[Access]) -> u64 {
     let mut next = [0u8; 16];
     let mut hits = 0;
     for access in trace {
-        let page = access.va.page();
+        let page = access.va.page_number();
         let set = page as usize % 16;
         if tags[set].contains(&page) {
             hits += 1;

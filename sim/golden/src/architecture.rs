@@ -101,7 +101,7 @@ impl Walked {
         match &self.verdict {
             Ok(leaf) => Outcome {
                 pa: leaf.translate(access.va),
-                page: leaf.page,
+                page_size: leaf.page,
                 memory_type: leaf.memory_type,
                 ..common
             },

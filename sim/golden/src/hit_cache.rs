@@ -10,7 +10,7 @@
 
 use crate::rights::{COMBINATIONS, combination};
 use crate::tlb::{Payload, Tlb, Touch};
-use pagewalk_arch::{Access, AccessKind, PageSize, Port};
+use pagewalk_arch::{Access, AccessKind, PageSize, Side};
 
 /// Rows per side: as many as the largest TLB has sets.
 const ROWS: usize = 256;
@@ -77,7 +77,7 @@ impl HitCache {
         let latest_masks = masks(&latest_rows);
         let mut latest_rows = [Rows { mask: 0, first: 0 }; 3];
         for kind in [AccessKind::Fetch, AccessKind::Load, AccessKind::Store] {
-            let side = kind.port() as usize;
+            let side = kind.side() as usize;
             latest_rows[kind as usize] = Rows { mask: latest_masks[side], first: (side * ROWS) as u64 };
         }
         Self {
@@ -104,7 +104,7 @@ impl HitCache {
     /// Whether the page of `access` was touched last in its set and grants the access.
     #[inline(always)]
     pub(crate) fn has_latest(&self, access: &Access) -> bool {
-        let page = access.va.page();
+        let page = access.va.page_number();
         let rows = &self.latest_rows[access.kind as usize];
         let row = (page & rows.mask | rows.first) as usize & (2 * ROWS - 1);
         Self::covers(self.latest[row], page, combination(access))
@@ -128,7 +128,7 @@ impl HitCache {
     }
     /// `page` was touched last in its set, and its entry grants `grants`.
     #[inline]
-    pub(crate) fn remember(&mut self, side: Port, page: u64, grants: u8, payload: &Payload, touch: Touch) {
+    pub(crate) fn remember(&mut self, side: Side, page: u64, grants: u8, payload: &Payload, touch: Touch) {
         let side = side as usize;
         let word = page | u64::from(!grants) << PAGE_BITS & EMPTY;
         self.latest[Self::row(&self.latest_masks, side, page)] = word;
@@ -142,12 +142,12 @@ impl HitCache {
         };
     }
     /// The entry of `page` changed.
-    pub(crate) fn forget(&mut self, side: Port, page: u64) {
+    pub(crate) fn forget(&mut self, side: Side, page: u64) {
         self.latest[Self::row(&self.latest_masks, side as usize, page)] = EMPTY;
         self.recent[Self::row(&self.recent_masks, side as usize, page)] = EMPTY;
     }
     /// Something changed anywhere in a TLB.
-    pub(crate) fn forget_side(&mut self, side: Port) {
+    pub(crate) fn forget_side(&mut self, side: Side) {
         let side = side as usize;
         let rows = |mask: u64| side * ROWS..=side * ROWS + mask as usize;
         self.latest[rows(self.latest_masks[side])].fill(EMPTY);
@@ -155,7 +155,7 @@ impl HitCache {
     }
     /// The meaning of everything changed.
     pub(crate) fn forget_all(&mut self) {
-        self.forget_side(Port::Data);
-        self.forget_side(Port::Instruction);
+        self.forget_side(Side::Data);
+        self.forget_side(Side::Instruction);
     }
 }

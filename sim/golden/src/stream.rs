@@ -4,7 +4,7 @@
 use crate::architecture::Architecture;
 use crate::rights::combination;
 use crate::timed::{Running, TimedModel, hit, hits};
-use pagewalk_arch::{Access, Outcome, Port};
+use pagewalk_arch::{Access, Outcome, Side};
 
 impl TimedModel {
     /// Carries out accesses up to the first that misses, or to the last that may be accepted alone. Nothing is in
@@ -39,7 +39,7 @@ impl TimedModel {
             {
                 rest.next();
                 clock.accept(access.kind);
-                let (side, page) = (access.kind.port() as usize, access.va.page());
+                let (side, page) = (access.kind.side() as usize, access.va.page_number());
                 fetches += side;
                 let answer = *self.hit_cache.answer(side, page);
                 let tlb = &mut self.tlbs[side];
@@ -57,8 +57,8 @@ impl TimedModel {
         let count = accesses.len() - rest.len();
         if count > 0 {
             self.schedule.after_hits(clock);
-            *hits(arch, Port::Instruction) += fetches as u64;
-            *hits(arch, Port::Data) += (count - fetches) as u64;
+            *hits(arch, Side::Instruction) += fetches as u64;
+            *hits(arch, Side::Data) += (count - fetches) as u64;
         }
         count
     }
@@ -66,7 +66,7 @@ impl TimedModel {
     /// Whether an access to a page that was not the latest of its set hits; then the page is the latest.
     #[inline]
     fn make_latest(&mut self, arch: &Architecture, access: &Access) -> bool {
-        let (side, page) = (access.kind.port() as usize, access.va.page());
+        let (side, page) = (access.kind.side() as usize, access.va.page_number());
         match self.hit_cache.recall(side, page, combination(access)) {
             Some(touch) => {
                 self.tlbs[side].apply(page, touch);

@@ -14,7 +14,7 @@ use crate::rights::{GrantTable, combination};
 use crate::timing::Schedule;
 use crate::tlb::{LeavesInPieces, Matches, Refilled, Tlb, Touch};
 use pagewalk_arch::{
-    Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Port, Progress, Served,
+    Access, Batch, FaultKind, Isa, MmuConfig, OnFault, Outcome, PageSize, PhysAddr, Progress, Served, Side,
     TableMemory, TlbFlush,
 };
 
@@ -79,7 +79,7 @@ impl TimedModel {
     pub(crate) fn new(arch: &Architecture, streaming: bool) -> Self {
         let config: &MmuConfig = &arch.config;
         let spec = config.spec();
-        let tlbs = [Port::Data, Port::Instruction].map(|side| Tlb::new(spec, config.l1(side)));
+        let tlbs = [Side::Data, Side::Instruction].map(|side| Tlb::new(spec, config.l1(side)));
         let schedule = Schedule::new(config);
         Self {
             hit_cache: HitCache::new(&tlbs),
@@ -154,12 +154,12 @@ impl TimedModel {
 
     /// T-6: the walk that would be next if nothing more were accepted. The walker takes a waiting access in the first
     /// cycle x in which it is idle, the data side's if both wait in that cycle.
-    fn next_walk(&self) -> Option<(Port, u64)> {
+    fn next_walk(&self) -> Option<(Side, u64)> {
         let [data, instruction] = &self.waiting;
         let earliest = data.iter().chain(instruction).map(Waiting::since).min()?;
         let x = self.schedule.walk_start(earliest);
         let data_waits = data.as_ref().is_some_and(|waiting| waiting.since() <= x);
-        Some((if data_waits { Port::Data } else { Port::Instruction }, x))
+        Some((if data_waits { Side::Data } else { Side::Instruction }, x))
     }
 
     /// D-1: the cycle c of the next acceptance, if it does not depend on a walk or fence still to come.
@@ -168,7 +168,7 @@ impl TimedModel {
         if running.delivery.stopped() {
             return None;
         }
-        let side = access.kind.port() as usize;
+        let side = access.kind.side() as usize;
         if self.waiting[side].is_some() {
             return None;
         }
@@ -180,7 +180,7 @@ impl TimedModel {
     fn accept(&mut self, arch: &mut Architecture, running: &mut Running<'_>, c: u64) {
         let index = running.next;
         let access = running.accesses[index];
-        let side = access.kind.port();
+        let side = access.kind.side();
         running.next += 1;
         running.delivery.expect();
         self.schedule.accept(c);
@@ -205,9 +205,9 @@ impl TimedModel {
         if !arch.config.spec().is_canonical(access.va) {
             return Err(Matches::default());
         }
-        let side = access.kind.port();
+        let side = access.kind.side();
         let tlb = &mut self.tlbs[side as usize];
-        let page = access.va.page();
+        let page = access.va.page_number();
         let matches = tlb.look_up(page, arch.context.asid);
         let found = tlb.only(page, matches).ok_or(matches)?;
         let payload = *found.payload;
@@ -225,7 +225,7 @@ impl TimedModel {
         Ok(hit(access, payload.frame_of(page), payload.page, payload.memory_type))
     }
 
-    fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, side: Port, x: u64) {
+    fn walk(&mut self, arch: &mut Architecture, running: &mut Running<'_>, side: Side, x: u64) {
         let waiting = self.waiting[side as usize].take().expect("the walk that is next has an access");
         let access = &waiting.access;
         let walked = arch.walk(running.memory, access, || self.schedule.transaction());
@@ -234,7 +234,7 @@ impl TimedModel {
             // E-8: a leaf larger than the implemented memory is not kept: other addresses in it must fault.
             Ok(leaf) if arch.config.spec().page_bytes(leaf.page) > 1 << arch.config.physical_bits => {}
             Ok(leaf) => {
-                let page = access.va.page();
+                let page = access.va.page_number();
                 let tlb = &mut self.tlbs[side as usize];
                 self.pieces.refilled(tlb, leaf.page);
                 match tlb.refill(page, arch.context.asid, leaf, waiting.matches) {
@@ -266,23 +266,23 @@ pub(crate) fn hit(access: &Access, frame: u64, page: PageSize, memory_type: u8) 
     Outcome {
         va: access.va,
         pa: PhysAddr(PhysAddr::of_frame(frame).0 | access.va.page_offset()),
-        page,
+        page_size: page,
         memory_type,
         served: Served::L1,
         ..Outcome::default()
     }
 }
 
-pub(crate) fn hits(arch: &mut Architecture, side: Port) -> &mut u64 {
+pub(crate) fn hits(arch: &mut Architecture, side: Side) -> &mut u64 {
     match side {
-        Port::Data => &mut arch.stats.l1d_hits,
-        Port::Instruction => &mut arch.stats.l1i_hits,
+        Side::Data => &mut arch.stats.l1d_hits,
+        Side::Instruction => &mut arch.stats.l1i_hits,
     }
 }
 
-fn misses(arch: &mut Architecture, side: Port) -> &mut u64 {
+fn misses(arch: &mut Architecture, side: Side) -> &mut u64 {
     match side {
-        Port::Data => &mut arch.stats.l1d_misses,
-        Port::Instruction => &mut arch.stats.l1i_misses,
+        Side::Data => &mut arch.stats.l1d_misses,
+        Side::Instruction => &mut arch.stats.l1i_misses,
     }
 }

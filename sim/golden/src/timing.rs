@@ -5,7 +5,7 @@
 //! own.
 
 use pagewalk_arch::{
-    AccessKind, IssueOrder, LatencyStream, MmuConfig, Port, StallPattern, TlbFlush, VirtAddr,
+    AccessKind, IssueOrder, LatencyStream, MmuConfig, Side, StallPattern, TlbFlush, VirtAddr,
 };
 
 /// The fence that follows an x86 page fault and was not carried out yet.
@@ -47,8 +47,8 @@ impl Schedule {
         let sweep_rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
         Self {
             order: timing.issue,
-            request_stalls: [Port::Data, Port::Instruction].map(|side| timing.request_stalls(side)),
-            response_stalls: [Port::Data, Port::Instruction].map(|side| timing.response_stalls(side)),
+            request_stalls: [Side::Data, Side::Instruction].map(|side| timing.request_stalls(side)),
+            response_stalls: [Side::Data, Side::Instruction].map(|side| timing.response_stalls(side)),
             latencies: LatencyStream::new(timing.memory),
             sweep_rows,
             accepted: sweep_rows,
@@ -73,7 +73,7 @@ impl Schedule {
     /// D-2 to D-5: the cycle c in which the next access can be accepted, given whether an older access waits for the
     /// walker. Its own side waits for none. `None` where that cycle is decided by a walk or fence still to come.
     pub(crate) fn acceptance(&self, kind: AccessKind, older_waits: bool) -> Option<u64> {
-        let side = kind.port() as usize;
+        let side = kind.side() as usize;
         let stalls = &self.request_stalls[side];
         let mut c = stalls.next_free(self.accepted.max(self.taken[side]).max(self.fences_done));
         let joins = c == self.accepted && kind != AccessKind::Store;
@@ -96,7 +96,7 @@ impl Schedule {
         self.accepted = c;
     }
     /// D-7: a response becomes valid; it is taken in the first cycle that is not stalled.
-    pub(crate) fn respond(&mut self, side: Port, valid: u64) {
+    pub(crate) fn respond(&mut self, side: Side, valid: u64) {
         self.taken[side as usize] = self.response_stalls[side as usize].next_free(valid);
         self.answered = self.answered.max(valid);
     }
@@ -112,7 +112,7 @@ impl Schedule {
     }
     /// A walk that started in cycle x took `transactions` cycles for all its transactions, `swaps` of which were
     /// compare-and-swaps. Returns the cycle of the valid response (T-16).
-    pub(crate) fn walked(&mut self, side: Port, x: u64, transactions: u64, swaps: u64) -> u64 {
+    pub(crate) fn walked(&mut self, side: Side, x: u64, transactions: u64, swaps: u64) -> u64 {
         // T-9, T-12, T-14: at x, x + 1 and y, and a CHECK more for each swap.
         let valid = x + 3 + transactions + swaps;
         self.respond(side, valid);
@@ -260,7 +260,7 @@ mod tests {
                 let kind = [Fetch, Load, Store][random.below(3) as usize];
                 let c = schedule.acceptance(kind, false).unwrap();
                 schedule.accept(c);
-                schedule.respond(kind.port(), c + 1);
+                schedule.respond(kind.side(), c + 1);
                 clock.accept(kind);
                 assert_eq!(clock.cycle, c, "seed {seed}");
             }

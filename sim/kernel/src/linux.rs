@@ -1,4 +1,4 @@
-//! Versions of Linux, and in what they differ as far as this model goes: one table.
+//! Versions of Linux, and in what they differ within this model: one table.
 //!
 //! Owns which version behaves how. What a behaviour means is explained where it is carried out.
 

@@ -12,7 +12,7 @@ pub struct Vpn(pub u64);
 impl Vpn {
     /// The page that holds `va`.
     pub const fn of(va: VirtAddr) -> Self {
-        Self(va.page())
+        Self(va.page_number())
     }
     /// First byte of the page.
     pub const fn addr(self) -> VirtAddr {

@@ -29,7 +29,7 @@ pub struct KernelStats {
     pub cow: u64,
     /// Minor faults that gave a process its own copy of a page of a file that it maps privately.
     pub file_copies: u64,
-    /// Minor faults that made a write-protected frame writable because nobody else maps it any more.
+    /// Minor faults that made a write-protected frame writable because nothing else maps it any more.
     pub cow_reuse: u64,
     /// Pages that became part of an inferred area, or whose inferred rights grew.
     pub inferred: u64,

@@ -97,7 +97,7 @@ pub(crate) fn differing_fields(engines: [&str; 2], a: &Outcome, b: &Outcome) -> 
         ("pa", a.pa.to_string(), b.pa.to_string()),
         ("fault", format!("{:?}", a.fault), format!("{:?}", b.fault)),
         ("code", a.code.to_string(), b.code.to_string()),
-        ("page", format!("{:?}", a.page), format!("{:?}", b.page)),
+        ("page", format!("{:?}", a.page_size), format!("{:?}", b.page_size)),
         ("memory_type", a.memory_type.to_string(), b.memory_type.to_string()),
         ("served", format!("{:?}", a.served), format!("{:?}", b.served)),
         ("pte_reads", a.pte_reads.to_string(), b.pte_reads.to_string()),
@@ -140,7 +140,7 @@ fn entries_of(
 
 fn line(f: &mut fmt::Formatter<'_>, format: &FormatSpec, outcome: &Outcome) -> fmt::Result {
     let verdict = if outcome.is_ok() {
-        format!("{} {} type {}", outcome.pa, size(format.page_bytes(outcome.page)), outcome.memory_type)
+        format!("{} {} type {}", outcome.pa, size(format.page_bytes(outcome.page_size)), outcome.memory_type)
     } else {
         outcome.fault.describe(format.isa, outcome.code)
     };

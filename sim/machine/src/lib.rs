@@ -7,7 +7,7 @@
 
 mod cpu;
 mod difference;
-mod final_exit;
+mod hold_last_exit;
 mod lockstep;
 mod loss;
 mod machine;

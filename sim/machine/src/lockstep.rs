@@ -71,7 +71,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
         if self.difference.is_some() {
             return;
         }
-        let memories = [&memory[0], &memory[self.a.sides()]];
+        let memories = [&memory[0], &memory[self.a.memories()]];
         let difference = Difference::new(finding, self.names, self.context, self.a.config(), memories);
         self.headline = Some(difference.what.clone());
         self.difference = Some(Box::new(difference));
@@ -195,20 +195,20 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         self.a.config()
     }
 
-    fn sides(&self) -> usize {
-        self.a.sides() + self.b.sides()
+    fn memories(&self) -> usize {
+        self.a.memories() + self.b.memories()
     }
 
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         self.context = *context;
-        let (of_a, of_b) = memory.split_at(self.a.sides());
+        let (of_a, of_b) = memory.split_at(self.a.memories());
         self.a.set_context(of_a, context);
         self.b.set_context(of_b, context);
     }
 
     fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
         if self.difference.is_none() {
-            let (of_a, of_b) = memory.split_at_mut(self.a.sides());
+            let (of_a, of_b) = memory.split_at_mut(self.a.memories());
             self.a.fence(of_a, flush);
             self.b.fence(of_b, flush);
             self.check_engines(memory);
@@ -235,7 +235,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         out_a.clear();
         out_b.clear();
         let (a, b) = (&mut self.a, &mut self.b);
-        let (of_a, of_b) = memory.split_at_mut(a.sides());
+        let (of_a, of_b) = memory.split_at_mut(a.memories());
         let progress = if batch.accesses.len() < PARALLEL_MIN {
             (a.run(of_a, batch, Some(out_a)), b.run(of_b, batch, Some(out_b)))
         } else {

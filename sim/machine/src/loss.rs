@@ -67,7 +67,8 @@ impl ProcessEnd {
         self.confirmed
     }
 
-    fn goes_on(&mut self, line: u32) {
+    /// The trace shows the process still running at `line`.
+    fn note_running(&mut self, line: u32) {
         if !self.confirmed {
             self.went_on_at_line.get_or_insert(line);
         }
@@ -134,7 +135,7 @@ impl Losses {
         let process = self.process(pid);
         match self.end(process) {
             Some(end) if fatal => end.confirmed |= end.went_on_at_line.is_none(),
-            Some(end) => end.goes_on(line),
+            Some(end) => end.note_running(line),
             None if fatal => self.add(ProcessEnd {
                 confirmed: true,
                 ..ProcessEnd::new(process, Ending::Signalled(signal), line)
@@ -146,7 +147,7 @@ impl Losses {
     fn on_syscall(&mut self, pid: u32, call: &Syscall, succeeded: bool, line: u32) {
         let process = self.process(pid);
         if let Some(end) = self.end(process) {
-            end.goes_on(line);
+            end.note_running(line);
         }
         if !succeeded {
             return;

@@ -32,8 +32,8 @@ impl<M: Mmu> Mmu for NarrowCore<M> {
     fn config(&self) -> &MmuConfig {
         self.0.config()
     }
-    fn sides(&self) -> usize {
-        self.0.sides()
+    fn memories(&self) -> usize {
+        self.0.memories()
     }
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         self.0.set_context(memory, context);

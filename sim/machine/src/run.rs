@@ -45,7 +45,7 @@ pub enum RunEnd {
     Complete,
     /// Two engines differ.
     Difference,
-    /// Somebody asked it to stop.
+    /// The caller asked it to stop.
     Interrupted,
 }
 
@@ -82,7 +82,7 @@ impl RunCounts {
     }
 }
 
-/// Whoever watches a run.
+/// What watches a run.
 pub trait Observer {
     /// After each block of the trace: progress so far. `false` ends the run.
     fn keep_running(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {

@@ -3,7 +3,7 @@
 //! Owns the way from settings to what came out ([`RunOutcome`]), the same for every engine. Does not own how an engine
 //! is built, how a trace is opened, nor how anything is shown.
 
-use crate::final_exit::FinalExit;
+use crate::hold_last_exit::HoldLastExit;
 use crate::narrow::{NarrowCore, RefusedCalls};
 use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
 use pagewalk_arch::{
@@ -181,7 +181,7 @@ impl Session {
             kernel.interrupt_on(Arc::clone(interrupt));
         }
         let refused_from = self.no_rebase.then(|| self.mmu.spec().user_end());
-        let mut source = FinalExit::new(RefusedCalls::new(trace, refused_from));
+        let mut source = HoldLastExit::new(RefusedCalls::new(trace, refused_from));
         let limit = self.memory_limit()?;
         let (mut narrow, mut whole);
         let platform: &mut dyn Platform = if self.no_rebase {

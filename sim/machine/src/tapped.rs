@@ -59,8 +59,8 @@ impl<M: Mmu, T: Tap> Mmu for Tapped<M, T> {
     fn config(&self) -> &MmuConfig {
         self.inner.config()
     }
-    fn sides(&self) -> usize {
-        self.inner.sides()
+    fn memories(&self) -> usize {
+        self.inner.memories()
     }
     fn set_context(&mut self, memory: &[TableMemory], context: &Context) {
         self.inner.set_context(memory, context);

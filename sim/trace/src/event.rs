@@ -284,7 +284,7 @@ impl Syscall {
     }
 
     /// Calls `visit` with every range of user memory that this call names: its first byte, and its length where the
-    /// call has one. For whoever moves addresses or asks whether they fit.
+    /// call has one. For callers that move addresses or ask whether they fit.
     pub fn visit_ranges<E>(
         &mut self,
         mut visit: impl FnMut(&mut VirtAddr, Option<&mut u64>) -> Result<(), E>,

@@ -45,8 +45,8 @@ fn the_bundled_trace_has_the_same_pages_in_every_format() {
                 (to.va.page_offset(), to.kind, to.line)
             );
             assert_eq!(
-                *images.entry(from.va.page()).or_insert(to.va.page()),
-                to.va.page(),
+                *images.entry(from.va.page_number()).or_insert(to.va.page_number()),
+                to.va.page_number(),
                 "{format}: one image"
             );
         }

@@ -4,7 +4,7 @@
 //! * Libraries come only from a [`BuiltModel`], whose contents were compared with their checksum.
 //! * The library states the version of its interface and the lengths of its arrays, which are compared with the
 //!   table before any other call; the arrays are allocated with these lengths and never change theirs.
-//! * A [`Model`] is an instance that nobody else refers to, and every call takes it mutably.
+//! * A [`Model`] is an instance that nothing else refers to, and every call takes it mutably.
 //! * The code of a library outlives its instances: each holds a reference to it.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};

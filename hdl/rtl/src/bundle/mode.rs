@@ -1,7 +1,7 @@
 //! What the mode allows: one input for each bit of the table of mode bits that the format has and the block heeds.
 
 use crate::prelude::*;
-use pagewalk_arch::{FormatSpec, ModeBit, Port};
+use pagewalk_arch::{FormatSpec, ModeBit, Side};
 
 bundle! {
     /// The mode bits; `has` says for each name whether there is one, 0 or 1.
@@ -40,10 +40,10 @@ impl ModeIn {
     }
 
     /// Those that decide what the accesses of one side may do; refusals need more of them.
-    pub fn of_side(spec: &FormatSpec, side: Port) -> Self {
+    pub fn of_side(spec: &FormatSpec, side: Side) -> Self {
         let heeded: &[&str] = match side {
-            Port::Data => &["sum", "mxr", "wp", "smap", "ac"],
-            Port::Instruction => &["smep"],
+            Side::Data => &["sum", "mxr", "wp", "smap", "ac"],
+            Side::Instruction => &["smep"],
         };
         Self::new(|name| usize::from(heeded.contains(&name) && has(spec, name)))
     }

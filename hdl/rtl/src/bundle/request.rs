@@ -2,11 +2,11 @@
 
 use crate::geometry::{CODE_BITS, FAULT_BITS, Geometry, MEMORY_TYPE_BITS, PAGE_BITS, SERVED_BITS};
 use crate::prelude::*;
-use pagewalk_arch::Port;
+use pagewalk_arch::Side;
 
 bundle! {
     /// A request, `valid` until it is taken.
-    pub struct Request / RequestIn (g: &Geometry, side: Port) {
+    pub struct Request / RequestIn (g: &Geometry, side: Side) {
         /// A request is offered.
         out valid: bit,
         /// It is taken.
@@ -16,7 +16,7 @@ bundle! {
         /// It is made in user mode.
         out user: bit,
         /// It is a store; only data has it.
-        out store: bits(usize::from(side == Port::Data)),
+        out store: bits(usize::from(side == Side::Data)),
         /// Its tag.
         out tag: wires(g.has_tag, g.tag),
     }

@@ -14,7 +14,7 @@ use crate::prelude::*;
 use crate::walk::walker::Walker;
 use fences::FenceUnit;
 use misses::MissArbiter;
-use pagewalk_arch::{MmuConfig, Port};
+use pagewalk_arch::{self as arch, MmuConfig};
 use side::Side;
 
 block! {
@@ -39,11 +39,11 @@ block! {
         /// Anything is under way.
         pub busy: Signal<Out, Bit>,
         /// Instruction requests.
-        pub ireq: RequestIn = RequestIn::new(g, Port::Instruction),
+        pub ireq: RequestIn = RequestIn::new(g, arch::Side::Instruction),
         /// Instruction responses.
         pub iresp: Response = Response::new(g),
         /// Data requests.
-        pub dreq: RequestIn = RequestIn::new(g, Port::Data),
+        pub dreq: RequestIn = RequestIn::new(g, arch::Side::Data),
         /// Data responses.
         pub dresp: Response = Response::new(g),
         /// Requests to page-table memory.
@@ -51,8 +51,8 @@ block! {
         /// Its responses.
         pub mem_resp: PteResponseIn = PteResponseIn::new(g),
 
-        instruction: Side = Side::new(config, Port::Instruction),
-        data: Side = Side::new(config, Port::Data),
+        instruction: Side = Side::new(config, arch::Side::Instruction),
+        data: Side = Side::new(config, arch::Side::Data),
         misses: MissArbiter = MissArbiter::new(g),
         walker: Walker = Walker::new(config),
         bus: PteArbiter = PteArbiter::new(g, 1),

@@ -7,12 +7,12 @@
 use crate::bundle::{LookUp, Miss, ModeIn, RequestIn, Response};
 use crate::geometry::Geometry;
 use crate::prelude::*;
-use pagewalk_arch::{FRAME_SHIFT, Port};
+use pagewalk_arch::{FRAME_SHIFT, Side};
 
 block! {
     /// See the module.
-    pub struct Pipeline(g: &Geometry, side: Port);
-    let data = usize::from(side == Port::Data);
+    pub struct Pipeline(g: &Geometry, side: Side);
+    let data = usize::from(side == Side::Data);
     let sign_extended = usize::from(g.va > g.spec.va_bits as usize);
     let upper_bits = g.va + 1 - g.spec.va_bits as usize;
     {

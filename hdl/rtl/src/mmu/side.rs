@@ -6,11 +6,11 @@ use crate::geometry::Geometry;
 use crate::prelude::*;
 use crate::tlb::full::FullTlb;
 use crate::tlb::set::SetTlb;
-use pagewalk_arch::{MmuConfig, Port};
+use pagewalk_arch::{self as arch, MmuConfig};
 
 block! {
     /// See the module.
-    pub struct Side(config: &MmuConfig, side: Port);
+    pub struct Side(config: &MmuConfig, side: arch::Side);
     let g = &Geometry::of(config);
     let set_tlb = SetTlb::of(config, config.l1(side));
     let full_tlb = FullTlb::of(config, config.l1(side));

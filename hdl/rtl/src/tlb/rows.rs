@@ -82,8 +82,8 @@ pub fn lanes(config: &MmuConfig, l1: &L1Config) -> Vec<Lane> {
     lanes
 }
 
-/// For each level that a leaf may leave to the address, the bits of the page number that index it, as far as they lie
-/// within `width` bits.
+/// For each level that a leaf may leave to the address, the bits of the page number that index it, of those within
+/// `width` bits.
 pub fn level_masks(spec: &FormatSpec, width: usize) -> Vec<Const> {
     let mask = |level: usize| {
         let index = (1u128 << spec.index_bits[level]) - 1;

@@ -121,7 +121,7 @@ impl PteMasks {
         };
         let leaf = |level: usize| match (level, legacy) {
             (0, _) => beyond,
-            // SDM table 4-4: bits 20:13 hold address bits 39:32 as far as implemented, the rest up to 21 is reserved.
+            // SDM table 4-4: bits 20:13 hold the implemented ones of address bits 39:32, the rest up to 21 is reserved.
             (_, true) => field(x86::PSE36.position + config.physical_bits.saturating_sub(32), 22),
             (_, false) => beyond | field(x86::PAT_LARGE.position + 1, spec.level_shift(level)),
         };

@@ -46,7 +46,7 @@ fn look_up(accesses: &[Access]) -> u64 {
     let mut next = [0u8; 16];
     let mut hits = 0;
     for access in accesses {
-        let page = access.va.page();
+        let page = access.va.page_number();
         let set = page as usize % 16;
         if tags[set].contains(&page) {
             hits += 1;

@@ -63,7 +63,7 @@ impl Answer {
                 FaultKind::GeneralProtection => "gp_fault",
             },
             paddr: ok.then(|| hex(outcome.pa.0)),
-            page_bytes: ok.then(|| spec.page_bytes(outcome.page)),
+            page_bytes: ok.then(|| spec.page_bytes(outcome.page_size)),
             memory_type: ok.then_some(outcome.memory_type),
             cause: (!ok && spec.isa == Isa::RiscV).then_some(outcome.code),
             error_code: (!ok && spec.isa == Isa::X86).then_some(outcome.code),

@@ -32,7 +32,7 @@ pub struct Job {
 pub struct Query {
     /// The access.
     pub access: Access,
-    /// Root, identifier and mode.
+    /// Root, ASID and mode.
     pub context: Context,
 }
 

@@ -75,7 +75,7 @@ pub fn read(path: &str) -> Result<Job, CliError> {
     Job::parse(&text).map_err(wrong)
 }
 
-/// The MMU of a job: the format's identifiers in full, so that every query can be asked.
+/// The MMU of a job: the format's ASIDs in full, so that every query can be asked.
 ///
 /// # Errors
 /// Settings that no MMU can be built with.

@@ -131,7 +131,7 @@ fn explain(machine: &Uniprocessor<Golden>, access: &Access) -> String {
         let _ = write!(out, " [{level}] {:#x}", spec.index(access.va, level));
     }
     let _ = writeln!(out, ", offset {:#x}", access.va.page_offset());
-    let explanation = golden.explain(&machine.memory.sides()[0], access);
+    let explanation = golden.explain(&machine.memory.memories()[0], access);
     for step in &explanation.steps {
         let flags = step.answer.map_or_else(|_| String::new(), |pte| flags(spec, step.level, pte));
         let _ = writeln!(out, "  {step}{flags}");

@@ -34,7 +34,7 @@ impl Tlb {
     pub(crate) fn flush(&mut self, flush: &TlbFlush) {
         match (self.fully_associative, flush.va) {
             (true, _) => self.drop_what_is_named(flush),
-            (false, Some(va)) => self.drop_rows_of(va.page()),
+            (false, Some(va)) => self.drop_rows_of(va.page_number()),
             (false, None) => self.drop_everything(),
         }
     }
@@ -67,7 +67,7 @@ impl Tlb {
         for way in 0..self.main.ways() {
             let dropped = self.main.entry(0, way).is_some_and(|entry| {
                 let global = entry.payload.global;
-                flush.va.is_none_or(|va| entry.holds(va.page(), compared))
+                flush.va.is_none_or(|va| entry.holds(va.page_number(), compared))
                     && flush.asid.is_none_or(|asid| global || asid.0 == entry.asid())
                     && !(flush.keep_global && global)
             });

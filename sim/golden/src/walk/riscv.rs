@@ -83,7 +83,7 @@ pub(super) fn judge(
     }
     // Step 8 (W-20, W-22): pa.ppn takes the bits below the leaf's level from the address. A page larger than the
     // implemented memory begins inside it and reaches beyond.
-    let frame = (ppn & !page_bits_from_va) | (access.va.page() & page_bits_from_va);
+    let frame = (ppn & !page_bits_from_va) | (access.va.page_number() & page_bits_from_va);
     if beyond_physical || frame & !tables.frame_mask() != 0 {
         return Meaning::Refused(Refusal::BeyondPhysical);
     }

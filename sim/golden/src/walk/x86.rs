@@ -62,7 +62,7 @@ pub(super) fn judge(
     let pat = has(if level == 0 { PAT } else { PAT_LARGE });
     Meaning::Leaf(Leaf {
         page: page_size(level),
-        frame: frame(tables, level, leaf, entry) | (access.va.page() & page_bits_from_va),
+        frame: frame(tables, level, leaf, entry) | (access.va.page_number() & page_bits_from_va),
         rights,
         dirty: has(D),
         global: tables.mode.pge && has(G),

@@ -11,7 +11,7 @@ use pagewalk_arch::AccessKind::{Fetch, Load, Store};
 use pagewalk_arch::PagingFormat::{La48, Sv39};
 use pagewalk_arch::{
     Access, Asid, Batch, Context, FaultKind, IssueOrder, L1Config, LatencyStream, MemoryTiming, Mmu,
-    MmuConfig, Mode, OnFault, Outcome, PhysAddr, Port, Replacement, Served, Structure, TlbFlush,
+    MmuConfig, Mode, OnFault, Outcome, PhysAddr, Replacement, Served, Side, Structure, TlbFlush,
     Uniprocessor,
 };
 use pagewalk_golden::Golden;
@@ -213,7 +213,7 @@ fn stalled_responses_hold_their_side_and_the_walker() {
     config.timing.response_stall_percent = 50;
     for seed in 0..50 {
         config.timing.stall_seed = seed;
-        let data = config.timing.response_stalls(Port::Data);
+        let data = config.timing.response_stalls(Side::Data);
         let taken = data.next_free(47);
         // The second load is accepted when the first response is taken.
         assert_eq!(cycles(&mut sv39(config), &[load(0), load(0)]), [47, taken + 1], "seed {seed}");
@@ -229,7 +229,7 @@ fn stalled_requests_wait() {
     config.timing.request_stall_percent = 60;
     for seed in 0..50 {
         config.timing.stall_seed = seed;
-        let stalls = config.timing.request_stalls(Port::Data);
+        let stalls = config.timing.request_stalls(Side::Data);
         let first = stalls.next_free(16);
         let second = stalls.next_free(first + 31);
         assert_eq!(cycles(&mut sv39(config), &[load(0), load(0)]), [first + 31, second + 1], "seed {seed}");

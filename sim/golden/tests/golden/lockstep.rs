@@ -54,7 +54,7 @@ fn observe(
     let (mut outcomes, mut writes) = (Vec::new(), Vec::new());
     let (engine, memory) = engine.mmu();
     let progress =
-        engine.run(memory.sides_mut(), &Batch { accesses, end: true, on_fault }, Some(&mut outcomes));
+        engine.run(memory.memories_mut(), &Batch { accesses, end: true, on_fault }, Some(&mut outcomes));
     engine.take_pte_writes(&mut writes);
     let stats = engine.stats();
     (progress, outcomes, writes, stats.cycles, stats.squashed)

@@ -8,7 +8,7 @@
 use crate::plain_tlb::{Entry, Place, PlainTlb, grants};
 use pagewalk_arch::{
     Access, AccessKind, Asid, Context, FaultKind, Isa, IssueOrder, LatencyStream, MmuConfig, Outcome,
-    PhysAddr, Port, PteWrite, Served, StallPattern, TableMemory, TlbFlush,
+    PhysAddr, PteWrite, Served, Side, StallPattern, TableMemory, TlbFlush,
 };
 use pagewalk_golden::walk::{Fault, Leaf, Meaning, PageTables, Step, Transaction};
 use std::collections::VecDeque;
@@ -61,7 +61,7 @@ pub struct Machine {
     empty_at_start: bool,
     idle_at_start: bool,
     walker: Walker,
-    walking: Port,
+    walking: Side,
     script: VecDeque<Step>,
     answer: Option<Meaning>,
     verdict: Option<Result<Leaf, Fault>>,
@@ -79,7 +79,7 @@ impl Machine {
     pub fn new(config: &MmuConfig, memory_limit: u64) -> Self {
         let memory = TableMemory::new(config.spec(), memory_limit);
         let context = Context::default();
-        let sides = [Port::Data, Port::Instruction];
+        let sides = [Side::Data, Side::Instruction];
         let rows = u64::from(config.l1i.sweep_rows().max(config.l1d.sweep_rows()));
         Self {
             config: *config,
@@ -95,7 +95,7 @@ impl Machine {
             empty_at_start: true,
             idle_at_start: true,
             walker: Walker::Idle,
-            walking: Port::Data,
+            walking: Side::Data,
             script: VecDeque::new(),
             answer: None,
             verdict: None,
@@ -172,7 +172,7 @@ impl Machine {
         self.cycle += 1;
         self.empty_at_start = self.stages.iter().all(Option::is_none);
         self.idle_at_start = matches!(self.walker, Walker::Idle);
-        for side in [Port::Data, Port::Instruction] {
+        for side in [Side::Data, Side::Instruction] {
             let stage = &mut self.stages[side as usize];
             let valid = stage.as_ref().is_some_and(|stage| stage.valid(self.cycle));
             if valid && !self.response_stalls[side as usize].stalled(self.cycle) {
@@ -187,7 +187,7 @@ impl Machine {
 
     /// T-3, and the driver's D-2 to D-5.
     fn accepts(&self, access: &Access) -> bool {
-        let side = access.kind.port() as usize;
+        let side = access.kind.side() as usize;
         let ready = self.stages[side].is_none() && !self.fence_under_way();
         let in_order = self.config.timing.issue == IssueOrder::Overlapped
             || self.stages.iter().flatten().all(|older| {
@@ -198,7 +198,7 @@ impl Machine {
 
     /// L-1 to L-3, T-2, T-4.
     fn accept(&mut self, index: usize, access: Access) {
-        let side = access.kind.port() as usize;
+        let side = access.kind.side() as usize;
         let (spec, va) = (self.config.spec(), access.va);
         let matched = self.tlbs[side].matches(va, self.context.asid.0);
         let mut outcome = None;
@@ -212,7 +212,7 @@ impl Machine {
                 pa: PhysAddr(entry.translate(va)),
                 cycle: self.cycle + 1,
                 latency: 1,
-                page: entry.leaf.page,
+                page_size: entry.leaf.page,
                 memory_type: entry.leaf.memory_type,
                 ..Outcome::default()
             });
@@ -255,7 +255,7 @@ impl Machine {
                     stage.as_ref().is_some_and(|s| s.outcome.is_none() && s.from <= self.cycle)
                 };
                 let waiting =
-                    [Port::Data, Port::Instruction].into_iter().find(|&p| waits(&self.stages[p as usize]));
+                    [Side::Data, Side::Instruction].into_iter().find(|&p| waits(&self.stages[p as usize]));
                 match waiting {
                     Some(side) if self.idle_at_start => {
                         self.load(side);
@@ -293,7 +293,7 @@ impl Machine {
     }
 
     /// The whole walk as memory sees it; no other agent touches memory until it is over.
-    fn load(&mut self, side: Port) {
+    fn load(&mut self, side: Side) {
         let access = self.stages[side as usize].as_ref().expect("it waits").access;
         (self.walking, self.answer, self.reads, self.swaps_done) = (side, None, 0, 0);
         let mut steps = VecDeque::new();
@@ -334,7 +334,7 @@ impl Machine {
                     self.tlbs[side].refill(va, self.context.asid.0, leaf, &stage.matched);
                 }
                 outcome.pa = leaf.translate(va);
-                (outcome.page, outcome.memory_type) = (leaf.page, leaf.memory_type);
+                (outcome.page_size, outcome.memory_type) = (leaf.page, leaf.memory_type);
             }
             Err(fault) => {
                 (outcome.fault, outcome.code) = (fault.kind, fault.code);

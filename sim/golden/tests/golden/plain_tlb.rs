@@ -68,11 +68,11 @@ impl PlainTlb {
     }
     /// E-1.
     fn set(&self, va: VirtAddr) -> usize {
-        (va.page() % self.sets.len() as u64) as usize
+        (va.page_number() % self.sets.len() as u64) as usize
     }
     /// E-2.
     fn row(&self, va: VirtAddr) -> usize {
-        ((va.page() >> self.spec.index_bits[0]) % self.superpages.len() as u64) as usize
+        ((va.page_number() >> self.spec.index_bits[0]) % self.superpages.len() as u64) as usize
     }
     fn slot(&mut self, va: VirtAddr, place: Place) -> &mut Option<Entry> {
         let (set, row) = (self.set(va), if self.superpages.is_empty() { 0 } else { self.row(va) });

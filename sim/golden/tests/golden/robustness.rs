@@ -83,7 +83,7 @@ proptest! {
             golden.fence(&TlbFlush { va: fence_va.map(VirtAddr), asid: fence_asid.map(Asid), keep_global });
         }
         for access in &accesses {
-            let explained = golden.mmu.explain(&golden.memory.sides()[0], access);
+            let explained = golden.mmu.explain(&golden.memory.memories()[0], access);
             prop_assert!(!explained.to_string().is_empty());
         }
     }
@@ -105,7 +105,7 @@ proptest! {
         golden.run(&batch, Some(&mut exact));
         bare.run(&batch, Some(&mut plain));
         for (exact, plain) in exact.iter().zip(&plain) {
-            let essence = |o: &pagewalk_arch::Outcome| (o.va, o.pa, o.fault, o.code, o.page, o.memory_type);
+            let essence = |o: &pagewalk_arch::Outcome| (o.va, o.pa, o.fault, o.code, o.page_size, o.memory_type);
             prop_assert_eq!(essence(exact), essence(plain));
         }
     }

@@ -12,11 +12,11 @@ pub trait Engine {
     fn mmu(&mut self) -> (&mut dyn Mmu, &mut MachineMemory);
     fn fence(&mut self, flush: &TlbFlush) {
         let (mmu, memory) = self.mmu();
-        mmu.fence(memory.sides_mut(), flush);
+        mmu.fence(memory.memories_mut(), flush);
     }
     fn set_context(&mut self, context: &Context) {
         let (mmu, memory) = self.mmu();
-        mmu.set_context(memory.sides(), context);
+        mmu.set_context(memory.memories(), context);
     }
 }
 

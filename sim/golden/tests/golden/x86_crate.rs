@@ -94,7 +94,7 @@ fn la48_agrees_with_the_x86_64_crate() {
             let access = Access::user(va.as_u64(), AccessKind::Load);
             let batch = Batch { accesses: &[access], end: true, on_fault: OnFault::Continue };
             golden.run(&batch, Some(&mut outcomes));
-            let found = outcomes[0].is_ok().then_some((outcomes[0].pa.0, outcomes[0].page));
+            let found = outcomes[0].is_ok().then_some((outcomes[0].pa.0, outcomes[0].page_size));
             let expected = translate(&tables, va);
             assert_eq!(found, expected, "seed {seed}, {va:?}");
             *if expected.is_some() { &mut mapped } else { &mut unmapped } += 1;

@@ -124,7 +124,7 @@ impl Buddy {
         self.any_free(&(frame..frame + 1))
     }
 
-    /// Whether the lists are what they must be: blocks aligned, in the span, disjoint, coalesced as far as they go, and
+    /// Whether the lists are what they must be: blocks aligned, in the span, disjoint, coalesced wherever possible, and
     /// counted.
     ///
     /// # Errors

@@ -238,7 +238,7 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// MADV_PAGEOUT, without a device to write to. Of pages that nobody else maps, a file's lose their entry, and
+    /// MADV_PAGEOUT, without a device to write to. Of pages that are mapped only here, a file's lose their entry, and
     /// anonymous ones go if they were offered and not written since.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();

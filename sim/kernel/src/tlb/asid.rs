@@ -35,7 +35,7 @@ struct Pool {
 }
 
 impl Pool {
-    /// The next number that nobody has; `None` where they have run out.
+    /// The next number that no address space has; `None` where they have run out.
     fn next(&mut self, bits: u32) -> Option<Asid> {
         while (self.last + 1) >> bits == 0 {
             self.last += 1;

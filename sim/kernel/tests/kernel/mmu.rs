@@ -118,7 +118,7 @@ impl ForgetsNothing {
     /// One access, translated or refused.
     pub fn access(&mut self, access: &Access) -> Outcome {
         let va = access.va;
-        let key = (self.core().context.asid.0, va.page(), access.kind.port() as usize);
+        let key = (self.core().context.asid.0, va.page_number(), access.kind.side() as usize);
         if !self.spec().is_canonical(va) {
             let fault =
                 if self.spec().isa == Isa::X86 { FaultKind::GeneralProtection } else { FaultKind::Page };
@@ -251,7 +251,9 @@ impl ForgetsNothing {
     fn drop_entries(&mut self, flush: &TlbFlush) {
         let this = |asid: u16| flush.asid.is_none_or(|only: Asid| only.0 == asid);
         let core = self.core_mut();
-        core.tlb.retain(|&(asid, page, _), _| !(this(asid) && flush.va.is_none_or(|va| va.page() == page)));
+        core.tlb.retain(|&(asid, page, _), _| {
+            !(this(asid) && flush.va.is_none_or(|va| va.page_number() == page))
+        });
         core.pwc.retain(|&(asid, ..), _| !(this(asid) && flush.va.is_none()));
     }
 }

@@ -27,7 +27,7 @@ struct Process {
     active: bool,
     /// It has ended. A later process may have the same number.
     ended: bool,
-    /// Somebody waited for it: its number is free.
+    /// Its parent waited for it: its number is free.
     reaped: bool,
 }
 
@@ -105,8 +105,8 @@ impl Calls {
         self.meanings.unsized_segments
     }
 
-    /// A line `==pid== text` or `--pid-- text`. `false` where it is not one.
-    pub fn chatter(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
+    /// A Valgrind message, `==pid== text` or `--pid-- text`. `false` where it is not one.
+    pub fn message_line(&mut self, text: &[u8], line: u32, out: &mut impl FnMut(Event)) -> bool {
         let mark = match text {
             [b'=', b'=', ..] => b'=',
             [b'-', b'-', ..] => b'-',
@@ -268,7 +268,7 @@ impl Calls {
         }
     }
 
-    /// The name under which events speak of the log's process `pid`. A process that nobody has created is the child
+    /// The name under which events speak of the log's process `pid`. A process that no call has created is the child
     /// of a fork that is not answered yet, if there is one.
     fn name(&mut self, pid: u32, line: u32, out: &mut impl FnMut(Event)) -> u32 {
         if self.processes.is_empty() && self.current == Some(UNNAMED_PID) {

@@ -142,7 +142,7 @@ impl Files {
         self.description(pid, fd)
     }
 
-    /// `path` of process `pid`, seen from directory `at`, made absolute as far as it is known.
+    /// `path` of process `pid`, seen from directory `at`, made absolute where that directory is known.
     pub fn absolute(&mut self, pid: u32, at: i32, path: &str) -> Arc<str> {
         if path.starts_with('/') {
             return normal("", path);

@@ -98,7 +98,7 @@ pub(super) struct Meanings {
     pub processors: u64,
     /// Segments attached whose size is not known.
     pub unsized_segments: u64,
-    /// What was noticed, where somebody wants to know.
+    /// What was noticed; `None` where the caller did not ask.
     pub noticed: Option<Vec<Noticed>>,
 }
 
@@ -227,7 +227,7 @@ impl<F: FnMut(Event)> Effect<'_, F> {
             }
             Meaning::Clone if a & flag::CLONE_THREAD != 0 => clone(value, CloneKind::Thread),
             Meaning::Clone if a & flag::CLONE_VM != 0 => clone(value, CloneKind::Borrower),
-            // Nobody makes processes with it but through fork, of which Valgrind says so.
+            // No program makes processes with it but through fork, of which Valgrind says so.
             Meaning::Clone3 => clone(value, CloneKind::Thread),
             Meaning::Clone | Meaning::Fork => clone(value, CloneKind::Process),
             Meaning::Execve | Meaning::Execveat => {
@@ -449,7 +449,7 @@ impl<F: FnMut(Event)> Effect<'_, F> {
 }
 
 impl Call {
-    /// The child that this call, which returned `value`, reaped, as far as the log tells: waitid(2) leaves it in
+    /// The child that this call, which returned `value`, reaped, where the log tells it: waitid(2) leaves it in
     /// memory unless one child was asked for.
     pub fn reaped(&self, value: u64) -> Option<u32> {
         let [kind, id, options, waitid_options, ..] = self.arguments;

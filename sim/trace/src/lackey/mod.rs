@@ -58,8 +58,8 @@ struct Lackey {
     /// Lines consumed.
     lines: u64,
     reading: Reading,
-    /// Something other than chatter was seen.
-    fruitful: bool,
+    /// A line with a call or an access was seen, not only Valgrind messages.
+    saw_trace_line: bool,
     over: bool,
 }
 
@@ -89,24 +89,24 @@ enum Stop {
 }
 
 fn recognises(head: &[u8]) -> bool {
-    let mut chatter = false;
+    let mut saw_message = false;
     for line in head.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii_end();
         if line.starts_with(b"==") || line.starts_with(b"--") {
-            chatter = true;
+            saw_message = true;
         } else if line.starts_with(b"SYSCALL[") {
             return true;
         } else if !line.is_empty() {
             // The head may end within its last line: of that, the beginning decides.
-            return matches!(access::parse(line), Some(Ok(_))) || chatter || begins_access(line);
+            return matches!(access::parse(line), Some(Ok(_))) || saw_message || begins_access(line);
         }
     }
-    chatter
+    saw_message
 }
 
 impl Lackey {
     fn new(window: Window) -> Self {
-        Self { window, lines: 0, reading: Reading::default(), fruitful: false, over: false }
+        Self { window, lines: 0, reading: Reading::default(), saw_trace_line: false, over: false }
     }
 
     /// Number of the line that comes next, as events carry it.
@@ -133,7 +133,7 @@ impl Lackey {
             access.push(number.min(u64::from(u32::MAX)) as u32, block);
         }
         if lines > 0 {
-            self.fruitful = true;
+            self.saw_trace_line = true;
             self.reading.calls.note_accesses();
         }
         self.lines = number;
@@ -163,7 +163,7 @@ impl Lackey {
         let line = self.window.head()[..length].strip_suffix(b"\r").unwrap_or(&self.window.head()[..length]);
         let number = self.next_line();
         let place = self.place();
-        self.fruitful |= self
+        self.saw_trace_line |= self
             .reading
             .line(line, number, place)
             .map_err(|expected| malformed(self.window.name(), place, expected, line, REMEDY))?;
@@ -196,8 +196,8 @@ impl Lackey {
             return Err(failure);
         }
         let rest = self.window.head();
-        let is_chatter = rest.starts_with(b"==") || rest.starts_with(b"--");
-        if !rest.trim_ascii().is_empty() && !is_chatter {
+        let is_message = rest.starts_with(b"==") || rest.starts_with(b"--");
+        if !rest.trim_ascii().is_empty() && !is_message {
             let remedy = "the trace is cut off here, what came before was used; record it again, or end the last \
                           line with a newline if it is complete";
             return Err(malformed(
@@ -211,7 +211,7 @@ impl Lackey {
         if let Some((beginning, place)) = self.reading.cuts.first() {
             return Err(malformed(self.window.name(), *place, EXPECTED_ACCESS, beginning, REMEDY));
         }
-        if !self.fruitful {
+        if !self.saw_trace_line {
             return Err(unusable(self.window.name(), "holds Valgrind's messages but no accesses", REMEDY));
         }
         Ok(())
@@ -244,15 +244,15 @@ impl Reading {
         self.calls.pending_exec(pid)
     }
 
-    /// Reads `line`; whether it was more than chatter, or what should have stood there.
+    /// Reads `line`; whether it was more than Valgrind messages, or what should have stood there.
     fn line(&mut self, line: &[u8], number: u32, place: Place) -> Result<bool, &'static str> {
-        let (mut rest, mut fruitful) = (line, false);
+        let (mut rest, mut is_trace_line) = (line, false);
         loop {
             let end = next_writer(rest).unwrap_or(rest.len());
-            fruitful |= self.fragment(&rest[..end], number, place)?;
+            is_trace_line |= self.fragment(&rest[..end], number, place)?;
             rest = &rest[end..];
             if rest.is_empty() {
-                return Ok(fruitful);
+                return Ok(is_trace_line);
             }
         }
     }
@@ -291,7 +291,7 @@ impl Reading {
         let is_syscall = self.calls.syscall(text, number, &mut event);
         let understood = is_syscall
             || text.trim_ascii().is_empty()
-            || self.calls.chatter(text, number, &mut event)
+            || self.calls.message_line(text, number, &mut event)
             || self.calls.piece(text, number, &mut event)
             || self.join(text, number);
         if !understood {
@@ -328,7 +328,7 @@ fn next_writer(line: &[u8]) -> Option<usize> {
     let own = Header::parse(line).map(|header| header.pid);
     let header = memchr::memmem::find_iter(line, b"SYSCALL[")
         .find(|&at| at > 0 && Header::parse(&line[at..]).is_some());
-    let is_chatter = line.starts_with(b"==") || line.starts_with(b"--");
+    let is_message = line.starts_with(b"==") || line.starts_with(b"--");
     let foreign = |&at: &usize| {
         let text = &line[at..];
         let mark = text[0];
@@ -337,7 +337,7 @@ fn next_writer(line: &[u8]) -> Option<usize> {
         text[2 + digits..].starts_with(&[mark, mark]) && pid.is_some() && pid != own
     };
     let message = |mark: &[u8]| memchr::memmem::find_iter(line, mark).filter(|&at| at > 0).find(foreign);
-    let message = if is_chatter { None } else { message(b"==").into_iter().chain(message(b"--")).min() };
+    let message = if is_message { None } else { message(b"==").into_iter().chain(message(b"--")).min() };
     header.into_iter().chain(message).min()
 }
 

@@ -183,7 +183,7 @@ impl Pieces {
         self.open.retain(|open| open.pid != pid);
     }
 
-    /// A process nobody has created speaks: the call that must be making it, answered ahead of its line; with
+    /// A process that no call has created speaks: the call that must be making it, answered ahead of its line; with
     /// `named_only`, only one whose remark names it.
     pub fn take_fork(&mut self, child: u32, named_only: bool) -> Option<Finished> {
         let makes = |open: &OpenCall, named: bool| {

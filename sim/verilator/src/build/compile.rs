@@ -221,7 +221,7 @@ impl Compilation<'_> {
             for _ in 0..worker_count {
                 scope.spawn(|| {
                     while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // Nobody else takes this job, and nobody panics while holding it.
+                        // No other thread takes this job, and none panics while holding it.
                         if let Ok(mut job) = job.lock() {
                             let output = invoke(job.0);
                             job.1 = Some(output);

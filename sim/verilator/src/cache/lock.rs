@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Sharing {
     /// Other readers.
     Shared,
-    /// Nobody.
+    /// No other holder.
     Exclusive,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock at `path`, creating its file; calls `waiting` once if somebody else holds it.
+    /// Takes the lock at `path`, creating its file; calls `waiting` once if it is held already.
     pub(super) fn acquire(path: &Path, sharing: Sharing, waiting: impl FnOnce()) -> io::Result<Lock> {
         let mut waiting = Some(waiting);
         loop {
@@ -69,14 +69,14 @@ impl Lock {
         }
     }
 
-    /// Takes the lock exclusively if nobody holds it.
+    /// Takes the lock exclusively if it is free.
     pub(super) fn try_exclusive(path: &Path) -> Option<Lock> {
         let file = open(path).ok()?;
         try_lock(&file, Sharing::Exclusive).ok()?;
         is_current(&file, path).then(|| Lock { file, path: path.to_owned() })
     }
 
-    /// Deletes the lock's file. Whoever waits for it finds out and starts again with a new file.
+    /// Deletes the lock's file. What waits for it finds out and starts again with a new file.
     pub(super) fn delete(self) {
         // A lock file that stays costs nothing.
         let _ = fs::remove_file(&self.path);
@@ -96,7 +96,7 @@ fn try_lock(file: &File, sharing: Sharing) -> Result<(), TryLockError> {
 }
 
 /// Whether `path` still names the locked file: between opening and locking, its last holder may have deleted it,
-/// and a lock on a nameless file excludes nobody.
+/// and a lock on a nameless file excludes no other.
 fn is_current(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(locked), Ok(named)) => locked.dev() == named.dev() && locked.ino() == named.ino(),

@@ -9,9 +9,9 @@
 //!   entry to appear, so that a builder which dies half-way leaves nothing that could be mistaken for one.
 //! * A reader shares `KEY.use.lock` for as long as it uses the entry (the [`Entry`] is that lease). Builders do
 //!   not wait for readers: they only ever replace an entry that is damaged.
-//! * Whoever prunes needs both locks, and leaves alone what it cannot lock at once.
-//! * Leftovers (`*.partial`) are removed by whoever next holds the key's build lock: the kernel releases the
-//!   locks of a dead process, hence a leftover whose lock can be had belongs to nobody.
+//! * Pruning needs both locks, and leaves alone what it cannot lock at once.
+//! * Leftovers (`*.partial`) are removed by the next holder of the key's build lock: the kernel releases the
+//!   locks of a dead process, hence a leftover whose lock can be had belongs to no running build.
 
 mod error;
 mod lock;
@@ -256,7 +256,7 @@ impl Cache {
         };
         let waiting = || match purpose {
             Purpose::Build => notice("waiting for another process that builds the same thing"),
-            // Only whoever prunes keeps readers waiting, and not for long.
+            // Only pruning keeps readers waiting, and not for long.
             Purpose::Use => {}
         };
         Lock::acquire(&path, sharing, waiting).map_err(self.unusable("lock", &path))

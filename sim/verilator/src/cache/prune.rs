@@ -24,8 +24,8 @@ pub(super) fn remove_leftovers(shelf_directory: &Path, key: &Key) {
     }
 }
 
-/// Removes leftovers of every key nobody is building, the oldest entries beyond the shelf's limit that nobody is
-/// using, and the oldest logs.
+/// Removes leftovers of every key that is not being built, the oldest entries beyond the shelf's limit that are not in
+/// use, and the oldest logs.
 pub(super) fn prune(cache: &Cache, shelf: Shelf) {
     let shelf_directory = cache.root().join(shelf.directory_name());
     for (name, path) in children(&shelf_directory) {

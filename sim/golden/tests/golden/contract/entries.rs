@@ -40,7 +40,7 @@ fn superpages_are_kept_in_pieces_or_whole() {
     // `page` tells the size in the tables in any case.
     for config in [balanced(), small, whole] {
         let outcomes = run(&mut sv39(config), &[load(gigabyte + 5), load(gigabyte + 9)]);
-        assert_eq!(outcomes[1].page.level(), 2);
+        assert_eq!(outcomes[1].page_size.level(), 2);
         assert_eq!(outcomes[1].pa, PhysAddr(0x4000_0009));
     }
 }

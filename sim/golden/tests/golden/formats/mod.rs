@@ -47,7 +47,7 @@ impl Scene {
         (outcomes[0], writes)
     }
     fn explain(&self, access: &Access) -> Explanation {
-        self.golden.mmu.explain(&self.golden.memory.sides()[0], access)
+        self.golden.mmu.explain(&self.golden.memory.memories()[0], access)
     }
     /// Kind, code and number of reads of the fault that a user access takes.
     fn fault(&mut self, va: u64, kind: AccessKind) -> (FaultKind, u8, u8) {

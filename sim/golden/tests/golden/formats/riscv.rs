@@ -42,11 +42,11 @@ fn sv48_and_sv57_add_levels() {
     // 512 GiB leaf at level 3 of Sv48: VA[38:0] through.
     let mut scene = Scene::new(Sv48, &[(0x1008, leaf(1 << 27))]);
     let (outcome, _) = scene.run(Access::user(1 << 39 | 0x12_3456_789a, Load));
-    assert_eq!((outcome.pa.0, outcome.page), (1 << 39 | 0x12_3456_789a, PageSize::Level3));
+    assert_eq!((outcome.pa.0, outcome.page_size), (1 << 39 | 0x12_3456_789a, PageSize::Level3));
     // 256 TiB leaf at level 4 of Sv57, and five reads for a 4 KiB page.
     let mut scene = Scene::new(Sv57, &[(0x1008, leaf(1 << 36))]);
     let (outcome, _) = scene.run(Access::user(1 << 48 | 0xfedc_ba98_7654, Load));
-    assert_eq!((outcome.pa.0, outcome.page), (1 << 48 | 0xfedc_ba98_7654, PageSize::Level4));
+    assert_eq!((outcome.pa.0, outcome.page_size), (1 << 48 | 0xfedc_ba98_7654, PageSize::Level4));
     let chain = [(0x1000, ptr(0x2000)), (0x2000, ptr(0x3000)), (0x3000, ptr(0x4000)), (0x4000, ptr(0x5000))];
     let mut scene = Scene::new(Sv57, &[&chain[..], &[(0x5000, leaf(7))]].concat());
     assert_eq!(scene.run(Access::user(0xabc, Load)).0.pte_reads, 5);
@@ -99,7 +99,7 @@ fn svnapot_is_64_kib_at_level_0() {
     let entry = |frame| leaf(frame) | 1 << 63;
     assert_eq!(sv39(entry(0x1238)).fault(0, Load), (PAGE, 13, 3), "off");
     let (outcome, _) = sv39(entry(0x1238)).mode(svnapot).run(Access::user(0x123, Load));
-    assert_eq!((outcome.pa.0, outcome.page), (0x123_0123, PageSize::Napot64K));
+    assert_eq!((outcome.pa.0, outcome.page_size), (0x123_0123, PageSize::Napot64K));
     for frame in [0x1230, 0x1234, 0x1239, 0x123c] {
         assert_eq!(sv39(entry(frame)).mode(svnapot).fault(0, Load), (PAGE, 13, 3), "{frame:#x}");
     }

@@ -116,7 +116,7 @@ fn x86_large_pages_and_their_reserved_bits() {
     let gigabyte = 0x4000_00e7;
     let mut scene = Scene::new(La48, &[p4, (0x2000, gigabyte | 1 << 12)]);
     let (outcome, _) = scene.run(Access::user(0x2345_6789, Load));
-    assert_eq!((outcome.pa.0, outcome.page, outcome.memory_type), (0x6345_6789, PageSize::Level2, 4));
+    assert_eq!((outcome.pa.0, outcome.page_size, outcome.memory_type), (0x6345_6789, PageSize::Level2, 4));
     for bit in 13..30 {
         assert_eq!(fault(&[p4, (0x2000, gigabyte | 1 << bit)]), reserved, "bit {bit}");
     }
@@ -173,7 +173,7 @@ fn x86_32_bit_paging_with_and_without_pse() {
     // PSE-36: bits 20:13 are address bits 39:32.
     let mut scene = Scene::new(X86Legacy, &[(0x1000, 0x00c0_00e7 | 0xab << 13)]).mode(pse);
     let (outcome, _) = scene.run(Access::user(0x3f_fedc, Load));
-    assert_eq!((outcome.pa.0, outcome.page), (0xab_00ff_fedc, PageSize::Level1));
+    assert_eq!((outcome.pa.0, outcome.page_size), (0xab_00ff_fedc, PageSize::Level1));
     // Bit 21 is always reserved, and those of 20:13 that are not implemented.
     for (physical_bits, first_reserved) in [(40, 21), (36, 17), (33, 14), (32, 13)] {
         for bit in 13..22 {

@@ -35,7 +35,7 @@ impl AddressSpace {
     }
 
     /// What the entry `pte` of a private page becomes so that it may be written: the frame is the process's own
-    /// already, or becomes so because nobody else holds it, or is copied.
+    /// already, or becomes so because nothing else holds it, or is copied.
     fn write_private(
         &mut self,
         system: &mut System,
@@ -64,7 +64,7 @@ impl AddressSpace {
     }
 }
 
-/// Whether the process may write the frame itself: its own beyond question, or held by nobody else any more. Linux's
+/// Whether the process may write the frame itself: its own beyond question, or held by nothing else any more. Linux's
 /// `wp_can_reuse_anon_folio`.
 fn may_reuse(system: &System, frame: Pfn) -> bool {
     let memory = &system.memory;

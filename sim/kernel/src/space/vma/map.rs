@@ -81,7 +81,7 @@ impl VmaMap {
     }
 
     /// The largest range around `pages` that no area touches, where `pages` itself is a gap: Linux's floor and
-    /// ceiling. Page tables that lie in it serve nobody.
+    /// ceiling. Page tables that lie in it serve no area.
     pub fn hole_around(&self, pages: PageRange, end: Vpn) -> PageRange {
         let floor = self.below(pages.start()).map_or(Vpn(0), |vma| vma.pages.end());
         let ceiling = self.above(pages.end()).map_or(end.max(pages.end()), |vma| vma.pages.start());

@@ -68,7 +68,7 @@ impl Candidate {
 }
 
 impl MergeRules {
-    /// Whether `candidate` may join `neighbour`, as far as anonymous memory is concerned.
+    /// Whether `candidate` may join `neighbour` by the rules of anonymous memory.
     pub(super) fn may_join(self, candidate: Candidate, neighbour: &Vma) -> bool {
         let is_sole = |anon: AnonVma| !anon.inherited;
         match (neighbour.anon, candidate.anon()) {

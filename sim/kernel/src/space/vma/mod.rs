@@ -43,7 +43,7 @@ impl Backing {
 }
 
 bitflags! {
-    /// What system calls have said of an area besides its rights: Linux's `vm_flags`, as far as they are modelled or
+    /// What system calls have said of an area besides its rights: those of Linux's `vm_flags` that are modelled or
     /// keep neighbours apart.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub struct VmFlags: u32 {

@@ -4,14 +4,14 @@ use pagewalk_arch::Access;
 use pagewalk_trace::{Boundary, Event, Syscall, SyscallOutcome, TraceError, TraceSource};
 
 /// A trace without its last event, if that is an exit and nothing follows.
-pub struct FinalExit<T> {
+pub struct HoldLastExit<T> {
     inner: T,
     /// What was read to see whether anything follows an exit.
     ahead: Option<(Vec<Access>, Result<Boundary, TraceError>)>,
     held: Option<Event>,
 }
 
-impl<T: TraceSource> FinalExit<T> {
+impl<T: TraceSource> HoldLastExit<T> {
     /// Holds back the last exit of `inner`.
     pub fn new(inner: T) -> Self {
         Self { inner, ahead: None, held: None }
@@ -22,7 +22,7 @@ impl<T: TraceSource> FinalExit<T> {
     }
 }
 
-impl<T: TraceSource> TraceSource for FinalExit<T> {
+impl<T: TraceSource> TraceSource for HoldLastExit<T> {
     fn next_block(&mut self, block: &mut Vec<Access>) -> Result<Boundary, TraceError> {
         if let Some((accesses, boundary)) = self.ahead.take() {
             *block = accesses;
@@ -68,7 +68,7 @@ mod tests {
     fn only_the_last_exit_is_held_back() {
         let accesses: Vec<_> = (0..10).map(|n| Access::user(n * 64, AccessKind::Load)).collect();
         let events = vec![(3, exit(1)), (3, exit(2)), (10, exit(3))];
-        let mut source = FinalExit::new(Recorded::new(accesses.clone(), events).into_replay());
+        let mut source = HoldLastExit::new(Recorded::new(accesses.clone(), events).into_replay());
         let seen = load(&mut source).expect("in memory");
         assert_eq!(seen.accesses(), accesses);
         assert_eq!(seen.events(), [(3, exit(1)), (3, exit(2))]);
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_trace_that_goes_on_keeps_every_exit() {
         let accesses = vec![Access::user(0, AccessKind::Load); 2];
-        let mut source = FinalExit::new(Recorded::new(accesses, vec![(1, exit(1))]).into_replay());
+        let mut source = HoldLastExit::new(Recorded::new(accesses, vec![(1, exit(1))]).into_replay());
         assert_eq!(load(&mut source).expect("in memory").events(), [(1, exit(1))]);
         assert_eq!(source.held(), None);
     }
