@@ -1,6 +1,5 @@
 //! The engines that the suites run on.
 
-use crate::trial::models;
 use pagewalk_arch::MmuConfig;
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
@@ -23,6 +22,15 @@ pub fn tools() -> &'static Result<(Toolchain, Cache), String> {
         let toolchain = Toolchain::discover(&environment, &cache, &|line| eprintln!("{line}"))
             .map_err(|error| error.to_string())?;
         Ok((toolchain, cache))
+    })
+}
+
+/// Where models that are compiled for a short run are kept for a while.
+pub fn models() -> &'static Cache {
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let directory = Environment::of_process().cache_directory().map(|directory| directory.join("trials"));
+        directory.and_then(Cache::open).unwrap_or_else(|error| panic!("{error}"))
     })
 }
 

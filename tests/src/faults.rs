@@ -8,9 +8,9 @@ mod catalogue;
 
 pub use catalogue::CATALOGUE;
 
+use crate::engines::models;
 use crate::engines::{MEMORY_LIMIT, golden, tools};
 use crate::stimulus::Stimulus;
-use crate::trial::models;
 use pagewalk_arch::{IssueOrder, MemoryTiming, MmuConfig, OnFault, PagingFormat, Preset, Uniprocessor};
 use pagewalk_machine::Lockstep;
 use pagewalk_verilator::{Hardware, HardwareError};

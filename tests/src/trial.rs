@@ -4,16 +4,13 @@
 //! which keeps only the latest: a sweep of thousands must neither fill a disk nor drive out what people wait for.
 
 use crate::configurations::Sample;
-use crate::engines::{MEMORY_LIMIT, golden, rust_hdl, tools};
+use crate::engines::{MEMORY_LIMIT, golden, models, rust_hdl, tools};
 use crate::recording::{Recorder, Recording};
 use crate::stimulus::Stimulus;
 use pagewalk_arch::{Mmu, SplitMix64, Uniprocessor};
 use pagewalk_driver::Driver;
 use pagewalk_machine::Lockstep;
 use pagewalk_verilator::Hardware;
-use pagewalk_verilator::cache::Cache;
-use pagewalk_verilator::toolchain::Environment;
-use std::sync::OnceLock;
 
 /// Worlds that each sample is used in; one compilation serves all.
 pub const WORLDS: u64 = 3;
@@ -36,15 +33,6 @@ pub struct Failure {
     pub seed: u64,
     /// The report of the difference, or why there is no hardware.
     pub report: String,
-}
-
-/// Where models that are compiled for a short run are kept for a while.
-pub fn models() -> &'static Cache {
-    static CACHE: OnceLock<Cache> = OnceLock::new();
-    CACHE.get_or_init(|| {
-        let directory = Environment::of_process().cache_directory().map(|directory| directory.join("trials"));
-        directory.and_then(Cache::open).unwrap_or_else(|error| panic!("{error}"))
-    })
 }
 
 /// The hardware of the sample with another text, compiled for a short run. The error says why there is none.

@@ -6,8 +6,8 @@
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pagewalk_cases::{Case, CaseFailure, Engine, Runner, load, parse};
-use pagewalk_tests::engines::tools;
-use pagewalk_tests::trial::models;
+use pagewalk_tests::engines::{models, tools};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -153,20 +153,12 @@ fn after(
 /// The victim of an array of one way as a block that reads nothing: it never runs.
 #[test]
 fn a_block_that_reads_nothing_is_found() {
-    const MODULE: &str = "instruction_set_tlb";
-    let edits = [
-        Edit {
-            module: MODULE,
-            find: "localparam [1:0] SMALL_WAYS = 2'd1;",
-            replace: "localparam [1:0] SMALL_WAYS = 2'd1; reg [1:0] victims; \
-                      always @* begin victims = 2'd0; victims[0] = 1'b1; end",
-        },
-        Edit {
-            module: MODULE,
-            find: "if (!in_place) refilled = 2'd1;",
-            replace: "if (!in_place) refilled = victims;",
-        },
-    ];
+    let edits = [Edit {
+        module: "instruction_set_tlb_victim",
+        find: "assign chosen = !in_place || matching;",
+        replace: "reg victim; always @* begin victim = 1'b1; end \
+                  assign chosen = (!in_place && victim) || matching;",
+    }];
     let found = after(&edits, Compared::Everything, str::to_owned, "reads-nothing");
     // Verilator 5.006 runs the block once, 5.048 never: that is the fault. Icarus says so with either.
     assert!(found.len() == 1 || icarus().is_none(), "{found:?}");
@@ -189,7 +181,7 @@ fn a_register_without_an_initial_value_is_found() {
     if icarus().is_none() {
         return;
     }
-    let edits = [Edit { module: "instruction", find: "    va = 64'd0;\n", replace: "" }];
+    let edits = [Edit { module: "instruction_pipeline", find: "    va = 64'd0;\n", replace: "" }];
     let found = after(&edits, Compared::Everything, str::to_owned, "no-initial-value");
     assert!(found.len() == 1 && found[0].contains("iresp_va is xxxxxxxx"), "{found:?}");
 }
@@ -198,7 +190,7 @@ fn a_register_without_an_initial_value_is_found() {
 #[test]
 fn a_register_that_reset_forgets_is_found() {
     let edits = [Edit {
-        module: "instruction",
+        module: "instruction_pipeline",
         find: "assign valid_next = !reset && (accept || (valid && !takes));",
         replace: "assign valid_next = accept || (valid && !takes);",
     }];

@@ -50,7 +50,7 @@ struct FailureJson {
     problem: String,
 }
 
-impl super::command::Execute for CaseArgs {
+impl super::execute::Execute for CaseArgs {
     fn execute(&self, console: &Console) -> Result<Verdict, CliError> {
         case(self, console)
     }

@@ -7,6 +7,7 @@ use super::completions::CompletionArgs;
 use super::config::ConfigArgs;
 use super::console::Console;
 use super::emit::EmitArgs;
+use super::execute::Execute;
 use super::man::ManArgs;
 use super::record::RecordArgs;
 use super::simulate::{CosimArgs, RunArgs};
@@ -14,26 +15,7 @@ use super::trace::TraceArgs;
 use super::translate::TranslateArgs;
 use super::walk::WalkArgs;
 use super::{CliError, Verdict};
-use clap::{Parser, Subcommand};
-
-/// An MMU as hardware and as software, joined: a real program's memory trace through generated Verilog and a golden
-/// model, in lockstep.
-#[derive(Debug, Parser)]
-#[command(name = "pagewalk", version, max_term_width = 100)]
-pub struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// The arguments of a command, which say all that it needs to know.
-pub trait Execute {
-    /// Does what they say.
-    ///
-    /// # Errors
-    /// Bad usage or input; what is no such error is the verdict's.
-    fn execute(&self, console: &Console) -> Result<Verdict, CliError>;
-}
+use clap::Subcommand;
 
 macro_rules! commands {
     ($($(#[$about:meta])+ $name:ident = $arguments:ty;)+) => {
@@ -84,7 +66,7 @@ commands! {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::cli::Cli;
     use clap::CommandFactory;
 
     #[test]

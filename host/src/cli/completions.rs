@@ -1,7 +1,8 @@
 //! `completions`: the completion script of a shell.
 
-use super::command::{Cli, Execute};
+use super::Cli;
 use super::console::Console;
+use super::execute::Execute;
 use super::{CliError, Verdict};
 use clap::{Args, CommandFactory};
 

@@ -1,8 +1,8 @@
 //! `config`: the settings as a file with comments, ready to be changed and given to `--config`. One row for each setting.
 
 use super::args::MachineArgs;
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::settings::{Layers, Settings};
 use super::{CliError, Verdict};
 use clap::Args;

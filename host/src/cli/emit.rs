@@ -1,8 +1,8 @@
 //! `emit`: the Verilog, the manifest of its ports and parameters, and a FuseSoC core file.
 
 use super::args::MachineArgs;
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::settings::Layers;
 use super::{CliError, Verdict};
 use clap::Args;

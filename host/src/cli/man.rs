@@ -1,7 +1,8 @@
 //! `man`: the man page, of the program or of one command.
 
-use super::command::{Cli, Execute};
+use super::Cli;
 use super::console::Console;
+use super::execute::Execute;
 use super::{CliError, Verdict};
 use clap::{Args, CommandFactory};
 

@@ -18,6 +18,7 @@ mod console;
 mod emit;
 mod engine;
 mod error;
+mod execute;
 mod exit;
 mod interrupt;
 mod man;
@@ -37,9 +38,20 @@ pub use error::CliError;
 pub(crate) use exit::Verdict;
 
 use clap::Parser;
-use command::{Cli, Execute};
+use command::Command;
 use console::Console;
+use execute::Execute;
 use std::process::ExitCode;
+
+/// An MMU as hardware and as software, joined: a real program's memory trace through generated Verilog and a golden
+/// model, in lockstep.
+#[derive(Debug, Parser)]
+#[command(name = "pagewalk", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
 
 /// Parses the arguments of the process, does what they say, and gives the exit code.
 pub fn main() -> ExitCode {

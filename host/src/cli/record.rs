@@ -1,7 +1,7 @@
 //! `record`: a real program's accesses and system calls, into a file or straight into `cosim -`.
 
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::interrupt::{self, OnSecond};
 use super::quantity::{counted, grouped};
 use super::{CliError, Verdict};

@@ -5,7 +5,8 @@
 
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::space::{MmId, Punch, advice_changes_areas, lock_flags};
+use crate::mm_id::MmId;
+use crate::space::{Punch, advice_changes_areas, lock_flags};
 use crate::{PageRange, Signal};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};

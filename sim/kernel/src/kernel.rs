@@ -1,9 +1,10 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
 use crate::cpu::{Cpu, Task};
+use crate::mm_id::MmId;
 use crate::objects::Objects;
-use crate::process::Ended;
-use crate::space::{AddressSpace, FaultStop, MmId};
+use crate::process::state::Ended;
+use crate::space::{AddressSpace, FaultStop};
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{

@@ -6,8 +6,8 @@ mod lockstep;
 mod measured;
 mod parsing;
 
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::settings::Layers;
 use super::{CliError, Verdict};
 use clap::Args;

@@ -4,8 +4,8 @@ mod args;
 
 pub use args::CompareArgs;
 
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::interrupt::{self, OnSecond};
 use super::quantity::grouped;
 use super::{CliError, Verdict};

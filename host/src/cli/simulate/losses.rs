@@ -1,13 +1,12 @@
 //! What is said of processes that ended early and of what the models do not carry out: the JSON of it, the rows, and
 //! the line for each process that model and trace disagree about.
 
-use super::report::Run;
 use crate::cli::quantity::{counted, grouped};
 use pagewalk_machine::{Ending, Losses, ProcessEnd, RunCounts, Verdict};
 use serde::Serialize;
 
 /// Processes that are named one by one; the others are counted.
-const NAMED_MAX: usize = 8;
+pub(super) const NAMED_MAX: usize = 8;
 
 /// Accesses that were not carried out though the recorded program made them.
 #[derive(Debug, Serialize)]
@@ -89,7 +88,7 @@ impl KilledReport {
         killed.collect()
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let skipped = match (self.verdict, self.setting) {
             ("limit", Some(setting)) => {
                 let accesses = counted(self.skipped, "access", "accesses");
@@ -129,36 +128,6 @@ fn reason(end: &ProcessEnd) -> String {
         Ending::Exited if end.line == 0 => "not alive".into(),
         Ending::Exited => "gone since its exit".into(),
     }
-}
-
-/// Rows of the page: processes that were killed.
-pub fn killed(run: &Run) -> Option<String> {
-    let mut lines: Vec<String> = run.killed.iter().take(NAMED_MAX).map(KilledReport::describe).collect();
-    let more = run.killed.len().saturating_sub(NAMED_MAX);
-    if more > 0 {
-        lines.push(format!("and {} more processes", grouped(more as u64)));
-    }
-    (!lines.is_empty()).then(|| lines.join("\n"))
-}
-
-/// Row of the page: whose accesses were lost.
-pub fn lost(run: &Run) -> Option<String> {
-    let LostReport { accesses, processes } = &run.lost;
-    let pids: Vec<_> = processes.iter().take(NAMED_MAX).map(|p| p.pid.to_string()).collect();
-    let more = match processes.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let plural = if processes.len() > 1 { "processes" } else { "process" };
-    let accesses = counted(*accesses, "access", "accesses");
-    (!pids.is_empty()).then(|| format!("{accesses} of {plural} {}{more}", pids.join(", ")))
-}
-
-/// The calls that were not carried out: `2 process_vm_readv, 1 userfaultfd`.
-pub fn unmodelled(run: &Run) -> Option<String> {
-    let calls = run.outcome.counts.losses.unmodelled();
-    let calls: Vec<_> = calls.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
-    (!calls.is_empty()).then(|| calls.join(", "))
 }
 
 /// The line for each process that model and trace disagree about.

@@ -10,9 +10,9 @@ mod report;
 pub use args::{CosimArgs, RunArgs};
 
 use super::args::{EngineChoice, MachineArgs};
-use super::command::Execute;
 use super::console::Console;
 use super::engine::Engine;
+use super::execute::Execute;
 use super::{CliError, Verdict};
 use pagewalk_arch::MmuConfig;
 use plan::Plan;

@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
                 console.print(&if several { run.line() } else { run.page() })?;
             }
             explain(&run, waves.as_deref(), console);
-            if several && let Some(calls) = losses::unmodelled(&run) {
+            if several && let Some(calls) = report::losses::unmodelled(&run) {
                 notes.add(&format!("not modelled: {calls}"), format);
             }
             for complaint in losses::complaints(&run.outcome.counts) {

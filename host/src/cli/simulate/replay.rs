@@ -2,7 +2,7 @@
 //!
 //! Which arguments a command line has is asked of the definitions that parsed it: there is no second list of options.
 
-use crate::cli::command::Cli;
+use crate::cli::Cli;
 use crate::cli::console::Console;
 use crate::cli::engine::Engine;
 use crate::cli::session::Session;

@@ -1,8 +1,8 @@
 //! `trace`: statistics of a trace, and its first accesses and events.
 
 use super::args::RawSourceArgs;
-use super::command::Execute;
 use super::console::{Console, output_error};
+use super::execute::Execute;
 use super::source::TraceName;
 use super::translations::kind_name;
 use super::{CliError, Verdict};

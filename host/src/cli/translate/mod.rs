@@ -11,9 +11,9 @@ pub use args::TranslateArgs;
 pub use schema::JobError;
 
 use super::args::{FormatChoice, MachineArgs};
-use super::command::Execute;
 use super::console::Console;
 use super::engine::{Tools, tools};
+use super::execute::Execute;
 use super::settings::Layers;
 use super::{CliError, Verdict};
 use answer::{Answer, Answers};

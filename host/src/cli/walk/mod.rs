@@ -4,8 +4,8 @@ mod args;
 
 pub use args::WalkArgs;
 
-use super::command::Execute;
 use super::console::Console;
+use super::execute::Execute;
 use super::settings::Layers;
 use super::source::TraceName;
 use super::translate::{self, job::Job, job::Query};

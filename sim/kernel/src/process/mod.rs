@@ -5,54 +5,16 @@
 //! executes a program or ends. An address space goes with the last process that uses it.
 
 pub(crate) mod signal;
+pub(crate) mod state;
 
 use crate::cpu::Task;
 use crate::kernel::Kernel;
-use crate::space::{AddressSpace, MmId};
+use crate::mm_id::MmId;
+use crate::space::AddressSpace;
 use crate::{Bound, Death, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
-
-/// A process that lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    pub(crate) mm: MmId,
-    /// Threads, the first included.
-    pub(crate) threads: u32,
-    /// Signals for which it has set a handler, bit n − 1 for signal n.
-    pub(crate) handled: u64,
-}
-
-impl Process {
-    fn new(mm: MmId) -> Self {
-        Self { mm, threads: 1, handled: 0 }
-    }
-    /// The address space that it runs in.
-    pub fn mm(&self) -> MmId {
-        self.mm
-    }
-    /// Threads that live, the first included.
-    pub fn threads(&self) -> u32 {
-        self.threads
-    }
-    /// Whether it has a handler for signal number `signal`.
-    pub fn handles(&self, signal: i32) -> bool {
-        signal_bit(signal) & self.handled != 0
-    }
-}
-
-fn signal_bit(signal: i32) -> u64 {
-    u32::try_from(signal - 1).ok().and_then(|shift| 1u64.checked_shl(shift)).unwrap_or(0)
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The trace says that it did.
-    Exited,
-    /// The model killed it.
-    Killed(Signal),
-}
+use state::{Ended, Process, signal_bit};
 
 impl Kernel {
     /// Makes `thread` run on `cpu`, wherever it ran before. A pid that was never heard of is a process that existed

@@ -9,6 +9,7 @@ mod advise;
 mod bound;
 mod brk;
 mod fault;
+mod flush;
 mod fork;
 mod lock;
 mod map;
@@ -24,6 +25,7 @@ pub(crate) use fault::FaultStop;
 pub(crate) use lock::lock_flags;
 
 use crate::errno::{CallStop, Errno};
+use crate::mm_id::MmId;
 use crate::space::vma::RangeSet;
 use crate::system::System;
 use crate::table::Slot;
@@ -41,10 +43,6 @@ fn fresh_anon(created: &mut u64) -> crate::AnonVma {
     *created += 1;
     crate::AnonVma { id: *created, inherited: false }
 }
-
-/// Number of an address space, counted from 1 in order of creation. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MmId(pub u64);
 
 /// The heap: from where it began to where brk(2) last put its end, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

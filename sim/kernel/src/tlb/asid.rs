@@ -9,7 +9,7 @@
 //! flushes when it next switches. On x86 (`arch/x86/mm/tlb.c`) each CPU hands out its own, and flushes alone. Unlike
 //! Linux, which makes do with six numbers on each CPU, all that exist are used.
 
-use crate::space::MmId;
+use crate::mm_id::MmId;
 use pagewalk_arch::{Asid, CpuId, Isa, TlbFlush};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,10 +6,7 @@
 //! it was told of, and the frames of tables that are gone: they are returned once every CPU that could have cached them
 //! has fenced, and not a moment earlier.
 
-use crate::space::AddressSpace;
-use crate::system::System;
 use crate::{Mapped, PageRange, Pfn};
-use pagewalk_arch::Platform;
 
 /// What has changed since the last fence.
 #[derive(Debug, Default)]
@@ -50,6 +47,16 @@ impl Gather {
         self.whole = true;
     }
 
+    /// The pages that fences one by one cover, as far as they do.
+    pub(crate) fn pages(&self) -> Option<PageRange> {
+        self.pages.filter(|_| !self.whole)
+    }
+
+    /// Gives up what it holds: every CPU has fenced.
+    pub(crate) fn release(&mut self) -> impl Iterator<Item = Pfn> + '_ {
+        self.held.drain(..)
+    }
+
     /// Whether any fence is due.
     pub(crate) fn is_empty(&self) -> bool {
         self.pages.is_none() && !self.whole
@@ -59,21 +66,5 @@ impl Gather {
 impl Drop for Gather {
     fn drop(&mut self) {
         debug_assert!(self.held.is_empty() || std::thread::panicking(), "{self:?} was never flushed");
-    }
-}
-
-impl AddressSpace {
-    /// Issues the fences that `gather` calls for, then returns what it holds.
-    pub(crate) fn flush(&self, system: &mut System, platform: &mut dyn Platform, mut gather: Gather) {
-        match gather.pages {
-            _ if gather.is_empty() => {}
-            Some(pages) if !gather.whole && pages.pages() <= system.config.flush_ceiling_pages => {
-                pages.iter().for_each(|page| system.flush_page(platform, self.id(), page));
-            }
-            _ => system.flush_address_space(platform, self.id()),
-        }
-        for frame in gather.held.drain(..) {
-            system.memory.put(frame);
-        }
     }
 }

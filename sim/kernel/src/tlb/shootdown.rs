@@ -6,7 +6,7 @@
 
 use super::asid::Switch;
 use crate::Vpn;
-use crate::space::MmId;
+use crate::mm_id::MmId;
 use crate::system::System;
 use pagewalk_arch::{Context, CpuId, Isa, PhysAddr, Platform, TlbFlush};
 

@@ -1,6 +1,7 @@
 //! What a run came to, as JSON, as a page, and as a line among several. Owns the three forms; what stands in them is the
 //! table of [`rows`].
 
+pub(super) mod losses;
 mod rows;
 
 use super::losses::{KilledReport, LostReport};

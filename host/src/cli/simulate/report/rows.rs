@@ -1,7 +1,7 @@
 //! The numbers of a run: one table of rows. Each is a field of the JSON (names that are never changed, only added to),
 //! and where people are to see it also a row of the page of one run or a column of the list of several.
 
-use super::super::losses;
+use super::losses;
 use super::{Figure, Row, Run, field, told};
 use crate::cli::quantity::{ByteSize, grouped, rate};
 

@@ -1,0 +1,5 @@
+//! The number of an address space. Owns the word: what it names is [`crate::AddressSpace`].
+
+/// Number of an address space, counted from 1 in order of creation. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MmId(pub u64);

@@ -1,0 +1,45 @@
+//! What is known of a process, and of one that has ended.
+
+use crate::Signal;
+use crate::mm_id::MmId;
+
+/// A process that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub(crate) mm: MmId,
+    /// Threads, the first included.
+    pub(crate) threads: u32,
+    /// Signals for which it has set a handler, bit n − 1 for signal n.
+    pub(crate) handled: u64,
+}
+
+impl Process {
+    pub(super) fn new(mm: MmId) -> Self {
+        Self { mm, threads: 1, handled: 0 }
+    }
+    /// The address space that it runs in.
+    pub fn mm(&self) -> MmId {
+        self.mm
+    }
+    /// Threads that live, the first included.
+    pub fn threads(&self) -> u32 {
+        self.threads
+    }
+    /// Whether it has a handler for signal number `signal`.
+    pub fn handles(&self, signal: i32) -> bool {
+        signal_bit(signal) & self.handled != 0
+    }
+}
+
+pub(super) fn signal_bit(signal: i32) -> u64 {
+    u32::try_from(signal - 1).ok().and_then(|shift| 1u64.checked_shl(shift)).unwrap_or(0)
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The trace says that it did.
+    Exited,
+    /// The model killed it.
+    Killed(Signal),
+}
