@@ -1,7 +1,7 @@
 //! Traces of real programs: reading them, fitting them into a page-table format, counting what is in them.
 //!
 //! Owns the way from a file, a pipe or standard input to the stream of [`Access`]es and
-//! [`Event`](crate::Event)s that everything else consumes: decompression ([`input`]), recognition of
+//! [`Event`]s that everything else consumes: decompression ([`input`]), recognition of
 //! the format and one reader per format ([`FORMATS`]), re-basing ([`Rebase`]), the in-memory form
 //! ([`Recorded`]), the statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]).
 //! Owns no meaning: what a system call does to an address space is the kernel model's business, and nothing
