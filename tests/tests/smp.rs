@@ -1,20 +1,22 @@
 //! Several CPUs in one address space: threads map, unmap, protect and fork while the others hold translations, golden model
-//! and rust-hdl's simulation in lockstep on every CPU. Each translation is held against the page tables of the moment.
+//! and hardware in lockstep on every CPU. Each translation is held against the page tables of the moment.
 
 use pagewalk_arch::{
     Access, AccessKind, Batch, Context, CpuId, Mmu, MmuConfig, MmuStats, Multiprocessor, Outcome,
     PagingFormat, Progress, PteWrite, SplitMix64, TableMemory, TlbFlush, Uniprocessor, VirtAddr,
 };
-use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, VmaPolicy};
 use pagewalk_machine::{Interleaving, Lockstep, RunEnd, SmpMachine};
+use pagewalk_tests::engines::{golden, rust_hdl, verilated};
 use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome, TraceSource};
 use pagewalk_trace::{Recorded, Replay};
 
 const CPUS: usize = 3;
-/// Of each thread: rust-hdl simulates some hundred a second.
+/// Of each thread, where rust-hdl simulates some hundred a second.
 const ACCESSES: usize = 120;
+/// Of each thread under Verilator.
+const ACCESSES_COMPILED: usize = 6_000;
 const ARENA: u64 = 0x1000_0000;
 const ARENA_PAGES: u64 = 24;
 const PAGE: u64 = 0x1000;
@@ -80,13 +82,18 @@ impl<M: Mmu> Mmu for Checked<M> {
     }
 }
 
-type Both = Checked<Lockstep<Golden, RustHdl>>;
-
-fn engine(config: &MmuConfig, is_deaf: bool) -> Both {
-    let golden = Golden::new(config).expect("it can be built");
-    let hardware = RustHdl::simulation(config).expect("it can be built");
-    let inner = Lockstep::new(golden, hardware, ["golden", "rust-hdl"]);
+fn engine<H: Mmu + Send>(config: &MmuConfig, hardware: H, is_deaf: bool) -> Checked<Lockstep<Golden, H>> {
+    let inner = Lockstep::new(golden(config), hardware, ["golden", "hardware"]);
     Checked { inner, walks: Golden::bare(config).expect("it can be built"), is_deaf }
+}
+
+/// How long three threads run, and which CPU shootdowns do not reach.
+#[derive(Clone, Copy)]
+struct Trial {
+    format: PagingFormat,
+    seed: u64,
+    accesses: usize,
+    deaf: Option<usize>,
 }
 
 fn call(pid: u32, call: Syscall) -> Event {
@@ -124,12 +131,13 @@ fn program(seed: u64, thread: u32, accesses: usize) -> Replay {
 }
 
 /// Runs three threads of a process on three CPUs. Gives the kernel's shootdowns.
-fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
+fn threads<H: Mmu + Send>(trial: Trial, hardware: impl Fn(&MmuConfig) -> H) -> u64 {
+    let Trial { format, seed, accesses, deaf } = trial;
     let mut config = MmuConfig::of(format);
     config.timing.memory = pagewalk_arch::MemoryTiming::Fixed { latency: 1 };
     let mut kernel = Kernel::new(kernel_config(), &config).expect("the configuration works");
     let limit = kernel_config().frames(&config).expect("as before").end << 12;
-    let engines = (0..CPUS).map(|cpu| engine(&config, deaf == Some(cpu))).collect();
+    let engines = (0..CPUS).map(|cpu| engine(&config, hardware(&config), deaf == Some(cpu))).collect();
     let mut platform = Multiprocessor::new(engines, limit);
     let mut smp = SmpMachine::new(&mut kernel, &mut platform);
     let arena = MapRequest {
@@ -149,7 +157,7 @@ fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
         prepare(0, &call(1, Syscall::Clone { child: thread, kind: CloneKind::Thread }));
         prepare(thread as usize - 1, &Event::Switch { pid: thread, line: 0 });
     }
-    let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|thread| program(seed, thread, ACCESSES)).collect();
+    let mut programs: Vec<Replay> = (1..=CPUS as u32).map(|thread| program(seed, thread, accesses)).collect();
     let mut sources: Vec<&mut dyn TraceSource> =
         programs.iter_mut().map(|program| program as &mut dyn TraceSource).collect();
     let end = smp.run(&mut sources, Interleaving { seed, turn_accesses_max: 8 });
@@ -157,9 +165,10 @@ fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
     let carried_out = |cpu| smp.counts(CpuId(cpu)).accesses + smp.counts(CpuId(cpu)).signals;
     assert_eq!(
         (0..CPUS).map(carried_out).collect::<Vec<_>>(),
-        [ACCESSES as u64; CPUS],
+        [accesses as u64; CPUS],
         "{format} seed {seed}"
     );
+    kernel.check(&platform).unwrap_or_else(|violation| panic!("{format} seed {seed}: {violation}"));
     let shootdowns = kernel.stats().shootdowns;
     kernel.shutdown(&mut platform);
     assert_eq!(kernel.memory().frames_in_use(), 0, "{format} seed {seed}: frames leaked");
@@ -169,14 +178,24 @@ fn threads(format: PagingFormat, seed: u64, deaf: Option<usize>) -> u64 {
 #[test]
 fn threads_on_several_cpus_see_one_address_space() {
     for (seed, format) in (1..).zip(PagingFormat::ALL) {
-        assert!(threads(format, seed, None) > 4, "{format}: hardly a shootdown");
+        let trial = Trial { format, seed, accesses: ACCESSES, deaf: None };
+        assert!(threads(trial, rust_hdl) > 4, "{format}: hardly a shootdown");
+    }
+}
+
+#[test]
+fn threads_on_several_cpus_see_one_address_space_in_the_compiled_hardware() {
+    for (seed, format) in (11..).zip(PagingFormat::ALL) {
+        let trial = Trial { format, seed, accesses: ACCESSES_COMPILED, deaf: None };
+        assert!(threads(trial, verilated) > 300, "{format}: few shootdowns");
     }
 }
 
 #[test]
 fn a_cpu_that_shootdowns_do_not_reach_is_noticed() {
     for format in [PagingFormat::Sv39, PagingFormat::La48] {
-        let noticed = std::panic::catch_unwind(|| threads(format, 5, Some(1)));
+        let trial = Trial { format, seed: 5, accesses: ACCESSES, deaf: Some(1) };
+        let noticed = std::panic::catch_unwind(|| threads(trial, rust_hdl));
         assert!(noticed.is_err(), "{format}: stale translations go unnoticed");
     }
 }
@@ -228,7 +247,7 @@ fn programs_that_share_nothing_take_the_time_that_they_take_alone() {
     for format in PagingFormat::ALL {
         let config = MmuConfig::of(format);
         let limit = kernel_config().frames(&config).expect("it fits").end << 12;
-        let golden = || Golden::new(&config).expect("it can be built");
+        let golden = || golden(&config);
         let alone: Vec<[u64; 9]> = (1..=CPUS as u32)
             .map(|pid| {
                 let mut kernel = Kernel::new(kernel_config(), &config).expect("the configuration works");
