@@ -5,6 +5,10 @@
 //!
 //! Verilator's executable proper, `verilator_bin`, is called directly. The `verilator` beside it is a Perl
 //! wrapper that adds nothing to code generation, so that neither Perl nor make is needed.
+//!
+//! Of the crate `verilator` its search for an installation is used and no more: its builder and its module generator are
+//! for build scripts, which compile modules that are known before the program is, and a design here is chosen at run
+//! time.
 
 mod command;
 mod compiler;
