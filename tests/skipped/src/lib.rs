@@ -3,7 +3,7 @@
 //! A test whose tool is missing calls [`check`] and returns. `cargo test` runs many programs, each of which forgets
 //! what the others did, so that the record is a file. It bears the name of the process that started them all, Cargo:
 //! it begins with that process, whatever other runs there are, and needs no one to clear it. The last program that
-//! Cargo starts (`zz_skipped` of the package `pagewalk-tests`) calls [`take`] and prints the list.
+//! Cargo starts (`zz_skipped` of the package `xtask`) calls [`take`] and prints the list.
 //!
 //! Owns the record. Does not own what is done about it, nor who has which tool.
 

@@ -3,7 +3,7 @@
 //!
 //! Without the test harness, which would keep the list to itself.
 
-use pagewalk_tests::skipped;
+use pagewalk_skipped as skipped;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
