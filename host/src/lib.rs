@@ -2,4 +2,5 @@
 
 pub mod cli;
 pub mod compare;
+pub mod input;
 pub mod record;

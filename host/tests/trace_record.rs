@@ -1,6 +1,7 @@
 //! Recording real programs, and the bundled trace's facts. The recordings need Valgrind; where there is none they
 //! are on the list of skipped checks.
 
+use pagewalk::input::open_trace;
 use pagewalk::record::{RecordError, RecordOptions, record};
 use pagewalk_trace::{self as trace, TraceOptions};
 use pagewalk_trace::{Event, Syscall};
@@ -19,7 +20,7 @@ fn valgrind_is_there() -> bool {
 }
 
 fn info(path: &str) -> trace::TraceInfo {
-    trace::info(&mut trace::open(path, TraceOptions::default()).expect("a trace")).expect("a whole trace")
+    trace::info(&mut open_trace(path, TraceOptions::default()).expect("a trace")).expect("a whole trace")
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn the_signal_that_ended_a_process_is_the_one_that_came() {
         let summary = record(&RecordOptions::new(["sh", "-c", &script], &path)).expect("recorded");
         assert_eq!(summary.ending(), format!("ended by signal {signal} ({name})"));
         let trace =
-            trace::load(&mut trace::open(&path, TraceOptions::default()).expect("a trace")).expect("whole");
+            trace::load(&mut open_trace(&path, TraceOptions::default()).expect("a trace")).expect("whole");
         let fatal = trace.events().iter().filter_map(|(_, event)| match event {
             Event::Signal { signal, fatal: true, .. } => Some(*signal),
             _ => None,
@@ -141,7 +142,7 @@ fn a_childs_lines_lie_between_its_making_and_its_parents_wait() {
     let summary = record(&RecordOptions::new(["sh", "-c", script], &path)).expect("recorded");
     assert_eq!((summary.forks, summary.killed), (6, 1));
     let trace =
-        trace::load(&mut trace::open(&path, TraceOptions::default()).expect("a trace")).expect("whole");
+        trace::load(&mut open_trace(&path, TraceOptions::default()).expect("a trace")).expect("whole");
     let mut running = std::collections::HashSet::new();
     let mut waited = 0;
     for (_, event) in trace.events() {

@@ -5,7 +5,7 @@
 //! whose name contains the text, `--list` lists them. `pagewalk case FILE` runs a file that is not among them.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use pagewalk_cases::{Case, CaseFailure, Engine, Runner, load, parse};
+use pagewalk_cases::{Case, CaseFailure, Engine, Runner, parse};
 use pagewalk_tests::engines::{models, tools};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,10 @@ fn files() -> Result<BTreeMap<String, Vec<Case>>, String> {
         let path = entry.map_err(|error| error.to_string())?.path();
         if path.extension().is_some_and(|suffix| suffix == "case") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            files.insert(name, load(&path).map_err(|error| error.to_string())?);
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let file = format!("{name}.case");
+            files.insert(name, parse(&file, &text).map_err(|error| error.to_string())?);
         }
     }
     Ok(files)

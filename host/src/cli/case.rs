@@ -8,7 +8,6 @@ use super::{CliError, Verdict, interrupt};
 use clap::Args;
 use pagewalk_cases::{Case, CaseFailure, Engine, Runner};
 use serde::Serialize;
-use std::io::Read;
 use std::path::Path;
 
 /// Arguments of `case`.
@@ -118,15 +117,17 @@ fn engines(choice: EngineChoice, console: &Console) -> Result<(Vec<Engine>, Opti
 }
 
 fn read(file: &str) -> Result<Vec<Case>, CliError> {
-    let usage = |error: pagewalk_cases::CaseError| CliError::Usage(error.to_string());
-    if file != "-" {
-        return pagewalk_cases::load(Path::new(file)).map_err(usage);
-    }
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|reason| CliError::Read { path: "standard input".into(), reason })?;
-    pagewalk_cases::parse("standard input", &text).map_err(usage)
+    let (name, text) = if file == "-" {
+        ("standard input".into(), std::io::read_to_string(std::io::stdin()))
+    } else {
+        let path = Path::new(file);
+        (path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), std::fs::read_to_string(path))
+    };
+    let text = text.map_err(|reason| {
+        let path = if file == "-" { "standard input" } else { file };
+        CliError::Read { path: path.into(), reason }
+    })?;
+    pagewalk_cases::parse(&name, &text).map_err(|error| CliError::Usage(error.to_string()))
 }
 
 fn told(file: &str, case: Case, engine: Engine, problem: String) -> FailureJson {

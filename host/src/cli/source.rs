@@ -70,7 +70,7 @@ impl TraceName {
     fn open_with(&self, options: TraceOptions) -> Result<Box<dyn Trace>, CliError> {
         let opened = match &self.0 {
             None => trace::bundled(options),
-            Some(path) => trace::open(path, options),
+            Some(path) => crate::input::open_trace(path, options),
         };
         Ok(opened?)
     }

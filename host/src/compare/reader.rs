@@ -76,7 +76,7 @@ impl Reader {
     /// # Errors
     /// A file that cannot be read, has no line, or no column for the virtual address.
     pub fn open(path: &str, options: &FileOptions) -> Result<Self, CompareError> {
-        Self::new(Input::open(path)?, options)
+        Self::new(crate::input::open(path)?, options)
     }
 
     /// Reads `input`.

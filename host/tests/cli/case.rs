@@ -36,7 +36,7 @@ fn a_wrong_answer_is_told_with_its_line_and_ends_with_1() {
 fn what_is_no_case_ends_with_2_and_one_line() {
     for (arguments, input, said) in [
         (&["case", "-"][..], right().replace("map", "mop"), "standard input:3: "),
-        (&["case", "missing.case"], String::new(), "cannot read missing.case"),
+        (&["case", "missing.case"], String::new(), "missing.case: cannot be read"),
         (&["case", "-", "--case", "RV-99"], right(), "no case whose rule or title contains `RV-99`"),
         (&["case", "-"], String::new(), "-: no case"),
     ] {

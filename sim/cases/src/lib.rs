@@ -1,8 +1,8 @@
 //! Conformance cases: page tables, accesses and what the manuals say of them, in files that a person writes and reads.
 //!
-//! Owns the language ([`load`], [`parse`]; described in `tests/cases/README.md`), the cases as values, the comparison of
+//! Owns the language ([`parse`]; described in `tests/cases/README.md`), the cases as values, the comparison of
 //! one engine with one case ([`Case::check`]) and the engines to run them on ([`Runner`]). Does not own the cases
-//! themselves, which are files, nor printing. Expectations are written by hand; nothing here asks an engine what would be
+//! themselves, which are files, nor reading those, nor printing. Expectations are written by hand; nothing here asks an engine what would be
 //! right.
 
 mod builder;
@@ -18,29 +18,17 @@ use pagewalk_arch::{
     Served, TlbFlush, Uniprocessor,
 };
 use std::fmt;
-use std::path::{Path, PathBuf};
 
-/// A file of cases that cannot be used.
+/// A line of a file of cases that means nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum CaseError {
-    /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A line that means nothing.
-    #[error("{file}:{line}: {problem}")]
-    Line {
-        /// Name of the file.
-        file: String,
-        /// Line number, from 1.
-        line: usize,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
+#[error("{file}:{line}: {problem}")]
+pub struct CaseError {
+    /// Name of the file.
+    pub file: String,
+    /// Line number, from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub problem: String,
 }
 
 /// One case for one configuration; a case that is written for several values or formats gives several of these.
@@ -127,17 +115,6 @@ pub enum Ability {
     Exact,
     /// The architecture: no TLBs, no cycles.
     ArchitectureOnly,
-}
-
-/// The cases of one file, in its order.
-///
-/// # Errors
-/// The file cannot be read, or its first line that means nothing.
-pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| CaseError::Read { path: path.to_owned(), source })?;
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    parse(&name, &text)
 }
 
 /// The cases of a text, in its order; errors call it `file`.

@@ -9,7 +9,7 @@ use std::str::SplitWhitespace;
 
 /// The cases of one text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Case>, CaseError> {
-    let error = |(line, problem)| CaseError::Line { file: file.to_owned(), line, problem };
+    let error = |(line, problem)| CaseError { file: file.to_owned(), line, problem };
     let mut configs: Vec<MmuConfig> = Vec::new();
     let mut mode = Mode::default();
     let mut blocks: Vec<Block<'_>> = Vec::new();

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 /// The text that is read.
 static TEXT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let input = match std::env::var("TRACE") {
-        Ok(path) => Input::open(&path),
+        Ok(path) => Input::new(&path, std::fs::File::open(&path).expect("a trace"), None),
         Err(_) => trace::bundled_input(),
     };
     let mut text = Vec::new();

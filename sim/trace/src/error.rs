@@ -25,8 +25,8 @@ pub(super) fn malformed(name: &str, at: Place, expected: &str, found: &[u8], rem
     ))
 }
 
-/// A file as a whole that cannot be used.
-pub(super) fn unusable(name: &str, what: &str, remedy: &str) -> TraceError {
+/// A trace as a whole that cannot be used: its name, what is wrong, what to do.
+pub fn unusable(name: &str, what: &str, remedy: &str) -> TraceError {
     TraceError(format!("{name}: {what}; {remedy}"))
 }
 

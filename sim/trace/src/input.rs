@@ -1,9 +1,8 @@
-//! Where the bytes of a trace come from. Owns files, pipes, standard input, bytes in memory, and
-//! decompression by magic number; knows nothing of what the bytes mean.
+//! The bytes of a trace, from whatever can be read. Owns decompression by magic number, and how far the reading is; knows
+//! nothing of files' names, nor of what the bytes mean.
 
 use super::error::unusable;
 use crate::TraceError;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,25 +88,6 @@ impl InputProgress {
 }
 
 impl Input {
-    /// Opens a file or pipe, or standard input for `-`.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or its first bytes cannot be read.
-    pub fn open(path: &str) -> Result<Self, TraceError> {
-        if path == "-" {
-            return Self::new("standard input", io::stdin(), None);
-        }
-        let cannot = |e: io::Error| {
-            unusable(path, &format!("cannot be opened ({e})"), "check the name, or use - for standard input")
-        };
-        let file = File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        if metadata.is_dir() {
-            return Err(unusable(path, "is a directory", "name a trace file, or use - for standard input"));
-        }
-        Self::new(path, file, metadata.is_file().then_some(metadata.len()))
-    }
-
     /// Reads `raw`, which messages call `name`; `total_bytes` is its length where it is known.
     ///
     /// # Errors

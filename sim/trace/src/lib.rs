@@ -1,6 +1,6 @@
 //! Traces of real programs: reading them, fitting them into a page-table format, counting what is in them.
 //!
-//! Owns the way from a file, a pipe or standard input to the stream of [`Access`]es and
+//! Owns the way from bytes to the stream of [`Access`]es and
 //! [`Event`]s that everything else consumes: decompression ([`input`]), recognition of
 //! the format and one reader per format ([`FORMATS`]), re-basing ([`Rebase`]), the in-memory form
 //! ([`Recorded`]), the statistics ([`TraceInfo`]) and the trace that comes with the program ([`bundled`]).
@@ -24,6 +24,7 @@ mod relocation;
 mod window;
 
 pub use bundled::{BUNDLED_NAME, bundled, bundled_input};
+pub use error::unusable;
 pub use event::{
     Boundary, CloneKind, Event, FileFact, FileId, FileKind, FileSource, MapRequest, Protection, RemapFlags,
     Syscall, SyscallOutcome, TraceError, TraceSource,
@@ -66,19 +67,10 @@ pub struct TraceOptions {
     pub limit: Option<u64>,
 }
 
-/// Opens the trace at `path`, `-` being standard input, whatever its compression and format.
+/// Reads a trace from `input`, whatever its compression and format.
 ///
 /// # Errors
-/// When the file cannot be read, is empty, or is none of the formats in [`FORMATS`]. One line that
-/// names the file and the remedy.
-pub fn open(path: &str, options: TraceOptions) -> Result<Box<dyn Trace>, TraceError> {
-    read(Input::open(path)?, options)
-}
-
-/// Reads a trace from an already opened [`Input`], as [`open`] does.
-///
-/// # Errors
-/// As [`open`].
+/// When it cannot be read, is empty, or is none of the formats in [`FORMATS`]. One line that names it and the remedy.
 pub fn read(input: Input, options: TraceOptions) -> Result<Box<dyn Trace>, TraceError> {
     let mut trace = recognise::recognise(input)?;
     if let Some(format) = options.fit {

@@ -42,22 +42,6 @@ fn after_good(rest: &str) -> String {
 }
 
 #[test]
-fn no_file() {
-    let error = trace::open("/nonexistent/t", TraceOptions::default()).err().expect("an error");
-    assert_eq!(
-        error.to_string(),
-        "/nonexistent/t: cannot be opened (No such file or directory (os error 2)); check the name, or use - for standard \
-         input"
-    );
-}
-
-#[test]
-fn a_directory() {
-    let error = trace::open("/", TraceOptions::default()).err().expect("an error");
-    assert_eq!(error.to_string(), "/: is a directory; name a trace file, or use - for standard input");
-}
-
-#[test]
 fn empty() {
     assert_eq!(error_of(b""), (0, format!("t: is empty; {KNOWN}")));
 }
