@@ -6,59 +6,18 @@ use pagewalk_arch::{
     Access, AccessKind, Batch, Context, IssueOrder, L1Config, MemoryTiming, Mmu, MmuConfig, Mode, OnFault,
     PagingFormat, PhysAddr, Replacement, Structure, TlbFlush, Uniprocessor, VirtAddr,
 };
-use pagewalk_driver::{Driver, Pins, PinsError, RustHdlPins};
+use pagewalk_driver::{Driver, Pins, RustHdlPins};
+use pagewalk_tests::recording::{Recorder, Recording};
 use std::collections::BTreeSet;
 
 use AccessKind::{Fetch, Load, Store};
 
-/// rust-hdl's simulation, with every cycle since reset written down.
-struct Recorder {
-    pins: RustHdlPins,
-    cycles: Vec<(Vec<u64>, Vec<u64>)>,
-}
-
-impl Recorder {
-    fn value(&self, cycle: u64, name: &str) -> Option<u64> {
-        let (inputs, outputs) = self.cycles.get(usize::try_from(cycle).ok()?)?;
-        let output = self.pins.output(name).map(|pin| outputs[pin]);
-        output.or_else(|| self.pins.input(name).map(|pin| inputs[pin]))
-    }
-    fn has(&self, name: &str) -> bool {
-        self.pins.output(name).or(self.pins.input(name)).is_some()
-    }
-}
-
-impl Pins for Recorder {
-    fn inputs(&mut self) -> &mut [u64] {
-        self.pins.inputs()
-    }
-    fn outputs(&self) -> &[u64] {
-        self.pins.outputs()
-    }
-    fn input(&self, name: &str) -> Option<usize> {
-        self.pins.input(name)
-    }
-    fn output(&self, name: &str) -> Option<usize> {
-        self.pins.output(name)
-    }
-    fn low(&mut self) -> Result<(), PinsError> {
-        self.pins.low()
-    }
-    fn rise(&mut self) -> Result<(), PinsError> {
-        let reset = self.pins.input("reset").expect("the contract has it");
-        if self.pins.inputs()[reset] == 0 {
-            self.cycles.push((self.pins.inputs().to_vec(), self.pins.outputs().to_vec()));
-        }
-        self.pins.rise()
-    }
-}
-
-type Machine = Uniprocessor<Driver<Recorder>>;
+/// rust-hdl's simulation, with everything that goes over its pins written down.
+type Machine = Uniprocessor<Driver<Recorder<RustHdlPins>>>;
 
 fn machine(config: &MmuConfig) -> Machine {
     let pins = RustHdlPins::new(config).expect("a valid configuration");
-    let recorder = Recorder { pins, cycles: Vec::new() };
-    Uniprocessor::new(Driver::new(config, recorder).expect("a valid configuration"), 1 << 40)
+    Uniprocessor::new(Driver::new(config, Recorder::new(pins)).expect("a valid configuration"), 1 << 40)
 }
 
 /// Sets of both TLBs in the diagrams, so that a fence of everything fits on a line.
@@ -180,12 +139,27 @@ fn play(name: &str) -> Option<Machine> {
 /// The draw of the diagram "ports".
 const PORTS_SEED: u64 = 2;
 
+/// Inputs and outputs of each cycle since reset: what stood at a rising edge, and what the low half before it showed.
+fn cycles(recording: &Recording, reset: usize) -> Vec<(&[u64], &[u64])> {
+    let halves = recording.windows(2).map(|pair| (&pair[0], &pair[1]));
+    let edge = halves.filter_map(|(low, next)| Some((next.rise.as_deref()?, low.outputs.as_slice())));
+    edge.filter(|(inputs, _)| inputs[reset] == 0).collect()
+}
+
 /// Where the lanes of `diagram` that are ports are not what the hardware did.
 fn wrong_cycles(diagram: &Diagram) -> Vec<String> {
     let mut machine = play(&diagram.name).unwrap_or_else(|| panic!("nothing plays {}", diagram.name));
-    let record = machine.mmu.pins_mut();
+    let pins = machine.mmu.pins_mut();
+    let recording = pins.take();
+    let cycles = cycles(&recording, pins.input("reset").expect("the contract has it"));
+    let value = |cycle: u64, name: &str| {
+        let (inputs, outputs) = cycles.get(usize::try_from(cycle).ok()?)?;
+        let output = pins.output(name).map(|pin| outputs[pin]);
+        output.or_else(|| pins.input(name).map(|pin| inputs[pin]))
+    };
     let mut wrong = Vec::new();
-    let ports: Vec<_> = diagram.lanes.iter().filter(|lane| record.has(&lane.name)).collect();
+    let is_port = |name: &str| pins.output(name).or(pins.input(name)).is_some();
+    let ports: Vec<_> = diagram.lanes.iter().filter(|lane| is_port(&lane.name)).collect();
     assert!(ports.len() >= 2, "{}: no lane is a port", diagram.name);
     for lane in ports {
         for (cycle, state) in (diagram.first_cycle..).zip(&lane.cycles) {
@@ -195,7 +169,7 @@ fn wrong_cycles(diagram: &Diagram) -> Vec<String> {
                 State::Nothing => continue,
                 State::Begins(_) | State::Goes => panic!("{}: {} is one bit", diagram.name, lane.name),
             };
-            let value = record.value(cycle, &lane.name);
+            let value = value(cycle, &lane.name);
             if value != Some(shown) {
                 wrong.push(format!("{}: {} is {value:?} in cycle {cycle}", diagram.name, lane.name));
             }
