@@ -119,6 +119,45 @@ fn unsafe_stands_in_one_file() {
     assert_eq!(holders, BTreeSet::from([UNSAFE_FILE.to_owned()]));
 }
 
+/// Whether a line of code opens a file, reads standard input or writes to the terminal.
+fn touches_the_system(line: &str) -> bool {
+    let words = [
+        "std::fs",
+        "File::",
+        "stdin()",
+        "stdout()",
+        "stderr()",
+        "print!(",
+        "println!(",
+        "eprint!(",
+        "eprintln!(",
+    ];
+    words.iter().any(|word| code(line).contains(word))
+}
+
+/// The command line's; and the rooms whose work is files: Verilator is a program that reads and writes them.
+#[test]
+fn files_and_the_terminal_are_the_hosts() {
+    let mut holders = BTreeSet::new();
+    for room in rooms().iter().filter(|room| !["host", "sim/verilator", "tests"].contains(&room.as_str())) {
+        for path in sources_of(room) {
+            let whole = text(&path);
+            let before_tests = whole.split("#[cfg(test)]").next().unwrap_or_default();
+            if before_tests.lines().any(touches_the_system) {
+                holders.insert(path.strip_prefix(root()).expect("below the root").display().to_string());
+            }
+        }
+    }
+    assert_eq!(holders, BTreeSet::new());
+}
+
+#[test]
+fn a_line_that_touches_the_system_is_found() {
+    assert!(touches_the_system("    let text = std::fs::read_to_string(path)?;"));
+    assert!(touches_the_system("    println!(\"{total:?}\");"));
+    assert!(!touches_the_system("    // println!() would tell it"));
+}
+
 /// The module of a file, as a path from its crate's root.
 fn module(crate_sources: &Path, path: &Path) -> String {
     let relative = path.strip_prefix(crate_sources).expect("below src").with_extension("");

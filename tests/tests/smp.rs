@@ -200,6 +200,9 @@ fn a_cpu_that_shootdowns_do_not_reach_is_noticed() {
     }
 }
 
+/// Accesses of a program that is alone.
+const LONELY_ACCESSES: usize = 20_000;
+
 /// A program alone on its pages, fetching and storing, with calls of its own.
 fn lonely(seed: u64, pid: u32) -> Replay {
     let mut random = SplitMix64(seed + u64::from(pid));
@@ -210,7 +213,7 @@ fn lonely(seed: u64, pid: u32) -> Replay {
         call(pid, Syscall::Map(MapRequest { at, bytes, protection, ..MapRequest::default() }))
     };
     let mut events = vec![(0, Event::Switch { pid, line: 0 }), (0, map(0, 64))];
-    let list = (0..20_000).map(|number| {
+    let list = (0..LONELY_ACCESSES).map(|number| {
         if random.below(300) == 0 {
             events.push((number, map(u64::from(random.below(56)), 8)));
         }
@@ -277,6 +280,8 @@ fn programs_that_share_nothing_take_the_time_that_they_take_alone() {
                 assert_eq!(beside, *alone, "{format}, CPU {cpu}, turns of {turn_accesses_max}");
             }
             assert_eq!(kernel.stats().shootdowns, 0, "{format}");
+            // Time passes by accesses, however turns cut them.
+            assert_eq!(kernel.stats().ticks, CPUS as u64 * LONELY_ACCESSES as u64, "{format}");
         }
     }
 }
