@@ -93,14 +93,19 @@ impl<A: Mmu + Send, B: Mmu + Send> Lockstep<A, B> {
         );
     }
 
-    /// What must hold between any two calls: no engine in trouble, walker writes and counters equal.
-    fn check_engines(&mut self, memory: &[TableMemory]) {
+    /// Whether an engine is in trouble of its own, from its reset on.
+    fn check_troubles(&mut self, memory: &[TableMemory]) {
         let troubles = [self.a.difference(), self.b.difference()].map(|t| t.map(str::to_owned));
         for (name, trouble) in self.names.into_iter().zip(troubles) {
             if let Some(trouble) = trouble {
                 self.differ_beside_accesses(memory, format!("{name}: {trouble}"));
             }
         }
+    }
+
+    /// What must hold between any two calls: no engine in trouble, walker writes and counters equal.
+    fn check_engines(&mut self, memory: &[TableMemory]) {
+        self.check_troubles(memory);
         self.a.take_pte_writes(&mut self.writes[0]);
         self.b.take_pte_writes(&mut self.writes[1]);
         if self.writes[0] != self.writes[1] {
@@ -204,6 +209,7 @@ impl<A: Mmu + Send, B: Mmu + Send> Mmu for Lockstep<A, B> {
         let (of_a, of_b) = memory.split_at(self.a.memories());
         self.a.set_context(of_a, context);
         self.b.set_context(of_b, context);
+        self.check_troubles(memory);
     }
 
     fn fence(&mut self, memory: &mut [TableMemory], flush: &TlbFlush) {
@@ -290,6 +296,19 @@ mod tests {
         machine
             .run(&Batch { accesses: &accesses, end: true, on_fault: OnFault::Continue }, Some(&mut outcomes));
         outcomes
+    }
+
+    #[test]
+    fn an_engine_that_is_in_trouble_from_the_beginning_says_so_itself() {
+        let model = || Golden::new(&MmuConfig::default()).unwrap();
+        let unlike = Golden::bare(&MmuConfig::default()).unwrap();
+        let mut troubled = Uniprocessor::new(Lockstep::new(model(), unlike, ["one", "two"]), 1 << 40);
+        troubled.fence(&TlbFlush::ALL);
+        let trouble = troubled.mmu.difference().expect("only one has a clock").to_owned();
+        let mut machine =
+            Uniprocessor::new(Lockstep::new(model(), troubled.mmu, ["golden", "hardware"]), 1 << 40);
+        machine.set_context(&Context::default());
+        assert_eq!(machine.mmu.difference(), Some(format!("hardware: {trouble}").as_str()));
     }
 
     #[test]
