@@ -31,6 +31,7 @@ mod stats;
 mod system;
 mod table;
 mod tlb;
+pub mod workload;
 
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
