@@ -25,6 +25,7 @@ mod mm_id;
 mod objects;
 mod page;
 mod process;
+mod reclaim;
 mod screens;
 mod space;
 mod stats;
@@ -32,23 +33,26 @@ mod system;
 mod table;
 mod tlb;
 pub mod workload;
+mod vmstat;
 
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AfterFailure, AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone,
-    ZoneKind,
+    AfterFailure, Buddy, FolioFlags, FrameUse, LruList, ORDER_COUNT, ORDER_MAX, OutOfMemory, PageData, Pfn,
+    PhysicalMemory, Place, Zone, ZoneKind,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
 pub use mm_id::MmId;
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
-pub use process::state::{Ended, Process};
+pub use process::state::{Ended, Faults, Process};
+pub use reclaim::Gfp;
 pub use screens::{BuddyInfo, Maps};
-pub use space::AddressSpace;
 pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
 pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};
+pub use vmstat::VmEvents;
