@@ -9,10 +9,10 @@ use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, Vma,
 };
 use pagewalk_arch::{
-    Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
+    Access, CpuId, FRAME_SHIFT, FaultKind, FormatSpec, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -278,6 +278,14 @@ impl Kernel {
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
         self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
+    }
+    /// The name of `vma` of `space`, as `/proc/PID/maps` shows it; empty where it has none.
+    pub fn area_name(&self, space: &AddressSpace, vma: &Vma) -> String {
+        Maps::new(space, &self.system.objects, self.system.spec).name(vma)
+    }
+    /// The page-table format.
+    pub fn spec(&self) -> &'static FormatSpec {
+        self.system.spec
     }
     /// `/proc/buddyinfo`.
     pub fn buddy_info(&self) -> BuddyInfo<'_> {

@@ -32,8 +32,8 @@ mod stats;
 mod system;
 mod table;
 mod tlb;
-pub mod workload;
 mod vmstat;
+pub mod workload;
 
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};

@@ -52,6 +52,14 @@ impl Layers {
     /// # Errors
     /// [`SettingsError`] of anything that cannot be read; settings are checked by [`Layers::settings`].
     pub fn read(args: &MachineArgs) -> Result<Self, SettingsError> {
+        Self::read_or(args, PagingFormat::default())
+    }
+
+    /// As [`Layers::read`], of the format `unnamed` where none is named.
+    ///
+    /// # Errors
+    /// As [`Layers::read`].
+    pub fn read_or(args: &MachineArgs, unnamed: PagingFormat) -> Result<Self, SettingsError> {
         let mut layers = Vec::new();
         if let Some(path) = &args.config {
             layers.push(Layer::of_file(path)?);
@@ -77,7 +85,7 @@ impl Layers {
         match args.format {
             Some(FormatChoice::One(format)) => formats = vec![format],
             Some(FormatChoice::All) => formats = PagingFormat::ALL.to_vec(),
-            None if formats.is_empty() => formats = vec![PagingFormat::default()],
+            None if formats.is_empty() => formats = vec![unnamed],
             None => {}
         }
         let preset = match preset_name {

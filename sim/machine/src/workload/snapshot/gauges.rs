@@ -1,0 +1,81 @@
+//! `/proc/vmstat` and `/proc/meminfo`: what the state says of itself.
+
+use super::nonzero;
+use crate::workload::result::Values;
+use pagewalk_arch::FRAME_SHIFT;
+use pagewalk_kernel::{FolioFlags, FrameUse, Kernel, LruList};
+
+/// The lists of the LRU, by the names of their gauges.
+const LISTS: [(&str, LruList); 5] = [
+    ("nr_inactive_anon", LruList::InactiveAnon),
+    ("nr_active_anon", LruList::ActiveAnon),
+    ("nr_inactive_file", LruList::InactiveFile),
+    ("nr_active_file", LruList::ActiveFile),
+    ("nr_unevictable", LruList::Unevictable),
+];
+
+/// The gauges that both files show, in pages.
+struct Gauges {
+    free: u64,
+    anon: u64,
+    mapped: u64,
+    file_pages: u64,
+    shmem: u64,
+    tables: u64,
+}
+
+impl Gauges {
+    fn of(kernel: &Kernel) -> Self {
+        let memory = kernel.memory();
+        let (mut file_pages, mut shmem) = (0, 0);
+        for (pfn, usage) in memory.frames() {
+            if usage == FrameUse::File {
+                file_pages += 1;
+                shmem += u64::from(memory.has(pfn, FolioFlags::SWAPBACKED));
+            }
+        }
+        // The lowest two levels are counted, as Linux counts those that have a lock of their own.
+        let tables = |pid| {
+            let space = kernel.address_space(pid);
+            space.map_or(0, |space| space.page_table().tables_by_level().iter().take(2).sum::<u64>())
+        };
+        Self {
+            free: memory.frames_free(),
+            anon: memory.anon_mapped(),
+            mapped: memory.file_mapped(),
+            file_pages,
+            shmem,
+            tables: kernel.processes().map(|(pid, _)| tables(pid)).sum(),
+        }
+    }
+}
+
+pub(super) fn vmstat(kernel: &Kernel) -> Values {
+    let gauges = Gauges::of(kernel);
+    let mut values = nonzero(kernel.events().named());
+    values.extend(nonzero([
+        ("nr_free_pages", gauges.free),
+        ("nr_anon_pages", gauges.anon),
+        ("nr_mapped", gauges.mapped),
+        ("nr_file_pages", gauges.file_pages),
+        ("nr_shmem", gauges.shmem),
+        ("nr_page_table_pages", gauges.tables),
+    ]));
+    let memory = kernel.memory();
+    values.extend(nonzero(LISTS.map(|(name, list)| (name, memory.lru_len(list)))));
+    values
+}
+
+pub(super) fn meminfo_kb(kernel: &Kernel) -> Values {
+    let gauges = Gauges::of(kernel);
+    let kb = |pages: u64| pages << (FRAME_SHIFT - 10);
+    nonzero([
+        ("MemTotal", kb(kernel.memory().frames_total())),
+        ("MemFree", kb(gauges.free)),
+        ("Cached", kb(gauges.file_pages)),
+        ("AnonPages", kb(gauges.anon)),
+        ("Mapped", kb(gauges.mapped)),
+        ("Shmem", kb(gauges.shmem)),
+        ("PageTables", kb(gauges.tables)),
+    ])
+}
