@@ -63,9 +63,11 @@ impl<'a> Plan<'a> {
         results: &'a ResultArgs,
     ) -> Result<Self, CliError> {
         let workload = source.workload.as_deref().map(workload::open).transpose()?.map(Arc::new);
-        // The numbers of a real Linux hold in the format that it was asked in.
-        let unnamed = if workload.is_some() { PagingFormat::La48 } else { PagingFormat::default() };
-        let layers = Layers::read_or(machine, unnamed)?;
+        let layers = match &workload {
+            None => Layers::read(machine)?,
+            // The numbers of a real Linux hold in the format that it was asked in.
+            Some(workload) => Layers::read_over(machine, PagingFormat::La48, workload.kernel_defaults())?,
+        };
         let trace = TraceName::of(source);
         for &format in layers.formats() {
             layers.settings(format)?;

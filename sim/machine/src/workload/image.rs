@@ -3,6 +3,7 @@
 //! Owns the form of an image and what is said of one that cannot be read. Does not own what becomes of it: a program is
 //! mapped and started by [`super::program`].
 
+use pagewalk_kernel::LinuxVersion;
 use pagewalk_kernel::workload::parse_size;
 use pagewalk_trace::Protection;
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub struct Image {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FreshMachine {
+    /// The version of Linux whose rules the kernel follows, unless its settings name another.
+    pub linux: LinuxVersion,
     /// The first worker's pid.
     pub first_pid: u32,
 }

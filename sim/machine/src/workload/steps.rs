@@ -28,6 +28,11 @@ pub trait WorkloadProgress {
 impl WorkloadProgress for () {}
 
 impl Workload {
+    /// The kernel's settings where nobody says otherwise.
+    pub fn kernel_defaults(&self) -> KernelConfig {
+        KernelConfig { linux: self.image.machine.linux, ..KernelConfig::default() }
+    }
+
     /// The kernel's settings for this scenario, `settings` being the others.
     pub fn kernel_config(&self, settings: KernelConfig) -> KernelConfig {
         let memory_bytes = self.scenario.machine.memory_bytes;
