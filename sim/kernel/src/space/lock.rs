@@ -72,9 +72,10 @@ impl AddressSpace {
 
     fn set_locked(&mut self, pages: PageRange, flags: VmFlags) -> Result<(), CallStop> {
         let contiguous = self.vmas.contiguous(pages);
-        self.vmas.update(contiguous, |attributes| {
+        let locked = self.vmas.update_within(contiguous, self.areas_max(), |attributes| {
             attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
         });
+        locked.map_err(|_| Errno::NoMem)?;
         if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
     }
 }
