@@ -27,6 +27,7 @@ mod objects;
 mod oom;
 mod page;
 mod process;
+mod reclaim;
 mod screens;
 mod space;
 mod stats;
@@ -34,6 +35,7 @@ mod sysctl;
 mod system;
 mod table;
 mod tlb;
+mod vmstat;
 
 pub use call::{
     Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
@@ -44,8 +46,8 @@ pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AfterFailure, AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone,
-    ZoneKind,
+    AfterFailure, Buddy, FolioFlags, FrameUse, LruList, ORDER_COUNT, ORDER_MAX, OutOfMemory, PageData, Pfn,
+    PhysicalMemory, Place, Zone, ZoneKind,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
@@ -55,12 +57,14 @@ pub use oom::{
 };
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
-pub use process::state::{Ended, Process};
+pub use process::state::{Ended, Faults, Process};
+pub use reclaim::Gfp;
 pub use screens::{BuddyInfo, Maps};
-pub use space::AddressSpace;
 pub use space::vma::{
     AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,
 };
+pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
 pub use sysctl::{Overcommit, SysctlEffect, VmSysctl, VmSysctlError};
 pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};
+pub use vmstat::VmEvents;

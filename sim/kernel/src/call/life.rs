@@ -93,9 +93,10 @@ impl Kernel {
         let process = self.processes.get(&pid)?;
         let space = self.spaces.get(&process.mm)?;
         let machine = self.system.commit_machine();
+        let counters = self.system.mms.get(process.mm);
         let size = OomSize {
-            rss_pages: space.resident,
-            swap_entries: 0,
+            rss_pages: counters.resident(),
+            swap_entries: counters.swap,
             table_pages: space.page_table().tables().saturating_sub(1),
         };
         let adj = process.credentials.oom_score_adj;

@@ -108,12 +108,14 @@ impl Kernel {
         };
         let is_read_only = args.shared && args.file.is_some() && !args.protection.write;
         let extra = if is_read_only { VmFlags::NEVER_WRITABLE } else { VmFlags::empty() };
-        let result = space.map(system, platform, area, &request, extra);
-        if args.shared && args.file.is_none() && is_promised {
-            let made = space.vmas().find(area.start()).and_then(|vma| vma.attributes.backing.file());
-            system.commit.objects.extend(made.map(|object| (object, pages)));
-        }
-        self.finish(platform, pid, result)?;
+        self.live_call(platform, pid, mm, |space, system, platform| {
+            let result = space.map(system, platform, area, &request, extra);
+            if args.shared && args.file.is_none() && is_promised {
+                let made = space.vmas().find(area.start()).and_then(|vma| vma.attributes.backing.file());
+                system.commit.objects.extend(made.map(|object| (object, pages)));
+            }
+            result
+        })?;
         Ok(request.at)
     }
 
@@ -175,8 +177,7 @@ impl Kernel {
         } else if after < before && space.may_unmap(PageRange::new(after, before)).is_err() {
             return Ok(heap.end);
         }
-        let result = space.set_break(system, platform, end);
-        self.finish(platform, pid, result)?;
+        self.live_call(platform, pid, mm, |space, system, platform| space.set_break(system, platform, end))?;
         Ok(end)
     }
 }

@@ -110,13 +110,19 @@ impl Kernel {
         (space, &mut self.system)
     }
 
-    /// What becomes of the caller at the end of its call. Memory that runs out in the middle of one ends a process.
-    fn finish(
+    /// Carries `verb` out in the address space `mm` of `pid`. Faults that it takes are the caller's own; memory that runs
+    /// out in the middle of it ends a process.
+    fn live_call(
         &mut self,
         platform: &mut dyn Platform,
         pid: u32,
-        result: Result<(), CallStop>,
+        mm: MmId,
+        verb: impl FnOnce(&mut AddressSpace, &mut System, &mut dyn Platform) -> Result<(), CallStop>,
     ) -> Result<(), Errno> {
+        let result = self.accounted(pid, |kernel| {
+            let (space, system) = kernel.space_and_system(mm);
+            verb(space, system, platform)
+        });
         self.conclude(platform, pid, result);
         match result {
             Ok(()) | Err(CallStop::Interrupted) => Ok(()),

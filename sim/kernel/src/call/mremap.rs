@@ -51,9 +51,11 @@ impl Kernel {
             Err(CallStop::Errno(errno)) => return Err(errno),
             Err(_) => return Err(Errno::NoMem),
         };
-        let result = space.remap(system, platform, plan.from, plan.to, plan.flags);
-        self.finish(platform, pid, result)?;
-        Ok(plan.to.start().addr())
+        let Plan { from, to, flags } = plan;
+        self.live_call(platform, pid, mm, |space, system, platform| {
+            space.remap(system, platform, from, to, flags)
+        })?;
+        Ok(to.start().addr())
     }
 }
 

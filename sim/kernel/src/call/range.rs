@@ -41,12 +41,12 @@ impl Kernel {
         }
         let pages = pages_of(bytes).filter(|&pages| pages > 0).and_then(|pages| range(at, pages));
         let pages = pages.ok_or(Errno::NoMem)?;
-        let (space, system) = self.space_and_system(mm);
-        if space.vmas().find(pages.start()).is_none() {
+        if self.spaces[&mm].vmas().find(pages.start()).is_none() {
             return Err(Errno::NoMem);
         }
-        let result = space.protect(system, platform, pages, protection);
-        self.finish(platform, pid, result)
+        self.live_call(platform, pid, mm, |space, system, platform| {
+            space.protect(system, platform, pages, protection)
+        })
     }
 
     /// madvise(2) of `pid`, by the advice's number.
@@ -70,12 +70,13 @@ impl Kernel {
             return Ok(());
         }
         let mut punches = Vec::new();
-        let (space, system) = self.space_and_system(mm);
-        let result = space.advise(system, platform, pages, advice, &mut punches);
+        let result = self.live_call(platform, pid, mm, |space, system, platform| {
+            space.advise(system, platform, pages, advice, &mut punches)
+        });
         for punch in punches {
             self.punch(platform, &punch, false);
         }
-        self.finish(platform, pid, result)
+        result
     }
 
     /// mlock(2) of `pid`, or mlock2(2) with MLOCK_ONFAULT.
@@ -91,7 +92,7 @@ impl Kernel {
         on_fault: bool,
     ) -> Result<(), Errno> {
         let mm = self.caller(pid)?;
-        let (space, system) = self.space_and_system(mm);
+        let space = &self.spaces[&mm];
         let limits = space.limits.expect("the caller has limits");
         if !limits.may_lock() {
             return Err(Errno::Perm);
@@ -108,8 +109,9 @@ impl Kernel {
         if pages.is_empty() {
             return Ok(());
         }
-        let result = space.lock(system, platform, pages, lock_flags(on_fault));
-        self.finish(platform, pid, result)
+        self.live_call(platform, pid, mm, |space, system, platform| {
+            space.lock(system, platform, pages, lock_flags(on_fault))
+        })
     }
 
     /// munlock(2) of `pid`.
@@ -143,7 +145,7 @@ impl Kernel {
         on_fault: bool,
     ) -> Result<(), Errno> {
         let mm = self.caller(pid)?;
-        let (space, system) = self.space_and_system(mm);
+        let space = &self.spaces[&mm];
         let limits = space.limits.expect("the caller has limits");
         if !current && !future {
             return Err(Errno::Inval);
@@ -155,8 +157,9 @@ impl Kernel {
             return Err(Errno::NoMem);
         }
         let flags = lock_flags(on_fault);
-        let result = space.lock_all(system, platform, current, future.then_some(flags), flags);
-        self.finish(platform, pid, result)
+        self.live_call(platform, pid, mm, |space, system, platform| {
+            space.lock_all(system, platform, current, future.then_some(flags), flags)
+        })
     }
 
     /// munlockall(2) of `pid`.

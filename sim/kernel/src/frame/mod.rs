@@ -4,19 +4,28 @@
 //! spaces do.
 
 mod buddy;
+mod contents;
 mod folio;
+mod lru;
 mod reserve;
+mod rmap;
 mod zone;
 
 pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
+pub use contents::PageData;
+pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;
-pub use folio::{AnonState, FrameUse};
+pub use folio::{FolioFlags, FrameUse, Place};
+pub use lru::LruList;
 pub use reserve::AfterFailure;
 pub(crate) use reserve::Reserve;
 pub use zone::{Zone, ZoneKind};
 
+use crate::{MmId, Vpn};
 use folio::FolioTable;
+use lru::Lru;
 use pagewalk_arch::PhysAddr;
+use rmap::Chains;
 use std::fmt;
 use std::ops::Range;
 
@@ -53,6 +62,13 @@ pub struct PhysicalMemory {
     /// Lowest first; allocation prefers the highest, as Linux's zonelists do, and keeps scarce low memory.
     zones: Vec<Zone>,
     folios: FolioTable,
+    chains: Chains,
+    lru: Lru,
+    /// What pages hold; `None`: nobody asks.
+    contents: Option<Box<Contents>>,
+    /// Anonymous pages that some entry maps, and pages of files.
+    anon_mapped: u64,
+    file_mapped: u64,
     frames_in_use_max: u64,
     /// Free frames that are promised to a [`Reserve`].
     reserved: u64,
@@ -71,6 +87,11 @@ impl PhysicalMemory {
         Self {
             zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
             folios: FolioTable::new(&(first..end)),
+            chains: Chains::new(),
+            contents: None,
+            lru: Lru::new(),
+            anon_mapped: 0,
+            file_mapped: 0,
             frames_in_use_max: 0,
             reserved: 0,
             failure: None,
@@ -116,60 +137,171 @@ impl PhysicalMemory {
             frame.references -= 1;
             return false;
         }
-        let empty = !matches!(frame.usage, FrameUse::PageTable { entries: 1.. });
+        let empty = !matches!(frame.usage(), FrameUse::PageTable { entries: 1.. });
         assert!(empty, "{pfn:?} is freed as a page table with entries");
+        if frame.flags.contains(FolioFlags::LRU) {
+            self.lru.remove(&mut self.folios, pfn);
+        }
         self.folios.remove(pfn);
+        if let Some(contents) = &mut self.contents {
+            contents.forget(Holder::Frame(pfn));
+        }
         let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
         zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
         true
     }
 
-    /// A leaf entry maps a frame; the reference that goes with it is the caller's.
+    /// The leaf entry at `place` maps a frame; the reference that goes with it is the caller's.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn map(&mut self, pfn: Pfn) {
-        self.frame_mut(pfn).mappings += 1;
+    pub(crate) fn map(&mut self, pfn: Pfn, place: Place) {
+        self.chains.add(&mut self.folios, pfn, place);
+        if self.mappings(pfn) == 1 {
+            *self.mapped_of(pfn) += 1;
+        }
     }
 
-    /// A leaf entry is gone; the reference that went with it is the caller's.
+    /// The leaf entry at `place` is gone; the reference that went with it is the caller's.
     ///
     /// # Panics
-    /// Where no entry maps the frame.
-    pub(crate) fn unmap(&mut self, pfn: Pfn) {
-        let frame = self.frame_mut(pfn);
-        frame.mappings = frame.mappings.checked_sub(1).expect("an entry mapped it");
+    /// Where it did not map the frame.
+    pub(crate) fn unmap(&mut self, pfn: Pfn, place: Place) {
+        self.chains.remove(&mut self.folios, pfn, place);
+        if self.mappings(pfn) == 0 {
+            *self.mapped_of(pfn) -= 1;
+        }
+    }
+
+    fn mapped_of(&mut self, pfn: Pfn) -> &mut u64 {
+        if self.is_anonymous(pfn) { &mut self.anon_mapped } else { &mut self.file_mapped }
     }
 
     /// Leaf entries that map a frame, in all address spaces: never more than [`Self::references`].
     pub fn mappings(&self, pfn: Pfn) -> u32 {
-        self.folios.get(pfn).map_or(0, |frame| frame.mappings)
+        self.folios.get(pfn).map_or(0, |folio| if folio.is_table() { 0 } else { folio.mappings })
     }
 
-    /// The state of an anonymous page; the default for every other frame.
-    pub fn anon(&self, pfn: Pfn) -> AnonState {
-        self.folios.get(pfn).map_or(AnonState::default(), |frame| frame.anon)
+    /// The leaf entries that map a frame, the latest first.
+    pub(crate) fn places(&self, pfn: Pfn) -> Vec<Place> {
+        self.chains.places(&self.folios, pfn)
     }
 
-    /// Sets the state of an anonymous page.
+    /// The page flags of a frame; none where it is free.
+    pub fn flags(&self, pfn: Pfn) -> FolioFlags {
+        self.folios.get(pfn).map_or(FolioFlags::empty(), |folio| folio.flags)
+    }
+    /// Whether a frame has all of `flags`.
+    pub fn has(&self, pfn: Pfn, flags: FolioFlags) -> bool {
+        self.flags(pfn).contains(flags)
+    }
+    /// Sets `flags`, and puts the page on the list of the LRU where it then belongs, if it is on one: at its head.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn set_anon(&mut self, pfn: Pfn, state: AnonState) {
-        self.frame_mut(pfn).anon = state;
+    pub(crate) fn set(&mut self, pfn: Pfn, flags: FolioFlags) {
+        self.change_flags(pfn, |all| all.insert(flags));
+    }
+    /// As [`Self::set`], of flags that are taken away.
+    pub(crate) fn unset(&mut self, pfn: Pfn, flags: FolioFlags) {
+        self.change_flags(pfn, |all| all.remove(flags));
     }
 
-    /// The page stays locked though the area that showed it is not any more: `PG_mlocked`.
+    fn change_flags(&mut self, pfn: Pfn, change: impl Fn(&mut FolioFlags)) {
+        let folio = self.frame_mut(pfn);
+        let before = folio.flags;
+        let mut after = before;
+        change(&mut after);
+        if before.contains(FolioFlags::LRU) && LruList::of(before) != LruList::of(after) {
+            self.lru.remove(&mut self.folios, pfn);
+            change(&mut self.frame_mut(pfn).flags);
+            self.lru.add(&mut self.folios, pfn, false);
+        } else {
+            folio.flags = after;
+        }
+    }
+
+    /// Number of the mapping that a page of a file belongs to, and of the page in it.
+    pub(crate) fn owner(&self, pfn: Pfn) -> (u32, u32) {
+        self.folios.get(pfn).map_or((0, 0), |folio| (folio.owner, folio.index))
+    }
+    /// Says what a page belongs to: of a file's, the number of its mapping and its own; of an anonymous one in the swap
+    /// cache, 0 and its slot.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn set_mlocked(&mut self, pfn: Pfn) {
-        self.frame_mut(pfn).mlocked = true;
+    pub(crate) fn set_owner(&mut self, pfn: Pfn, owner: u32, index: u32) {
+        let folio = self.frame_mut(pfn);
+        debug_assert!(!folio.is_table());
+        (folio.owner, folio.index) = (owner, index);
     }
 
-    /// Whether the page is locked though no area says so.
-    pub(crate) fn is_mlocked(&self, pfn: Pfn) -> bool {
-        self.folios.get(pfn).is_some_and(|frame| frame.mlocked)
+    /// The table in `pfn` belongs to `mm`, and its first entry serves the page `first`.
+    pub(crate) fn set_serves(&mut self, pfn: Pfn, mm: MmId, first: Vpn) {
+        self.frame_mut(pfn).set_serves(mm, first);
+    }
+    /// Whose the table in `pfn` is, and the page that its first entry serves.
+    ///
+    /// # Panics
+    /// Where it is no table.
+    pub(crate) fn serves(&self, pfn: Pfn) -> (MmId, Vpn) {
+        self.folios.get(pfn).expect("a table is in use").serves()
+    }
+
+    /// Puts a page on the list of the LRU that its flags say, at its head.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn lru_add(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, false);
+    }
+    /// As [`Self::lru_add`], at the tail.
+    pub(crate) fn lru_add_tail(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, true);
+    }
+    /// Takes a page off its list.
+    pub(crate) fn lru_remove(&mut self, pfn: Pfn) {
+        self.lru.remove(&mut self.folios, pfn);
+    }
+    /// The page that has been on `list` longest.
+    pub(crate) fn lru_tail(&self, list: LruList) -> Option<Pfn> {
+        self.lru.tail(&self.folios, list)
+    }
+    /// Pages on `list`.
+    pub fn lru_len(&self, list: LruList) -> u64 {
+        self.lru.len(list)
+    }
+    /// The pages of `list`, the newest first. Those that cannot be taken are only counted.
+    pub fn lru_pages(&self, list: LruList) -> impl Iterator<Item = Pfn> {
+        self.lru.iter(&self.folios, list)
+    }
+
+    /// From now on it is known what pages hold.
+    pub(crate) fn keep_contents(&mut self) {
+        self.contents.get_or_insert_default();
+    }
+    /// What pages hold; `None` where nobody asks.
+    pub(crate) fn contents(&self) -> Option<&Contents> {
+        self.contents.as_deref()
+    }
+    /// As [`Self::contents`], to be changed.
+    pub(crate) fn contents_mut(&mut self) -> Option<&mut Contents> {
+        self.contents.as_deref_mut()
+    }
+    /// `to` holds what `from` does from now on.
+    pub(crate) fn copy_page(&mut self, from: Holder, to: Holder) {
+        if let Some(contents) = &mut self.contents {
+            contents.copy(from, to);
+        }
+    }
+
+    /// Anonymous pages that some entry maps: Linux's `nr_anon_pages`.
+    pub fn anon_mapped(&self) -> u64 {
+        self.anon_mapped
+    }
+    /// Pages of files and of shared memory that some entry maps: Linux's `nr_mapped`.
+    pub fn file_mapped(&self) -> u64 {
+        self.file_mapped
     }
 
     /// Whether a frame is an anonymous page.
@@ -184,16 +316,15 @@ impl PhysicalMemory {
 
     /// What a frame is used for; `None` where it is free or does not exist.
     pub fn usage(&self, pfn: Pfn) -> Option<FrameUse> {
-        self.folios.get(pfn).map(|frame| frame.usage)
+        self.folios.get(pfn).map(Folio::usage)
     }
 
     /// Counts an entry of the page table in `table` that became used or unused.
     pub(crate) fn count_table_entry(&mut self, table: Pfn, used: bool) {
-        let frame = self.frame_mut(table);
-        let FrameUse::PageTable { entries } = &mut frame.usage else {
-            panic!("{table:?} is written as a page table but is {:?}", frame.usage);
-        };
-        *entries = if used { *entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
+        let folio = self.frame_mut(table);
+        assert!(folio.is_table(), "{table:?} is written as a page table but is {:?}", folio.usage());
+        let entries = folio.mappings;
+        folio.mappings = if used { entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
     }
 
     /// Forgets a frame without returning it: for tests of what finds that.

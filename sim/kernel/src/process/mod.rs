@@ -12,7 +12,7 @@ use crate::errno::CallStop;
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::space::{AddressSpace, Layout};
-use crate::{Bound, Death, OutOfMemory, Signal};
+use crate::{Bound, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 use state::{Ended, Process, signal_bit};
@@ -133,7 +133,7 @@ impl Kernel {
             }
             CloneKind::Borrower => {
                 self.system.stats.forks += 1;
-                self.add_process(child, Process { threads: 1, ..maker });
+                self.add_process(child, Process { threads: 1, faults: Faults::default(), ..maker });
             }
             CloneKind::Process => {
                 if self.fork_process(platform, parent, child).is_err() {
@@ -155,7 +155,7 @@ impl Kernel {
         let id = self.next_mm();
         let space = self.spaces.get_mut(&maker.mm).expect("a process has an address space");
         let copy = space.fork(id, &mut self.system, platform)?;
-        self.add_process(child, Process { mm: id, threads: 1, ..maker });
+        self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
         self.spaces.insert(id, copy);
         Ok(())
     }
@@ -180,7 +180,8 @@ impl Kernel {
             self.run_nobody(platform, cpu);
         }
         self.thread_of.retain(|_, group| *group != pid);
-        self.processes.insert(pid, Process { credentials, ..Process::new(id) });
+        let faults = self.processes.get(&pid).map_or_else(Faults::default, |process| process.faults);
+        self.processes.insert(pid, Process { faults, credentials, ..Process::new(id) });
         self.spaces.insert(id, space);
         self.free_if_unused(platform, old);
         if let Some(cpu) = stays {

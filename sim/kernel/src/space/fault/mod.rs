@@ -53,6 +53,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
+        system.events.pgfault += 1;
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
         let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
@@ -117,7 +118,11 @@ impl AddressSpace {
                 && page.pages_above(below.pages.end()) < STACK_GUARD_PAGES
         });
         let too_low = page.addr() < system.config.mmap_min_addr;
-        if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
+        let too_far = match self.limits {
+            Some(_) => !self.may_grow_stack(system, &stack, page),
+            None => pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT,
+        };
+        if guarded || too_low || too_far {
             return None;
         }
         // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
