@@ -1,5 +1,6 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
+use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;
@@ -11,7 +12,7 @@ use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -76,6 +77,8 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
+                sysctl: VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+                commit: Commit::default(),
                 events: VmEvents::default(),
             },
             spaces: BTreeMap::new(),

@@ -7,6 +7,7 @@ mod engines;
 mod fault;
 mod hostile;
 mod life;
+mod live;
 mod machine;
 mod memory;
 mod mmu;

@@ -140,7 +140,11 @@ impl AddressSpace {
                 && page.pages_above(below.pages.end()) < STACK_GUARD_PAGES
         });
         let too_low = page.addr() < system.config.mmap_min_addr;
-        if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
+        let too_far = match self.limits {
+            Some(_) => !self.may_grow_stack(system, &stack, page),
+            None => pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT,
+        };
+        if guarded || too_low || too_far {
             return None;
         }
         // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
@@ -164,7 +168,7 @@ impl AddressSpace {
         system.make_room(platform, FAULT_FRAMES_MAX, Gfp::User);
         if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
             // Those that come with it take frames too, and a copy may be due.
-            system.make_room(platform, FAULT_FRAMES_MAX + system.swap.readahead.pages_max(), Gfp::User);
+            system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User);
         }
         match self.table.find(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),
