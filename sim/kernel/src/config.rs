@@ -51,6 +51,8 @@ pub struct KernelConfig {
     pub flush_ceiling_pages: u64,
     /// Bytes to which a stack may grow: RLIMIT_STACK.
     pub stack_bytes_max: u64,
+    /// Whether a fence follows where reclaim clears an A bit: Linux on x86 and RISC-V leaves it out.
+    pub flush_young: bool,
     /// Which version of Linux it is.
     pub linux: LinuxVersion,
 }
@@ -66,6 +68,7 @@ impl Default for KernelConfig {
             mmap_min_addr: VirtAddr(0x1_0000),
             flush_ceiling_pages: 33,
             stack_bytes_max: 8 << 20,
+            flush_young: false,
             linux: LinuxVersion::default(),
         }
     }

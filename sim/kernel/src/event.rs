@@ -7,7 +7,7 @@ use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::space::{Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal};
+use crate::{PageRange, Signal, VmFlags};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
@@ -242,7 +242,11 @@ impl Kernel {
         let result = match *call {
             Syscall::Map(ref request) => {
                 let pages = site.range(request.at, request.bytes)?;
-                if pages.is_empty() { Ok(()) } else { space.map(system, platform, pages, request) }
+                if pages.is_empty() {
+                    Ok(())
+                } else {
+                    space.map(system, platform, pages, request, VmFlags::empty())
+                }
             }
             Syscall::Unmap { at, bytes } => {
                 space.unmap(system, platform, site.range(at, bytes)?);
@@ -278,13 +282,13 @@ impl Kernel {
             Syscall::Lock { at, bytes, on_fault } => {
                 space.lock(system, platform, site.range(at, bytes)?, lock_flags(on_fault))
             }
-            Syscall::Unlock { at, bytes } => space.unlock(site.range(at, bytes)?),
+            Syscall::Unlock { at, bytes } => space.unlock(system, platform, site.range(at, bytes)?),
             Syscall::LockAll { current, future, on_fault } => {
                 let flags = lock_flags(on_fault);
                 space.lock_all(system, platform, current, future.then_some(flags), flags)
             }
             Syscall::UnlockAll => {
-                space.unlock_all(system);
+                space.unlock_all(system, platform);
                 Ok(())
             }
             Syscall::NameArea { at, bytes, name } => space.name_area(site.range(at, bytes)?, name),
@@ -294,7 +298,7 @@ impl Kernel {
         Ok(result)
     }
 
-    fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
+    pub(crate) fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
         match result {
             Ok(()) | Err(CallStop::Interrupted) => {}
             Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
@@ -306,7 +310,7 @@ impl Kernel {
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
     /// that private mappings have made go too, as when a file is truncated.
-    fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
+    pub(crate) fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
         for space in self.spaces.values_mut() {
             space.zap_file(&mut self.system, platform, punch, even_copies);
         }

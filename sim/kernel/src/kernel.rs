@@ -1,18 +1,23 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
+use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;
 use crate::process::state::Ended;
-use crate::space::{AddressSpace, AllCounters, FaultStop};
+use crate::reclaim::Reclaim;
+use crate::space::{AddressSpace, AllCounters, FaultStop, Layout};
+use crate::swap::Swap;
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, Vma,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
+    Vma,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, FormatSpec, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
+    VirtAddr,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,6 +68,9 @@ impl Kernel {
                 rules: config.linux.rules(),
                 objects: Objects::default(),
                 mms: AllCounters::default(),
+                swap: Swap::default(),
+                reclaim: Reclaim::default(),
+                wants_flusher: false,
                 anon_vmas_created: 0,
                 interrupt: None,
                 asids: AsidAllocator::new(spec.isa, mmu.asid_bits, 1),
@@ -71,6 +79,8 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
+                sysctl: VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+                commit: Commit::default(),
                 events: VmEvents::default(),
             },
             spaces: BTreeMap::new(),
@@ -256,6 +266,14 @@ impl Kernel {
     pub fn faults(&self, pid: u32) -> Option<Faults> {
         self.processes.get(&pid).map(|process| process.faults)
     }
+    /// Slots of all swap areas: SwapTotal.
+    pub fn swap_total(&self) -> u64 {
+        self.system.swap.slots_total()
+    }
+    /// Slots of all swap areas that nothing holds: SwapFree.
+    pub fn swap_free(&self) -> u64 {
+        self.system.swap.slots_free()
+    }
     /// Linux's event counters.
     pub fn events(&self) -> &VmEvents {
         &self.system.events
@@ -282,6 +300,12 @@ impl Kernel {
     /// The name of `vma` of `space`, as `/proc/PID/maps` shows it; empty where it has none.
     pub fn area_name(&self, space: &AddressSpace, vma: &Vma) -> String {
         Maps::new(space, &self.system.objects, self.system.spec).name(vma)
+    }
+    /// Where the stack of a program ends, and below which address its areas are placed, under the default limits:
+    /// `STACK_TOP` and `mmap_base`.
+    pub fn program_bounds(&self) -> (VirtAddr, VirtAddr) {
+        let layout = Layout::new(self.system.spec, self.system.config.stack_bytes_max, false);
+        (layout.end().addr(), layout.top().addr())
     }
     /// The page-table format.
     pub fn spec(&self) -> &'static FormatSpec {

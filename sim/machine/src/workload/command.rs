@@ -1,7 +1,7 @@
 //! What a worker is told to do, and what it replies.
 
 use super::access::Answer;
-use super::calls::{ENOSYS, Return};
+use super::calls::{Caller, ENOSYS, Return};
 use super::result::Reply;
 use super::{Stop, World};
 use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
@@ -30,6 +30,12 @@ fn details(signal: Signal) -> (i32, u64) {
 }
 
 impl World<'_> {
+    /// The calls of process `pid`.
+    pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
+        let Self { kernel, platform, files, layout, .. } = self;
+        Caller { kernel, platform: &mut **platform, files, layout: *layout, pid }
+    }
+
     /// Worker `at` carries `command` out. What it says besides its result goes into `reply`.
     pub(super) fn command(
         &mut self,
@@ -37,6 +43,7 @@ impl World<'_> {
         command: &Command,
         reply: &mut Reply,
     ) -> Result<Return, Stop> {
+        let pid = self.pid(at);
         match command {
             Command::Map(map) => Ok(self.map(at, map, reply)),
             Command::Touch { region, write, stride } => self.touch(at, region, *write, stride),
@@ -48,27 +55,19 @@ impl World<'_> {
             Command::Probe { place, offset, write, survive } => {
                 self.probe(at, place, *offset, *write, *survive, reply)
             }
-            Command::FileWrite { span, sync: _ } => Ok(self.file_write(span)),
+            Command::FileWrite { span, sync: _ } => Ok(self.file_write(pid, span)),
             Command::FileRead { span, random: _ } => {
-                Ok(self.calls.file_read(&span.file, span.offset, span.bytes))
+                Ok(self.caller(pid).file_read(&span.file, span.offset, span.bytes))
             }
-            Command::Truncate { file, bytes } => {
-                Ok(self.calls.truncate(self.kernel, self.platform, file, *bytes))
-            }
-            Command::Unlink(file) => Ok(self.calls.unlink(file)),
-            Command::OomScoreAdj(adjustment) => {
-                if !(-1000..=1000).contains(adjustment) {
-                    return Ok(Err(EINVAL));
-                }
-                self.workers[at].oom_score_adj = *adjustment;
-                Ok(Ok(0))
-            }
+            Command::Truncate { file, bytes } => Ok(self.caller(pid).truncate(file, *bytes)),
+            Command::Unlink(file) => Ok(self.caller(pid).unlink(file)),
+            Command::OomScoreAdj(adjustment) => Ok(self.caller(pid).set_oom_score_adj(*adjustment)),
+            Command::Limit { resource, bytes } => Ok(self.caller(pid).limit(*resource, *bytes)),
+            Command::SetUid(uid) => Ok(self.caller(pid).set_user(*uid)),
             Command::Cpu(_) => Ok(Ok(0)),
             Command::FileSync(_)
             | Command::FileDontNeed(_)
             | Command::ManyFiles { .. }
-            | Command::Limit { .. }
-            | Command::SetUid(_)
             | Command::MemoryPolicy { .. }
             | Command::Pattern { .. } => Ok(Err(ENOSYS)),
             Command::Fork(_) | Command::Exec | Command::Exit(_) => {
@@ -100,7 +99,7 @@ impl World<'_> {
 
     fn map(&mut self, at: usize, map: &MapCommand, reply: &mut Reply) -> Return {
         let pid = self.pid(at);
-        let start = self.calls.map(self.kernel, self.platform, pid, &self.layout, map)?;
+        let start = self.caller(pid).map(map)?;
         self.name(at, &map.region, start, map.bytes, reply)
     }
 
@@ -166,20 +165,7 @@ impl World<'_> {
         for done in 0..count {
             let step = stride.step.unwrap_or(0).wrapping_mul(done);
             let first = start.wrapping_add(stride.offset).wrapping_add(step);
-            let (calls, kernel, platform) = (&self.calls, &mut *self.kernel, &mut *self.platform);
-            let result = match verb {
-                RangeVerb::Unmap => calls.unmap(kernel, platform, pid, first, length),
-                RangeVerb::Protect(protection) => {
-                    calls.protect(kernel, platform, pid, first, length, protection)
-                }
-                RangeVerb::Advise(advice) => {
-                    calls.advise(kernel, platform, pid, first, length, advice.number())
-                }
-                RangeVerb::Lock => calls.lock(kernel, platform, pid, first, length, false),
-                RangeVerb::LockOnFault => calls.lock(kernel, platform, pid, first, length, true),
-                RangeVerb::Unlock => calls.unlock(kernel, platform, pid, first, length),
-                RangeVerb::Sync => Err(ENOSYS),
-            };
+            let result = self.caller(pid).on_range(verb, first, length);
             if let Err(errno) = result {
                 reply.done = Some(done);
                 return Err(errno);
@@ -196,8 +182,7 @@ impl World<'_> {
         let pid = self.pid(at);
         let from = start.wrapping_add(remap.offset);
         let old_bytes = remap.old_bytes.unwrap_or(bytes.wrapping_sub(remap.offset));
-        let layout = &self.layout;
-        let to = self.calls.remap(self.kernel, self.platform, pid, layout, (from, old_bytes), remap)?;
+        let to = self.caller(pid).remap(from, old_bytes, remap)?;
         reply.moved = Some(u32::from(to != from));
         let name = remap.new_name.as_deref().unwrap_or(&remap.region);
         self.name(at, name, to, remap.bytes, reply)
@@ -207,12 +192,7 @@ impl World<'_> {
         let pid = self.pid(at);
         let now = self.workers[at].brk;
         let wanted = if shrink { now.wrapping_sub(bytes) } else { now.wrapping_add(bytes) };
-        // Below its beginning, or beyond what is free, it stays.
-        let begins = self.layout.address(self.workload.image.worker.brk);
-        let reached = if wanted < begins || wanted >= self.layout.base { now } else { wanted };
-        if reached != now {
-            self.calls.set_break(self.kernel, self.platform, pid, reached);
-        }
+        let reached = self.caller(pid).set_break(wanted);
         self.workers[at].brk = reached;
         let begins = self.workers[at].region("heap").map_or(0, |heap| heap.at);
         let begins = if begins == 0 { now.next_multiple_of(FRAME_BYTES) } else { begins };
@@ -276,8 +256,8 @@ impl World<'_> {
         Ok(Ok(0))
     }
 
-    fn file_write(&mut self, span: &FileSpan) -> Return {
-        self.calls.file_write(self.kernel, self.platform, &span.file, span.offset, span.bytes)
+    fn file_write(&mut self, pid: u32, span: &FileSpan) -> Return {
+        self.caller(pid).file_write(&span.file, span.offset, span.bytes)
     }
 }
 

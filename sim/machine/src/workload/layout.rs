@@ -1,27 +1,21 @@
-//! Where a program's parts lie in an address space of this format: Linux's `STACK_TOP` and `mmap_base`, without random
-//! offsets.
+//! Where the parts of an image lie in an address space of this format.
 
 use super::image::Spot;
-use pagewalk_arch::{FRAME_BYTES, FormatSpec};
+use pagewalk_kernel::Kernel;
 
-/// The least distance between the top of the stack and the first mapping: `MIN_GAP`.
-const GAP: u64 = 128 << 20;
-
-/// The places.
+/// The places that an image counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// The stack ends here.
     pub(super) top: u64,
     /// Mappings go downwards from here.
     pub(super) base: u64,
-    /// Where they begin when nothing is free below: `TASK_UNMAPPED_BASE`.
-    pub(super) bottom: u64,
 }
 
 impl Layout {
-    pub(super) fn of(spec: &FormatSpec) -> Self {
-        let top = spec.user_end() - FRAME_BYTES;
-        Self { top, base: top - GAP, bottom: (top / 3).next_multiple_of(FRAME_BYTES) }
+    pub(super) fn of(kernel: &Kernel) -> Self {
+        let (top, base) = kernel.program_bounds();
+        Self { top: top.0, base: base.0 }
     }
 
     /// The address that `spot` means here.
@@ -37,11 +31,16 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pagewalk_arch::PagingFormat;
+    use pagewalk_arch::{MmuConfig, PagingFormat};
+    use pagewalk_kernel::KernelConfig;
+
+    fn layout(format: PagingFormat) -> Layout {
+        Layout::of(&Kernel::new(KernelConfig::default(), &MmuConfig::of(format)).unwrap())
+    }
 
     #[test]
     fn la48_is_laid_out_as_linux_lays_it_out() {
-        let layout = Layout::of(PagingFormat::La48.spec());
+        let layout = layout(PagingFormat::La48);
         assert_eq!(layout.top, 0x7fff_ffff_f000);
         assert_eq!(layout.address(Spot::BelowBase(2 << 12)), 0x7fff_f7ff_d000, "where the vDSO lies");
     }
@@ -49,8 +48,8 @@ mod tests {
     #[test]
     fn every_format_has_room_for_a_worker() {
         for format in PagingFormat::ALL {
-            let layout = Layout::of(format.spec());
-            assert!(layout.bottom > 0x50_f000 && layout.bottom < layout.base, "{format}");
+            let layout = layout(format);
+            assert!(layout.base > 0x50_f000 && layout.base < layout.top, "{format}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub use result::{
 pub use steps::WorkloadProgress;
 
 use crate::run::{MachineError, RunCounts, RunEnd};
-use calls::Calls;
+use calls::Files;
 use layout::Layout;
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_kernel::Kernel;
@@ -66,7 +66,7 @@ struct World<'a> {
     workload: &'a Workload,
     /// Where programs lie in this format.
     layout: Layout,
-    calls: Calls,
+    files: Files,
     workers: Vec<Worker>,
     /// What acts, acts here.
     cpu: CpuId,
@@ -78,6 +78,8 @@ struct World<'a> {
     step: StepReport,
     /// `/proc/vmstat` at the last snapshot.
     last_vmstat: Option<Values>,
+    /// The swap area that is in use.
+    swap: Option<u8>,
     /// Accesses at most.
     limit: u64,
 }

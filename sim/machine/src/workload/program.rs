@@ -1,37 +1,31 @@
 //! A program: mapped as execve(2) maps it, and what it does of its own before it takes commands.
 
-use super::image::{Area, AreaKind, Doing, Program};
+use super::image::{Doing, Program};
 use super::result::Told;
 use super::{Stop, World};
 use pagewalk_arch::{AccessKind, FRAME_BYTES};
+use pagewalk_kernel::workload::RangeVerb;
 
 impl World<'_> {
     /// Maps `program` into the empty address space of `pid` and runs its beginning.
     pub(super) fn start_program(&mut self, pid: u32, program: &Program) -> Result<(), Stop> {
         for area in &program.areas {
-            self.map_area(pid, program, area)?;
+            if self.caller(pid).map_area(program, area).is_err() {
+                // execve(2) that has come so far ends its caller.
+                return self.end_by_kill(pid);
+            }
         }
         let start = self.layout.address(program.brk);
-        self.calls.set_break(self.kernel, self.platform, pid, start);
+        self.caller(pid).begin_heap(start);
         self.check_alive(pid)?;
         self.do_own(pid, program, &program.start)
     }
 
-    fn map_area(&mut self, pid: u32, program: &Program, area: &Area) -> Result<(), Stop> {
-        let at = self.layout.address(area.at);
-        let source = match area.kind {
-            AreaKind::File => {
-                let offset = area.offset.map_or(0, |offset| offset.0);
-                let file = self.calls.program_file(self.kernel, self.platform, program);
-                Some((file, offset))
-            }
-            AreaKind::Vvar => Some((self.calls.special_file(self.kernel, self.platform, "[vvar]"), 0)),
-            AreaKind::Vdso => Some((self.calls.special_file(self.kernel, self.platform, "[vdso]"), 0)),
-            AreaKind::Bss | AreaKind::Stack => None,
-        };
-        let is_stack = area.kind == AreaKind::Stack;
-        self.calls.map_at(self.kernel, self.platform, pid, at, area, source, is_stack);
-        self.check_alive(pid)
+    /// SIGKILL to one who acts.
+    fn end_by_kill(&mut self, pid: u32) -> Result<(), Stop> {
+        // Who is gone already needs none.
+        let _ = self.kernel.sys_kill(self.platform, pid);
+        Err(Stop::Died)
     }
 
     /// Does what a program does of its own.
@@ -49,18 +43,20 @@ impl World<'_> {
                     self.access(address(at), AccessKind::Fetch)?;
                 }
                 Doing::Lock(at, bytes) => {
-                    let _ = self.calls.lock(self.kernel, self.platform, pid, address(at), bytes, false);
+                    let at = address(at);
+                    let _ = self.caller(pid).on_range(RangeVerb::Lock, at, bytes);
                 }
                 Doing::Unlock(at, bytes) => {
-                    let _ = self.calls.unlock(self.kernel, self.platform, pid, address(at), bytes);
+                    let at = address(at);
+                    let _ = self.caller(pid).on_range(RangeVerb::Unlock, at, bytes);
                 }
                 Doing::Protect(at, bytes, protection) => {
-                    let _ =
-                        self.calls.protect(self.kernel, self.platform, pid, address(at), bytes, protection);
+                    let at = address(at);
+                    let _ = self.caller(pid).protect(at, bytes, protection);
                 }
                 Doing::Break(bytes) => {
                     let start = address(program.brk);
-                    self.calls.set_break(self.kernel, self.platform, pid, start + bytes);
+                    self.caller(pid).set_break(start + bytes);
                 }
                 Doing::Stack(bytes) => {
                     let top = address(program.stack_pointer) & !(FRAME_BYTES - 1);

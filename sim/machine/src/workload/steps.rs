@@ -1,6 +1,6 @@
 //! A scenario's steps, one after the other.
 
-use super::calls::{Calls, ENOSYS};
+use super::calls::{ENOSYS, Files, Return};
 use super::command::segfault_line;
 use super::layout::Layout;
 use super::result::{Compared, Died, Reply, StepReport, WorkloadReport};
@@ -9,13 +9,16 @@ use super::{Stop, Workload, World};
 use crate::run::{MachineError, RunCounts, RunEnd};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_kernel::workload::{Action, Command, RegionOf};
-use pagewalk_kernel::{Kernel, KernelConfig, Signal, VmaPolicy, Vpn};
+use pagewalk_kernel::{Errno, Kernel, KernelConfig, Signal, SysctlEffect, VmaPolicy, Vpn};
 use pagewalk_trace::Event;
 
 /// The first process of every machine, which the workers' agent is.
 const AGENT_PID: u32 = 1;
 const SIGKILL: i32 = 9;
+const ENOENT: i64 = 2;
 const ECHILD: i64 = 10;
+const EBUSY: i64 = 16;
+const EINVAL: i64 = 22;
 
 /// Who watches a scenario.
 pub trait WorkloadProgress {
@@ -49,7 +52,7 @@ impl Workload {
     ) -> (WorkloadReport, RunCounts, Result<RunEnd, MachineError>) {
         kernel.boot(platform);
         kernel.keep_contents();
-        let layout = Layout::of(kernel.spec());
+        let layout = Layout::of(kernel);
         let workers = self.scenario.workers.iter().map(|name| Worker::new(name)).collect();
         let mut report = WorkloadReport { scenario: self.name.clone(), ..WorkloadReport::default() };
         report.machine.extend(self.scenario.machine.given.iter().cloned());
@@ -58,7 +61,7 @@ impl Workload {
             platform,
             workload: self,
             layout,
-            calls: Calls::default(),
+            files: Files::default(),
             workers,
             cpu: CpuId::BOOT,
             next_pid: self.image.machine.first_pid,
@@ -66,6 +69,7 @@ impl Workload {
             report,
             step: StepReport::default(),
             last_vmstat: None,
+            swap: None,
             limit,
         };
         let end = world.steps(progress);
@@ -78,6 +82,11 @@ impl World<'_> {
         let boot = Event::Switch { pid: AGENT_PID, line: 0 };
         self.kernel.on_event(self.platform, CpuId::BOOT, &boot).expect("a switch names no address");
         let steps = &self.workload.scenario.steps;
+        if self.workload.scenario.machine.swap_bytes > 0 {
+            // What cannot be had is told of where a step wants it.
+            let _ = self.swap_on();
+            self.step.replies.clear();
+        }
         for (done, step) in (1..).zip(steps) {
             self.step = StepReport { n: step.number, line: step.text.clone(), ..StepReport::default() };
             let result = self.action(&step.action);
@@ -104,6 +113,9 @@ impl World<'_> {
 
     fn action(&mut self, action: &Action) -> Result<(), Stop> {
         let unmodelled = match action {
+            Action::Sysctl { name, value } => return self.sysctl(name, value),
+            Action::SwapOn => return self.swap_on(),
+            Action::SwapOff => return self.swap_off(),
             Action::Snapshot(label) => {
                 let snapshot = self.snapshot();
                 self.report.snapshots.insert(label.clone(), snapshot);
@@ -123,10 +135,71 @@ impl World<'_> {
         Ok(())
     }
 
+    /// What concerns the machine returned `result`.
+    fn returned(&mut self, result: Return) -> Result<(), Stop> {
+        if let Err(errno) = result {
+            self.step.replies.push(Reply { ret: Some(-errno), ..Reply::default() });
+        }
+        Ok(())
+    }
+
+    fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Stop> {
+        let result = match self.kernel.sysctl(name, value) {
+            Ok(effect) => {
+                if !matches!(effect, SysctlEffect::None | SysctlEffect::OvercommitPolicy) {
+                    self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
+                }
+                Ok(0)
+            }
+            Err(error) => Err(Errno::from(error).number().into()),
+        };
+        self.returned(result)
+    }
+
+    /// swapon(2) of the machine's device.
+    fn swap_on(&mut self) -> Result<(), Stop> {
+        let bytes = self.workload.scenario.machine.swap_bytes;
+        let result = match (bytes, self.swap) {
+            (0, _) => Err(ENOENT),
+            (_, Some(_)) => Err(EBUSY),
+            (bytes, None) => match self.kernel.swap_on(bytes / FRAME_BYTES + 1, None) {
+                Ok(area) => {
+                    self.swap = Some(area);
+                    Ok(0)
+                }
+                Err(error) => {
+                    self.report.notes.push(format!("swap: {error}"));
+                    Err(EINVAL)
+                }
+            },
+        };
+        self.returned(result)
+    }
+
+    /// swapoff(2).
+    fn swap_off(&mut self) -> Result<(), Stop> {
+        let result = match self.swap {
+            None if self.workload.scenario.machine.swap_bytes == 0 => Err(ENOENT),
+            None => Err(EINVAL),
+            Some(area) => match self.kernel.swap_off(self.platform, area) {
+                Ok(()) => {
+                    self.swap = None;
+                    Ok(0)
+                }
+                Err(errno) => Err(errno.number().into()),
+            },
+        };
+        self.returned(result)
+    }
+
     /// Notices who has died.
     fn collect(&mut self) {
         for death in self.kernel.take_deaths() {
             let signal = death.signal.number().unwrap_or(SIGKILL);
+            if death.signal == Signal::OutOfMemory {
+                let command = &self.workload.image.worker.command;
+                self.report.oom.push(format!("Out of memory: Killed process {} ({command})", death.pid));
+            }
             if let Signal::Segv { address, .. } = death.signal {
                 let command = &self.workload.image.worker.command;
                 self.report.oom.push(segfault_line(command, death.pid, VirtAddr(address.0)));
@@ -151,6 +224,12 @@ impl World<'_> {
             maxrss_kb: worker.resident_max_kb,
             step: self.step.n,
         });
+    }
+
+    /// Lets `pid` run where workers act.
+    fn run(&mut self, pid: u32) {
+        let cpu = self.cpu;
+        self.caller(pid).run_on(cpu);
     }
 
     /// Which worker `who` is.
@@ -183,7 +262,7 @@ impl World<'_> {
         let before = self.workers[at].faults;
         let all_before = self.kernel.stats();
         if let Some(pid) = self.workers[at].pid {
-            self.calls.switch(self.kernel, self.platform, self.cpu, pid);
+            self.run(pid);
         }
         let result = work(self);
         if self.workers[at].pid.is_some_and(|pid| self.kernel.faults(pid).is_none()) {
@@ -266,7 +345,7 @@ impl World<'_> {
             Command::Exit(status) => {
                 let pid = self.workers[at].pid.expect("who lives has a process");
                 self.look_at(at);
-                self.calls.exit(self.kernel, self.platform, pid, *status);
+                let _ = self.kernel.sys_exit(self.platform, pid);
                 self.died(pid, 0, *status & 0xff);
                 Ok(())
             }
@@ -303,7 +382,7 @@ impl World<'_> {
         let workload = self.workload;
         let program = &workload.image.worker;
         let (result, faults) = self.acting(at, |world| {
-            let forked = world.calls.fork(world.kernel, world.platform, pid, child_pid);
+            let forked = world.caller(pid).fork(child_pid);
             world.do_own(pid, program, &program.prefault)?;
             Ok(forked)
         });
@@ -358,11 +437,10 @@ impl World<'_> {
 
     fn exec(&mut self, at: usize) -> Result<(), Stop> {
         let pid = self.workers[at].pid.expect("who lives has a process");
-        let workload = self.workload;
         let (result, _) = self.acting(at, |world| {
-            world.calls.exec(world.kernel, world.platform, pid, &workload.image.worker.path);
+            let _ = world.kernel.sys_exec(world.platform, pid);
             world.check_alive(pid)?;
-            world.calls.switch(world.kernel, world.platform, world.cpu, pid);
+            world.run(pid);
             let worker = &mut world.workers[at];
             (worker.signal_address, worker.mapped_max_kb) = (0, 0);
             worker.regions.clear();
@@ -386,7 +464,7 @@ impl World<'_> {
         };
         self.look_at(at);
         let pid = self.workers[at].pid.expect("who lives has a process");
-        self.calls.kill(self.kernel, self.platform, pid);
+        let _ = self.kernel.sys_kill(self.platform, pid);
         self.died(pid, SIGKILL, 0);
         Ok(())
     }
@@ -403,11 +481,11 @@ impl World<'_> {
         };
         let pid = self.next_pid;
         self.next_pid += 1;
-        self.calls.switch(self.kernel, self.platform, self.cpu, pid);
+        self.run(pid);
         let result = self.start_program(pid, program);
         let faults = self.kernel.faults(pid).unwrap_or_default();
         let resident = self.kernel.counters(pid).unwrap_or_default().resident();
-        self.calls.exit(self.kernel, self.platform, pid, 0);
+        let _ = self.kernel.sys_exit(self.platform, pid);
         self.step.replies.push(Reply {
             min: Some(faults.minor),
             maj: Some(faults.major),

@@ -30,7 +30,6 @@ pub(super) struct Worker {
     pub(super) resident_max_kb: u64,
     /// The most that was mapped, in KiB.
     pub(super) mapped_max_kb: u64,
-    pub(super) oom_score_adj: i32,
     /// Where the break is.
     pub(super) brk: u64,
 }

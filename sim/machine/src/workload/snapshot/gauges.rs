@@ -66,7 +66,7 @@ pub(super) fn vmstat(kernel: &Kernel) -> Values {
     values
 }
 
-pub(super) fn meminfo_kb(kernel: &Kernel) -> Values {
+pub(super) fn meminfo_kb(kernel: &mut Kernel) -> Values {
     let gauges = Gauges::of(kernel);
     let kb = |pages: u64| pages << (FRAME_SHIFT - 10);
     nonzero([
@@ -77,5 +77,9 @@ pub(super) fn meminfo_kb(kernel: &Kernel) -> Values {
         ("Mapped", kb(gauges.mapped)),
         ("Shmem", kb(gauges.shmem)),
         ("PageTables", kb(gauges.tables)),
+        ("SwapTotal", kb(kernel.swap_total())),
+        ("SwapFree", kb(kernel.swap_free())),
+        ("CommitLimit", kb(kernel.commit_limit_pages())),
+        ("Committed_AS", kb(kernel.committed_pages())),
     ])
 }

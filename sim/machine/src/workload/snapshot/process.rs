@@ -5,7 +5,7 @@ use crate::workload::World;
 use crate::workload::result::{LivingReport, Values};
 use crate::workload::worker::Worker;
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT};
-use pagewalk_kernel::{AddressSpace, FolioFlags, FrameUse, Mapped, VmFlags, Vma};
+use pagewalk_kernel::{AddressSpace, FolioFlags, Found, FrameUse, Mapped, VmFlags, Vma};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -27,6 +27,7 @@ struct Share {
     anonymous: u64,
     lazy_free: u64,
     locked: u64,
+    swap: u64,
 }
 
 impl Share {
@@ -72,10 +73,11 @@ impl Share {
         self.anonymous += other.anonymous;
         self.lazy_free += other.lazy_free;
         self.locked += other.locked;
+        self.swap += other.swap;
     }
 
     /// The lines, in KiB.
-    fn lines(&self) -> [(&'static str, u64); 10] {
+    fn lines(&self) -> [(&'static str, u64); 11] {
         [
             ("Rss", self.rss >> 10),
             ("Pss", self.pss >> (10 + PSS_SHIFT)),
@@ -87,6 +89,7 @@ impl Share {
             ("Anonymous", self.anonymous >> 10),
             ("LazyFree", self.lazy_free >> 10),
             ("Locked", self.locked >> (10 + PSS_SHIFT)),
+            ("Swap", self.swap >> 10),
         ]
     }
 }
@@ -111,9 +114,12 @@ impl World<'_> {
         let mut shares = Vec::with_capacity(areas.len());
         for vma in &areas {
             let mut share = Share::default();
-            let mut leaves = space.page_table().cursor(vma.pages);
-            while let Some(mapped) = leaves.next(self.platform) {
-                share.add(self, vma, &mapped);
+            let mut entries = space.page_table().cursor(vma.pages);
+            while let Some(found) = entries.next_used(self.platform) {
+                match found {
+                    Found::Mapped(mapped) => share.add(self, vma, &mapped),
+                    Found::Swapped { .. } => share.swap += FRAME_BYTES,
+                }
             }
             total.sum(&share);
             shares.push(share);
@@ -125,8 +131,8 @@ impl World<'_> {
             min_flt: worker.faults.minor,
             maj_flt: worker.faults.major,
             status_kb: self.status_kb(worker, pid, space),
-            oom_score: 0,
-            oom_score_adj: worker.oom_score_adj,
+            oom_score: self.kernel.oom_score(pid).into(),
+            oom_score_adj: self.kernel.credentials(pid).map_or(0, |who| who.oom_score_adj.into()),
             smaps_kb: nonzero(total.lines()),
             vmas: areas.len() as u64,
             areas: (areas.len() <= AREAS_MAX).then_some(report),
@@ -137,29 +143,21 @@ impl World<'_> {
     fn status_kb(&self, worker: &Worker, pid: u32, space: &AddressSpace) -> Values {
         let counters = self.kernel.counters(pid).unwrap_or_default();
         let kb = |pages: u64| pages << (FRAME_SHIFT - 10);
-        let sum = |of: &dyn Fn(&Vma) -> bool| {
-            let pages = space.vmas().iter().filter(|vma| of(vma)).map(|vma| vma.pages.pages());
-            kb(pages.sum::<u64>())
-        };
-        let is_stack = |vma: &Vma| vma.has(VmFlags::GROWSDOWN);
-        let is_code = |vma: &Vma| {
-            let rights = vma.attributes.protection;
-            rights.execute && !rights.write && !is_stack(vma)
-        };
-        let executable = sum(&is_code);
+        let counts = space.vmas().counts();
+        let executable = kb(counts.executable);
         let code = (self.workload.image.worker.code.1.0 >> 10).min(executable);
         let tables = space.page_table().tables() - 1;
         nonzero([
             ("VmPeak", worker.mapped_max_kb),
-            ("VmSize", space.vsz_bytes() >> 10),
-            ("VmLck", sum(&|vma| vma.has(VmFlags::LOCKED))),
+            ("VmSize", kb(counts.total)),
+            ("VmLck", kb(counts.locked)),
             ("VmHWM", worker.resident_max_kb),
             ("VmRSS", kb(counters.resident())),
             ("RssAnon", kb(counters.anon)),
             ("RssFile", kb(counters.file)),
             ("RssShmem", kb(counters.shmem)),
-            ("VmData", sum(&|vma| vma.is_private() && vma.attributes.protection.write && !is_stack(vma))),
-            ("VmStk", sum(&is_stack)),
+            ("VmData", kb(counts.data)),
+            ("VmStk", kb(counts.stack)),
             ("VmExe", code),
             ("VmLib", executable - code),
             ("VmPTE", kb(tables)),

@@ -3,7 +3,7 @@
 use crate::workload::World;
 use crate::workload::worker::Region;
 use pagewalk_arch::{FRAME_BYTES, VirtAddr};
-use pagewalk_kernel::{AddressSpace, FolioFlags, FrameUse, PageRange};
+use pagewalk_kernel::{AddressSpace, FolioFlags, Found, FrameUse, PageRange};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const BYTES_MAX: u64 = 1 << 30;
 impl World<'_> {
     pub(super) fn region(&self, space: &AddressSpace, region: &Region) -> BTreeMap<&'static str, Value> {
         let memory = self.kernel.memory();
-        let mut present = 0u64;
+        let (mut present, mut swapped) = (0u64, 0u64);
         let mut counts = [
             ("file_or_shared", 0u64),
             ("exclusive", 0),
@@ -29,7 +29,11 @@ impl World<'_> {
         let leaves =
             pages.filter(|_| region.bytes <= BYTES_MAX).map(|pages| space.page_table().cursor(pages));
         if let Some(mut leaves) = leaves {
-            while let Some(mapped) = leaves.next(self.platform) {
+            while let Some(found) = leaves.next_used(self.platform) {
+                let Found::Mapped(mapped) = found else {
+                    swapped += 1;
+                    continue;
+                };
                 let frame = mapped.pte.frame;
                 let is_zero = memory.usage(frame) == Some(FrameUse::ZeroPage);
                 let mappings = memory.mappings(frame);
@@ -55,8 +59,8 @@ impl World<'_> {
         let mut row: BTreeMap<&'static str, Value> = BTreeMap::new();
         row.insert("at", at.into());
         row.insert("present", present.into());
-        let total = ("pages", region.bytes.div_ceil(FRAME_BYTES));
-        for (name, count) in counts.into_iter().chain([total]).filter(|&(_, count)| count != 0) {
+        let totals = [("pages", region.bytes.div_ceil(FRAME_BYTES)), ("swapped", swapped)];
+        for (name, count) in counts.into_iter().chain(totals).filter(|&(_, count)| count != 0) {
             row.insert(name, count.into());
         }
         row
