@@ -90,6 +90,7 @@ impl World<'_> {
                 self.counts.skipped += 1;
                 Err(Stop::Died)
             }
+            FaultResolution::Panic => Err(Stop::Ended(RunEnd::Complete)),
             FaultResolution::Refused => Err(Stop::Error(MachineError::Refused {
                 number: self.counts.accesses + self.counts.signals + 1,
                 access: *access,

@@ -83,7 +83,9 @@ impl Caller<'_> {
             grows_down: area.kind == AreaKind::Stack,
             ..MmapArgs::default()
         };
-        self.mmap(&args)
+        let is_pfn_map = area.kind == AreaKind::Vvar;
+        let placed = self.kernel.install_special_mapping(self.platform, self.pid, &args, is_pfn_map);
+        placed.map(|at| at.0).map_err(number)
     }
 
     /// Says where the heap begins.

@@ -80,6 +80,8 @@ struct World<'a> {
     last_vmstat: Option<Values>,
     /// The swap area that is in use.
     swap: Option<u8>,
+    /// Lines of the kernel's log that have been read.
+    log_read: usize,
     /// Accesses at most.
     limit: u64,
 }

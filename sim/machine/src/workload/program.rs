@@ -9,6 +9,7 @@ use pagewalk_kernel::workload::RangeVerb;
 impl World<'_> {
     /// Maps `program` into the empty address space of `pid` and runs its beginning.
     pub(super) fn start_program(&mut self, pid: u32, program: &Program) -> Result<(), Stop> {
+        self.kernel.set_name(pid, &program.command);
         for area in &program.areas {
             if self.caller(pid).map_area(program, area).is_err() {
                 // execve(2) that has come so far ends its caller.

@@ -9,7 +9,7 @@ use super::{Stop, Workload, World};
 use crate::run::{MachineError, RunCounts, RunEnd};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_kernel::workload::{Action, Command, RegionOf};
-use pagewalk_kernel::{Errno, Kernel, KernelConfig, Signal, SysctlEffect, VmaPolicy, Vpn};
+use pagewalk_kernel::{Errno, Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, Signal, SysctlEffect, VmaPolicy, Vpn};
 use pagewalk_trace::Event;
 
 /// The first process of every machine, which the workers' agent is.
@@ -19,6 +19,28 @@ const ENOENT: i64 = 2;
 const ECHILD: i64 = 10;
 const EBUSY: i64 = 16;
 const EINVAL: i64 = 22;
+
+/// Words of the kernel's log that tell of memory that ran out.
+const KEPT: [&str; 9] = [
+    "oom",
+    "Out of memory",
+    "Killed process",
+    "segfault",
+    "invoked",
+    "page allocation",
+    "total pagecache",
+    "in swap cache",
+    "[  pid  ]",
+];
+
+/// Whether a line of the kernel's log is kept: what tells of memory that ran out.
+fn is_kept(line: &str) -> bool {
+    let is_zone = line.starts_with("Node ") && line.contains(" free:");
+    let is_task = line.strip_prefix('[').is_some_and(|rest| {
+        rest.trim_start().split_once(']').is_some_and(|(pid, _)| pid.parse::<u32>().is_ok())
+    });
+    is_zone || is_task || KEPT.iter().any(|word| line.contains(word))
+}
 
 /// Who watches a scenario.
 pub trait WorkloadProgress {
@@ -70,6 +92,7 @@ impl Workload {
             step: StepReport::default(),
             last_vmstat: None,
             swap: None,
+            log_read: 0,
             limit,
         };
         let end = world.steps(progress);
@@ -82,6 +105,9 @@ impl World<'_> {
         let boot = Event::Switch { pid: AGENT_PID, line: 0 };
         self.kernel.on_event(self.platform, CpuId::BOOT, &boot).expect("a switch names no address");
         let steps = &self.workload.scenario.steps;
+        self.kernel
+            .set_oom_score_adj(AGENT_PID, OOM_SCORE_ADJ_MIN.into())
+            .expect("the agent may exempt itself");
         if self.workload.scenario.machine.swap_bytes > 0 {
             // What cannot be had is told of where a step wants it.
             let _ = self.swap_on();
@@ -95,7 +121,8 @@ impl World<'_> {
             match result {
                 // Whoever died has been noticed.
                 Ok(()) | Err(Stop::Died) => {}
-                Err(Stop::Ended(end)) => return Ok(end),
+                Err(Stop::Ended(end)) if self.report.panic.is_none() => return Ok(end),
+                Err(Stop::Ended(_)) => {}
                 Err(Stop::Error(error)) => return Err(error),
             }
             if self.platform.difference().is_some() {
@@ -194,12 +221,14 @@ impl World<'_> {
 
     /// Notices who has died.
     fn collect(&mut self) {
+        let log = self.kernel.log();
+        self.report.oom.extend(log[self.log_read..].iter().filter(|line| is_kept(line)).cloned());
+        self.log_read = log.len();
+        if let Some(panic) = self.kernel.panicked() {
+            self.report.panic = Some(panic.trim_start_matches("Kernel panic - not syncing: ").to_owned());
+        }
         for death in self.kernel.take_deaths() {
             let signal = death.signal.number().unwrap_or(SIGKILL);
-            if death.signal == Signal::OutOfMemory {
-                let command = &self.workload.image.worker.command;
-                self.report.oom.push(format!("Out of memory: Killed process {} ({command})", death.pid));
-            }
             if let Signal::Segv { address, .. } = death.signal {
                 let command = &self.workload.image.worker.command;
                 self.report.oom.push(segfault_line(command, death.pid, VirtAddr(address.0)));

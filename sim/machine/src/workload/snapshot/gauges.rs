@@ -15,38 +15,47 @@ const LISTS: [(&str, LruList); 5] = [
 ];
 
 /// The gauges that both files show, in pages.
+#[derive(Default)]
 struct Gauges {
     free: u64,
     anon: u64,
     mapped: u64,
     file_pages: u64,
     shmem: u64,
+    swap_cache: u64,
+    dirty: u64,
+    writeback: u64,
+    locked: u64,
     tables: u64,
 }
 
 impl Gauges {
     fn of(kernel: &Kernel) -> Self {
         let memory = kernel.memory();
-        let (mut file_pages, mut shmem) = (0, 0);
+        let mut gauges = Self {
+            free: memory.frames_free(),
+            anon: memory.anon_mapped(),
+            mapped: memory.file_mapped(),
+            ..Self::default()
+        };
         for (pfn, usage) in memory.frames() {
-            if usage == FrameUse::File {
-                file_pages += 1;
-                shmem += u64::from(memory.has(pfn, FolioFlags::SWAPBACKED));
-            }
+            let flags = memory.flags(pfn);
+            let of_file = u64::from(usage == FrameUse::File);
+            let when = |flag| u64::from(flags.contains(flag));
+            gauges.file_pages += of_file;
+            gauges.shmem += of_file * when(FolioFlags::SWAPBACKED);
+            gauges.dirty += of_file * when(FolioFlags::DIRTY) * (1 - when(FolioFlags::SWAPBACKED));
+            gauges.writeback += when(FolioFlags::WRITEBACK);
+            gauges.locked += when(FolioFlags::MLOCKED);
+            gauges.swap_cache += when(FolioFlags::SWAPCACHE);
         }
         // The lowest two levels are counted, as Linux counts those that have a lock of their own.
         let tables = |pid| {
             let space = kernel.address_space(pid);
             space.map_or(0, |space| space.page_table().tables_by_level().iter().take(2).sum::<u64>())
         };
-        Self {
-            free: memory.frames_free(),
-            anon: memory.anon_mapped(),
-            mapped: memory.file_mapped(),
-            file_pages,
-            shmem,
-            tables: kernel.processes().map(|(pid, _)| tables(pid)).sum(),
-        }
+        gauges.tables = kernel.processes().map(|(pid, _)| tables(pid)).sum();
+        gauges
     }
 }
 
@@ -57,7 +66,12 @@ pub(super) fn vmstat(kernel: &Kernel) -> Values {
         ("nr_free_pages", gauges.free),
         ("nr_anon_pages", gauges.anon),
         ("nr_mapped", gauges.mapped),
-        ("nr_file_pages", gauges.file_pages),
+        // The swap cache is counted among them.
+        ("nr_file_pages", gauges.file_pages + gauges.swap_cache),
+        ("nr_dirty", gauges.dirty),
+        ("nr_writeback", gauges.writeback),
+        ("nr_mlock", gauges.locked),
+        ("nr_swapcached", gauges.swap_cache),
         ("nr_shmem", gauges.shmem),
         ("nr_page_table_pages", gauges.tables),
     ]));
@@ -69,8 +83,23 @@ pub(super) fn vmstat(kernel: &Kernel) -> Values {
 pub(super) fn meminfo_kb(kernel: &mut Kernel) -> Values {
     let gauges = Gauges::of(kernel);
     let kb = |pages: u64| pages << (FRAME_SHIFT - 10);
+    let memory = kernel.memory();
+    let lru = |list| kb(memory.lru_len(list));
+    let [anon, active_anon, file, active_file, unevictable] = LISTS.map(|(_, list)| lru(list));
+    let total = kb(memory.frames_total());
     nonzero([
-        ("MemTotal", kb(kernel.memory().frames_total())),
+        ("Active", active_anon + active_file),
+        ("Inactive", anon + file),
+        ("Active(anon)", active_anon),
+        ("Inactive(anon)", anon),
+        ("Active(file)", active_file),
+        ("Inactive(file)", file),
+        ("Unevictable", unevictable),
+        ("Mlocked", kb(gauges.locked)),
+        ("SwapCached", kb(gauges.swap_cache)),
+        ("Dirty", kb(gauges.dirty)),
+        ("Writeback", kb(gauges.writeback)),
+        ("MemTotal", total),
         ("MemFree", kb(gauges.free)),
         ("Cached", kb(gauges.file_pages)),
         ("AnonPages", kb(gauges.anon)),
