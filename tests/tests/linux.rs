@@ -22,7 +22,7 @@ const VERSION: &str = "6.1";
 fn modelled(name: &str) -> Result<Value, String> {
     let text = linux::text(&format!("scenarios/{name}.txt"))?;
     let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
-    let workload = Workload { name: name.to_owned(), scenario, image: Image::default() };
+    let workload = Workload { name: name.to_owned(), scenario, image: Image::default(), checks: false };
     let session = Session {
         mmu: MmuConfig::of(PagingFormat::La48),
         kernel: workload.kernel_defaults(),

@@ -23,7 +23,7 @@ pub fn open(name: &str) -> Result<Workload, CliError> {
     };
     let stem = path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
     let name = if name == "-" { "standard input".to_owned() } else { stem };
-    Ok(Workload { name, scenario, image })
+    Ok(Workload { name, scenario, image, checks: false })
 }
 
 fn wrong(file: &str, error: &dyn std::fmt::Display) -> CliError {

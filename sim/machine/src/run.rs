@@ -20,6 +20,9 @@ pub enum MachineError {
     /// The modelled machine is dead.
     #[error("{0}")]
     Panic(String),
+    /// An invariant of the kernel does not hold.
+    #[error("{0}")]
+    Broken(String),
     /// The MMU refuses what the page tables grant.
     #[error(
         "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",

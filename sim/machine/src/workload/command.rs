@@ -2,6 +2,7 @@
 
 use super::access::Answer;
 use super::calls::{Caller, ENOSYS, Return};
+use super::pattern::Accesses;
 use super::result::Reply;
 use super::{Stop, World};
 use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
@@ -68,8 +69,15 @@ impl World<'_> {
             Command::FileSync(_)
             | Command::FileDontNeed(_)
             | Command::ManyFiles { .. }
-            | Command::MemoryPolicy { .. }
-            | Command::Pattern { .. } => Ok(Err(ENOSYS)),
+            | Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
+            Command::Pattern { region, pattern, count, seed, write } => {
+                let (start, bytes) = match self.extent(at, region) {
+                    Ok((start, bytes)) if bytes > 0 => (start, bytes),
+                    _ => return Ok(Err(EINVAL)),
+                };
+                let accesses = Accesses::new(*pattern, start, bytes, *seed, *write);
+                self.pattern(start, *count, accesses)
+            }
             Command::Fork(_) | Command::Exec | Command::Exit(_) => {
                 unreachable!("a worker's life is the steps' own matter")
             }
@@ -122,6 +130,16 @@ impl World<'_> {
         let mut accesses = (0..count).map(|n| Access::user(at(n), kind));
         self.access_all(&mut accesses, &mut |world, access, answer| {
             if let (true, Answer::At(pa)) = (write, answer) {
+                world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
+            }
+        })?;
+        Ok(Ok(count))
+    }
+
+    fn pattern(&mut self, start: u64, count: u64, accesses: Accesses) -> Result<Return, Stop> {
+        let mut accesses = accesses.take(usize::try_from(count).unwrap_or(usize::MAX));
+        self.access_all(&mut accesses, &mut |world, access, answer| {
+            if let (AccessKind::Store, Answer::At(pa)) = (access.kind, answer) {
                 world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
             }
         })?;

@@ -10,7 +10,9 @@ mod calls;
 mod command;
 mod image;
 mod layout;
+mod pattern;
 mod program;
+pub mod random;
 mod result;
 mod snapshot;
 mod steps;
@@ -40,6 +42,8 @@ pub struct Workload {
     pub scenario: Scenario,
     /// What a fresh machine and a fresh worker are.
     pub image: Image,
+    /// Every invariant of the kernel is checked after every step: slow.
+    pub checks: bool,
 }
 
 /// Why a step goes no further.

@@ -131,6 +131,14 @@ impl World<'_> {
             if self.report.panic.is_some() {
                 break;
             }
+            if self.workload.checks
+                && let Err(violation) = self.kernel.check(self.platform)
+            {
+                return Err(MachineError::Broken(format!(
+                    "step {} ({}): {violation}",
+                    step.number, step.text
+                )));
+            }
             if !progress.keep_running(done, steps.len() as u64, &self.counts) {
                 return Ok(RunEnd::Interrupted);
             }
