@@ -88,6 +88,7 @@ impl Kernel {
 
     fn add_process(&mut self, pid: u32, process: Process) {
         self.processes.insert(pid, process);
+        self.names.remove(&pid);
         self.ended.remove(&pid);
         self.thread_of.remove(&pid);
     }
@@ -157,6 +158,9 @@ impl Kernel {
         let copy = space.fork(id, &mut self.system, platform)?;
         self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
         self.spaces.insert(id, copy);
+        if let Some(name) = self.names.get(&parent).cloned() {
+            self.names.insert(child, name);
+        }
         Ok(())
     }
 
