@@ -22,8 +22,16 @@ impl Ps {
 
 impl fmt::Display for Ps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vsz, rss, maj_flt, min_flt } = self;
-        write!(f, "{vsz:6} {rss:5} {maj_flt:6} {min_flt:6}")
+        let columns = [(self.vsz, 6), (self.rss, 5), (self.maj_flt, 6), (self.min_flt, 6)];
+        // What a number takes beyond its column is taken from the blanks before the next.
+        let mut beyond = 0;
+        for (at, (number, width)) in columns.into_iter().enumerate() {
+            let (blank, text) = (if at > 0 { " " } else { "" }, number.to_string());
+            let room: usize = width;
+            write!(f, "{blank}{text:>0$}", room.saturating_sub(beyond))?;
+            beyond = (beyond + text.len()).saturating_sub(room);
+        }
+        Ok(())
     }
 }
 
@@ -35,6 +43,8 @@ mod tests {
     fn columns_are_those_of_procps() {
         let ps = Ps { vsz: 46_896, rss: 16_636, maj_flt: 0, min_flt: 38_363 };
         assert_eq!(ps.to_string(), " 46896 16636      0  38363");
+        let ps = Ps { vsz: 184_320, rss: 163_840, maj_flt: 0, min_flt: 56_320 };
+        assert_eq!(ps.to_string(), "184320 163840     0  56320");
         assert_eq!(Ps::default().to_string().len(), Ps::HEADER.len());
     }
 }
