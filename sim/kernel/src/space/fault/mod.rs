@@ -15,7 +15,7 @@ use crate::reclaim::Gfp;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::table::Found;
-use crate::{AdMode, Backing, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use crate::{AdMode, Backing, Death, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{file_frame, is_beyond_end};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
@@ -33,6 +33,10 @@ pub(crate) enum FaultStop {
     Signal(Signal),
     /// The tables grant what the MMU refused twice.
     Refused,
+    /// The process was killed, so that others have memory.
+    Killed(Death),
+    /// The machine is dead.
+    Panic,
 }
 
 /// A page that is touched, or faulted in as if it were.
@@ -75,7 +79,6 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
-        system.events.pgfault += 1;
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
         let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
