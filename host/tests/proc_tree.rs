@@ -39,7 +39,7 @@ fn world() -> World {
     kernel.boot(&mut platform);
     kernel.swap_on(16_385, None).expect("an area");
     let pid = kernel.running(pagewalk_arch::CpuId::BOOT).expect("a process");
-    kernel.set_comm(pid, "first");
+    kernel.set_name(pid, "first");
     let mut populate = |kernel: &mut Kernel, pid, bytes, shared| {
         let args = MmapArgs { bytes, protection: RW, shared, populate: true, ..MmapArgs::default() };
         kernel.sys_mmap(&mut platform, pid, &args).expect("there is room")
@@ -48,7 +48,7 @@ fn world() -> World {
     populate(&mut kernel, pid, 20 << 20, true);
     kernel.sys_munmap(&mut platform, pid, VirtAddr(mine.0), 40 << 20).expect("it is mapped");
     kernel.sys_fork(&mut platform, pid, 2).expect("there is room");
-    kernel.set_comm(2, "second");
+    kernel.set_name(2, "second");
     World { kernel, platform, tree: tempfile::tempdir().expect("a directory"), seconds: 1000.0 }
 }
 

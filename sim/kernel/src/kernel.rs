@@ -48,8 +48,6 @@ pub struct Kernel {
     pub(crate) has_faulted: bool,
     spaces_created: u32,
     asid_bits: u32,
-    /// What processes are called, where somebody said so: `/proc/PID/comm`.
-    pub(crate) names: BTreeMap<u32, Arc<str>>,
     /// Empty tables, for while no process runs; gone once the kernel is shut down.
     pub(crate) idle: Option<PageTable>,
 }
@@ -100,7 +98,6 @@ impl Kernel {
             is_unnamed: true,
             has_faulted: false,
             spaces_created: 0,
-            names: BTreeMap::new(),
             asid_bits: mmu.asid_bits,
             idle: Some(idle),
         };

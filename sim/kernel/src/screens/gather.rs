@@ -189,15 +189,9 @@ impl Kernel {
         Swaps { areas: areas.collect() }
     }
 
-    /// What `/proc/PID/comm` says; `None` where there is no such process. Who was given no name is `init`.
+    /// What `/proc/PID/comm` says; `None` where there is no such process.
     pub fn comm(&self, pid: u32) -> Option<String> {
-        let name = self.names.get(&pid).map_or("init", |name| name);
-        self.processes.get(&pid).map(|_| name.chars().take(15).collect())
-    }
-
-    /// Calls `pid` by `name`, of which Linux keeps 15 letters. Its children are called so too.
-    pub fn set_comm(&mut self, pid: u32, name: &str) {
-        self.names.insert(pid, name.into());
+        self.processes.get(&pid).map(|_| self.name_of(pid))
     }
 
     /// The state of `pid`: it runs where it is on a CPU.
