@@ -9,6 +9,8 @@ use pagewalk_arch::{FRAME_BYTES, MmuConfig, PagingFormat, Uniprocessor, VirtAddr
 use pagewalk_golden::Golden;
 use pagewalk_kernel::{Kernel, KernelConfig, LinuxVersion, MmapArgs, Screen, VmaPolicy, Window};
 use pagewalk_trace::Protection;
+use procfs_core::process::{MemoryMaps, SmapsRollup, Stat, StatM, Status};
+use procfs_core::{FromRead, Meminfo, VmStat};
 use std::path::Path;
 use std::process::Command;
 
@@ -162,6 +164,38 @@ fn sar_prints_our_paging() {
     let stat = world.kernel.vm_stat();
     assert!(stat.get("pgfault").is_some_and(|faults| faults >= (270 << 20) / FRAME_BYTES));
     assert!(row.split_whitespace().skip(5).any(|rate| rate != "0.00"), "something was reclaimed: {row}");
+}
+
+/// The parsers of the `procfs` crate, which programs in Rust read `/proc` with.
+#[test]
+fn the_procfs_crate_reads_our_machine() {
+    let world = world();
+    let tree = world.kernel.proc_tree(&world.platform, world.seconds, None);
+    let read = |path: &str| tree.file(path).unwrap_or_else(|| panic!("{path} is there")).as_bytes();
+    let ours = world.kernel.mem_info();
+    let memory = Meminfo::from_read(read("meminfo")).expect("meminfo");
+    assert_eq!([memory.mem_total, memory.mem_free], [ours.total, ours.free].map(|kib| kib << 10));
+    assert_eq!(memory.committed_as, ours.committed_as << 10);
+    assert_eq!(memory.mem_available, Some(ours.available << 10));
+    let counters = VmStat::from_read(read("vmstat")).expect("vmstat").0;
+    assert_eq!(counters["pgfault"] as u64, world.kernel.events().pgfault);
+    for (pid, _) in world.kernel.processes() {
+        let expected = world.kernel.status(pid).expect("it lives");
+        let status = Status::from_read(read(&format!("{pid}/status"))).expect("status");
+        assert_eq!((status.pid, status.vmsize), (pid as i32, Some(expected.vm_size)));
+        assert_eq!((status.vmpte, status.vmswap), (Some(expected.vm_pte), Some(expected.vm_swap)));
+        let stat = Stat::from_read(read(&format!("{pid}/stat"))).expect("stat");
+        assert_eq!((stat.comm, stat.vsize), (expected.name, expected.vm_size << 10));
+        assert_eq!(stat.minflt, world.kernel.faults(pid).expect("it lives").minor);
+        let statm = StatM::from_read(read(&format!("{pid}/statm"))).expect("statm");
+        assert_eq!(statm.resident << 2, expected.rss.iter().sum::<u64>());
+        let maps = MemoryMaps::from_read(read(&format!("{pid}/smaps"))).expect("smaps");
+        let resident: u64 = maps.iter().map(|map| map.extension.map["Rss"]).sum();
+        assert_eq!(resident, expected.rss.iter().sum::<u64>() << 10);
+        let rollup = SmapsRollup::from_read(read(&format!("{pid}/smaps_rollup"))).expect("smaps_rollup");
+        let total = rollup.memory_map_rollup.iter().next().map(|map| map.extension.map["Rss"]);
+        assert_eq!(total, Some(resident));
+    }
 }
 
 #[test]
