@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::space::{AddressSpace, Layout};
-use crate::{Bound, Death, Faults, OutOfMemory, Signal};
+use crate::{Bound, Credentials, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 use state::{Ended, Process, signal_bit};
@@ -181,7 +181,7 @@ impl Kernel {
             self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
-        let credentials = self.processes[&pid].credentials;
+        let credentials = Credentials { is_dumpable: true, ..self.processes[&pid].credentials };
         let is_legacy = self.system.sysctl.legacy_va_layout;
         space.layout = Layout::new(self.system.spec, credentials.limits.stack.soft, is_legacy);
         // The calling thread goes on, and its CPU with it; the others are gone.

@@ -17,6 +17,7 @@ mod slabinfo;
 mod tools;
 mod tree;
 mod vmstat;
+mod watch;
 mod zoneinfo;
 
 pub use buddyinfo::BuddyInfo;
@@ -31,4 +32,5 @@ pub use slabinfo::{SlabCache, SlabInfo, SwapArea, Swaps};
 pub use tools::{Free, Paging, Ps, SarMemory, VMSTAT_HEADER, VmstatRow};
 pub use tree::{Node as ProcNode, ProcTree};
 pub use vmstat::VmStat;
+pub use watch::{Clock, Every, NoInterval, Watch};
 pub use zoneinfo::{ZoneInfo, ZoneInfos};

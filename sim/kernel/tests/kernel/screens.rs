@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, R, RW, anonymous};
 use pagewalk_arch::{AccessKind, PagingFormat, VirtAddr};
-use pagewalk_kernel::{Free, Screen, Window};
+use pagewalk_kernel::{Clock, Every, Free, Screen, Watch, Window};
 use pagewalk_trace::{FileId, FileSource, MapRequest, Syscall};
 
 const M: u64 = 1 << 20;
@@ -104,6 +104,26 @@ fn every_screen_can_be_shown_in_every_format() {
             assert!(text.ends_with('\n'), "{name}: {text}");
         }
     }
+}
+
+#[test]
+fn rates_are_of_the_time_since_the_last_screen() {
+    let mut machine = busy();
+    let mut watch =
+        Watch::new(vec!["sar-B".parse().unwrap(), "vmstat".parse().unwrap()], Every::Seconds(1.0));
+    let at = |seconds| Clock { accesses: 0, seconds };
+    let first = watch.show(&machine.kernel, &machine.mmu, at(2.0));
+    assert!(first.contains("pgpgin/s") && first.contains("---swap--"), "{first}");
+    assert!(!watch.is_due(at(2.5)) && watch.is_due(at(3.0)));
+    for page in 0..6 {
+        machine.load(0x1038_0000 + page * 4096);
+    }
+    let second = watch.show(&machine.kernel, &machine.mmu, at(5.0));
+    assert!(!second.contains("pgpgin/s"), "{second}");
+    assert!(
+        second.starts_with("00:00:05         0.00      0.00      2.00 "),
+        "6 faults in 3 seconds: {second}"
+    );
 }
 
 #[test]
