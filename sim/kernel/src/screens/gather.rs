@@ -215,7 +215,7 @@ impl Kernel {
             vm_peak: kib(space.vmas().pages_max()),
             vm_size: kib(counts.total),
             vm_lck: kib(counts.locked),
-            vm_hwm: rss.iter().sum(),
+            vm_hwm: kib(space.resident_max.max(counters.resident())),
             rss,
             vm_data: kib(counts.data),
             vm_stk: kib(counts.stack),
