@@ -13,6 +13,10 @@ macro_rules! meminfo_lines {
             fn lines(&self) -> impl Iterator<Item = (&'static str, u64, Unit)> {
                 [$(($label, self.$field, Unit::$unit)),*].into_iter()
             }
+            /// Every number, with the label of its line, in order.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                self.lines().map(|(label, value, _)| (label, value))
+            }
             /// The number of a line, by its label.
             pub fn get(&self, label: &str) -> Option<u64> {
                 self.lines().find(|line| line.0 == label).map(|line| line.1)
