@@ -61,7 +61,12 @@ pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
 pub use reclaim::Gfp;
-pub use screens::{BuddyInfo, Maps};
+pub use screens::{
+    BuddyInfo, Clock, Every, Free, Identity, Maps, MemInfo, NoInterval, PageTypeInfo, Paging, ProcNode,
+    ProcTree, Ps, SarMemory, Screen, SlabCache, SlabInfo, SmapsArea, SmapsRollup, SmapsSizes, Stat, Statm,
+    Status, SwapArea, Swaps, TaskState, UnknownScreen, Usage, VMSTAT_HEADER, VmStat, VmstatRow, Watch,
+    Window, ZoneInfo, ZoneInfos, ZonePageTypes,
+};
 pub use space::vma::{
     AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,
 };

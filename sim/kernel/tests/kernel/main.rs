@@ -14,5 +14,6 @@ mod mmu;
 mod out_of_memory;
 mod process;
 mod random;
+mod screens;
 mod swap;
 mod tables;
