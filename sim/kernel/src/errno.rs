@@ -4,6 +4,8 @@
 /// An error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errno {
+    /// ENOENT.
+    NoEnt = 2,
     /// EAGAIN.
     Again = 11,
     /// ENOMEM.
@@ -14,6 +16,8 @@ pub enum Errno {
     Fault = 14,
     /// EINVAL.
     Inval = 22,
+    /// ENOSPC.
+    NoSpc = 28,
 }
 
 /// Why a call went no further.

@@ -1,8 +1,9 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
+use crate::cache::Cache;
 use crate::cpu::{Cpu, Task};
+use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;
-use crate::objects::Objects;
 use crate::process::state::Ended;
 use crate::space::{AddressSpace, AllCounters, FaultStop};
 use crate::system::System;
@@ -61,7 +62,9 @@ impl Kernel {
                 config,
                 memory,
                 rules: config.linux.rules(),
-                objects: Objects::default(),
+                cache: Cache::new(config.files_are_warm, config.writeback),
+                disk: Disk::new(config.disk),
+                clock: Clock::default(),
                 mms: AllCounters::default(),
                 anon_vmas_created: 0,
                 interrupt: None,
@@ -143,6 +146,7 @@ impl Kernel {
         outcome: &Outcome,
     ) -> FaultResolution {
         self.system.this_cpu = cpu;
+        self.run_flusher(platform);
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
         let address = access.va;
@@ -155,7 +159,10 @@ impl Kernel {
             FaultKind::Page => {
                 let space = self.spaces.get_mut(&mm).expect("a process has an address space");
                 match space.fault(&mut self.system, platform, access) {
-                    Ok(()) => return FaultResolution::Retry,
+                    Ok(()) => {
+                        self.balance_dirty(platform);
+                        return FaultResolution::Retry;
+                    }
                     Err(stop) => stop,
                 }
             }
@@ -182,7 +189,7 @@ impl Kernel {
         while let Some((&mm, _)) = self.spaces.first_key_value() {
             self.free_address_space(platform, mm);
         }
-        self.system.objects.free_all(&mut self.system.memory);
+        self.system.cache.free_all(&mut self.system.memory);
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
         }
@@ -202,6 +209,7 @@ impl Kernel {
     /// it tells of what came after them.
     pub fn tick(&mut self, accesses: u64) {
         self.system.stats.ticks += accesses;
+        self.system.clock.advance(accesses.saturating_mul(self.system.config.ns_per_access));
     }
 
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
@@ -277,7 +285,7 @@ impl Kernel {
     }
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
-        self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
+        self.address_space(pid).map(|space| Maps::new(space, &self.system.cache, self.system.spec))
     }
     /// `/proc/buddyinfo`.
     pub fn buddy_info(&self) -> BuddyInfo<'_> {

@@ -12,9 +12,11 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod cache;
 mod check;
 mod config;
 mod cpu;
+mod device;
 mod errno;
 mod event;
 mod frame;
@@ -22,7 +24,6 @@ mod kernel;
 mod linux;
 mod loading;
 mod mm_id;
-mod objects;
 mod page;
 mod process;
 mod reclaim;
@@ -34,8 +35,10 @@ mod table;
 mod tlb;
 mod vmstat;
 
+pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile, WritebackConfig};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{

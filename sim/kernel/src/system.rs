@@ -1,11 +1,14 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
+use crate::cache::Cache;
 use crate::cpu::Cpu;
+use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
-use crate::objects::Objects;
 use crate::space::AllCounters;
 use crate::tlb::asid::AsidAllocator;
-use crate::{AdMode, AnonVma, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vpn};
+use crate::{
+    AdMode, AnonVma, Backing, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vma, Vpn,
+};
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +19,10 @@ pub(crate) struct System {
     pub(crate) config: KernelConfig,
     pub(crate) memory: PhysicalMemory,
     pub(crate) rules: VersionRules,
-    pub(crate) objects: Objects,
+    pub(crate) cache: Cache,
+    /// The one that files lie on.
+    pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     pub(crate) mms: AllCounters,
     /// Numbers of [`AnonVma`]s handed out.
     pub(crate) anon_vmas_created: u64,
@@ -60,6 +66,10 @@ impl System {
     /// Faults resolved so far, of all processes.
     pub(crate) fn faults(&self) -> Faults {
         Faults { minor: self.stats.page_faults_minor, major: self.stats.page_faults_major }
+    }
+    /// Whether the first write to a clean page of `vma` must fault: it shows a file of a disk to all who map it.
+    pub(crate) fn wants_write_faults(&self, vma: &Vma) -> bool {
+        matches!(vma.attributes.backing, Backing::Shared(file) if self.cache.wants_write_faults(file))
     }
     /// Whether a long call is to end now.
     pub(crate) fn is_interrupted(&self) -> bool {

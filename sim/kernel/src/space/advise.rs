@@ -23,6 +23,8 @@ enum Action {
     Merge(bool),
     /// Nothing that is modelled.
     Nothing,
+    /// What is missing of a file is sent for.
+    WillNeed,
     /// The pages go. `locked`: those of locked areas too.
     Zap { locked: bool },
     /// Anonymous pages may be taken until they are written again.
@@ -50,7 +52,7 @@ fn action(advice: i32) -> Option<Action> {
         0 => flags(NONE, READ),
         1 => flags(VmFlags::RAND_READ, READ),
         2 => flags(VmFlags::SEQ_READ, READ),
-        3 => Action::Nothing,
+        3 => Action::WillNeed,
         4 => Action::Zap { locked: false },
         8 => Action::Free,
         9 => Action::Punch,
@@ -101,9 +103,12 @@ fn refusal(area: &Vma, action: Action) -> Option<Errno> {
     let is_anonymous = area.attributes.backing == Backing::Anonymous;
     let inval = |refused: bool| refused.then_some(Errno::Inval);
     match action {
-        Action::Nothing | Action::Flags { .. } | Action::Merge(_) | Action::Populate(_) | Action::Unguard => {
-            None
-        }
+        Action::Nothing
+        | Action::WillNeed
+        | Action::Flags { .. }
+        | Action::Merge(_)
+        | Action::Populate(_)
+        | Action::Unguard => None,
         Action::Zap { locked: true } => None,
         Action::WipeOnFork(_) => inval(!is_anonymous),
         Action::Free => inval(is_locked || !is_anonymous),
@@ -155,6 +160,12 @@ impl AddressSpace {
         }
         match action {
             Action::Nothing => {}
+            Action::WillNeed => {
+                if let Some(file) = area.attributes.backing.file() {
+                    let id = system.cache.mapping_of(file);
+                    system.will_need(id, area.page_offset..area.page_offset + area.pages.pages());
+                }
+            }
             Action::Flags { set, clear } => self.set_flags(area, set, clear),
             Action::Merge(_) if !area.is_private() => {}
             Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),

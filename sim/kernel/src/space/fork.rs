@@ -50,7 +50,7 @@ impl AddressSpace {
             let mut copy = vma;
             copy.attributes.flags.remove(super::lock::LOCKED_MASK);
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
-            system.objects.retain(&copy);
+            system.cache.retain(&copy);
             child.vmas.insert_copy(copy);
             if copy.anon.is_some() || (copy.had_guards && !is_wiped) {
                 for guarded in self.guards.within(vma.pages) {

@@ -117,7 +117,7 @@ impl AddressSpace {
         let moved = |leaf: &Mapped| to.up(leaf.page.pages_above(source.start()));
         let missing = self.table.tables_missing(platform, leaves.iter().map(moved));
         let mut reserve = system.memory.reserve(missing)?;
-        system.objects.retain(&new);
+        system.cache.retain(&new);
         if keeps_source {
             if system.rules.dont_unmap_splits_locked && old.has(VmFlags::LOCKED) {
                 self.vmas.isolate(source);
@@ -141,7 +141,7 @@ impl AddressSpace {
             self.vmas.remove(source);
             self.unmapped.insert(source);
             self.vmas.insert_moved(new, None);
-            system.objects.release(&mut system.memory, &old);
+            system.cache.release(&mut system.memory, &old);
         }
         self.unmapped.remove(target);
         for guarded in self.guards.within(source) {

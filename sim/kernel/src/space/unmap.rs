@@ -22,7 +22,7 @@ impl AddressSpace {
         let mut gather = Gather::default();
         self.zap(system, platform, pages, &mut gather);
         for vma in &gone {
-            system.objects.release(&mut system.memory, vma);
+            system.cache.release(&mut system.memory, vma);
         }
         self.release_tables(system, platform, pages, &mut gather);
         self.flush(system, platform, gather);

@@ -13,7 +13,7 @@ use super::AddressSpace;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::{AdMode, Backing, OutOfMemory, PageRange, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
-use file::{file_frame, is_beyond_end};
+use file::{is_beyond_end, tell_of_write};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
 
@@ -37,6 +37,27 @@ pub(super) struct Touch {
     pub(super) page: Vpn,
     /// What for. The area permits it.
     pub(super) kind: AccessKind,
+    /// It let go of the address space, to send for pages or to wait for one, and came back: `VM_FAULT_RETRY`.
+    pub(super) retried: bool,
+    /// The page was nowhere in memory: `VM_FAULT_MAJOR`.
+    pub(super) missed: bool,
+}
+
+impl Touch {
+    pub(super) fn new(area: Vma, page: Vpn, kind: AccessKind) -> Self {
+        Self { area, page, kind, retried: false, missed: false }
+    }
+
+    /// Counts the fault, which is resolved: `mm_account_fault`.
+    pub(super) fn account(&self, system: &mut System) {
+        let counts_retries = system.rules.counts_retries;
+        system.events.pgfault += u64::from(counts_retries && self.retried);
+        if self.missed || (counts_retries && self.retried) {
+            system.stats.page_faults_major += 1;
+        } else {
+            system.stats.page_faults_minor += 1;
+        }
+    }
 }
 
 impl From<OutOfMemory> for FaultStop {
@@ -53,14 +74,13 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
-        system.events.pgfault += 1;
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
         let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
         if self.guards.contains(page) {
             return Err(segv(SegvCode::MapErr));
         }
-        let mut touch = Touch { area, page, kind: access.kind };
+        let mut touch = Touch::new(area, page, access.kind);
         let found_nothing = !self.resolve(system, platform, &mut touch)?;
         let this = (self.id, access.va, access.kind);
         let last = &mut system.cpus[system.this_cpu.0].last_spurious;
@@ -73,7 +93,7 @@ impl AddressSpace {
             });
         }
         system.stats.spurious += u64::from(found_nothing);
-        system.stats.page_faults_minor += 1;
+        touch.account(system);
         Ok(())
     }
 
@@ -138,6 +158,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
+        system.events.pgfault += 1;
         match self.table.lookup(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),
             Some(mapped) => Ok(self.fault_on(system, platform, touch, mapped)?),
@@ -155,17 +176,32 @@ impl AddressSpace {
             // `vmf_anon_prepare` comes before anything that can fail.
             self.prepare_anon(system, touch);
         }
+        if touch.area.attributes.backing.file().is_some() {
+            Self::prepare_file(system, platform);
+        }
+        if let Some(file) = touch.read_of_file()
+            && self.map_around(system, platform, touch, file)?
+        {
+            return Ok(());
+        }
         if is_beyond_end(system, touch) {
             return Err(FaultStop::Signal(Signal::Bus { address: touch.page.addr() }));
         }
         let slot = self.slot(system, platform, touch.page)?;
         let frame = match (touch.area.attributes.backing, touch.kind) {
             (Backing::Anonymous, _) => self.anonymous_frame(system, touch)?,
-            (Backing::PrivateFile(_), AccessKind::Store) => self.copy_of_file(system, touch)?,
-            (Backing::Shared(file), _) | (Backing::PrivateFile(file), _) => file_frame(system, file, touch)?,
+            (Backing::PrivateFile(file), AccessKind::Store) => self.copy_of_file(system, file, touch)?,
+            (Backing::Shared(file), _) | (Backing::PrivateFile(file), _) => {
+                match self.file_frame(system, platform, file, touch)? {
+                    Some(frame) => frame,
+                    None => return Ok(()),
+                }
+            }
         };
-        let rights = self.rights_now(system, &touch.area, frame);
-        let pte = with_ad(system, Pte::new(frame, rights), touch.kind);
+        let writes = touch.kind == AccessKind::Store;
+        let rights = self.rights_now(system, &touch.area, frame, writes);
+        let is_told = writes && system.wants_write_faults(&touch.area);
+        let pte = with_ad(system, Pte { dirty: is_told, ..Pte::new(frame, rights) }, touch.kind);
         self.install(system, platform, slot, pte);
         Ok(())
     }

@@ -1,0 +1,287 @@
+//! The calls of a program on files: read, write, fsync, ftruncate, unlink, posix_fadvise, readahead, msync.
+//!
+//! Owns what each call returns. Files are named by [`FileId`]; what open(2) returns is an [`OpenFile`], which the caller
+//! keeps, since how a file is read ahead depends on what was read through it before.
+
+use super::readahead::{AccessPattern, Readahead};
+use super::{CacheCounts, MappingId, NameCounts, Store};
+use crate::errno::Errno;
+use crate::kernel::Kernel;
+use crate::reclaim::Gfp;
+use crate::space::Punch;
+use crate::{OutOfMemory, PageRange, Signal, VmFlags};
+use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, PhysAddr, Platform, VirtAddr};
+use pagewalk_trace::FileId;
+use std::ops::Range;
+
+/// Frames that there are to be before a page is asked for: it and the tree's nodes.
+const ROOM: u64 = 2;
+
+/// A part of a file in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRange {
+    /// First byte.
+    pub offset: u64,
+    /// Length.
+    pub bytes: u64,
+}
+
+impl FileRange {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes)
+    }
+    fn pages(&self) -> Range<u64> {
+        let first = self.offset >> FRAME_SHIFT;
+        first..self.end().div_ceil(FRAME_BYTES).max(first)
+    }
+}
+
+/// What open(2) returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFile {
+    pub(super) file: FileId,
+    pub(super) readahead: Readahead,
+}
+
+impl OpenFile {
+    /// A new opening of `file`.
+    pub fn new(file: FileId) -> Self {
+        Self { file, readahead: Readahead::default() }
+    }
+    /// posix_fadvise(POSIX_FADV_RANDOM, _SEQUENTIAL, _NORMAL).
+    pub fn advise(&mut self, pattern: AccessPattern) {
+        self.readahead.pattern = pattern;
+    }
+    /// Which file it is.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+}
+
+impl Kernel {
+    /// The file that `path` names, made where there is none: `data/NAME` lies on the disk, `tmp/NAME` in tmpfs, all else
+    /// in the root file system, which is a ramfs.
+    pub fn file_named(&mut self, path: &str) -> FileId {
+        self.system.cache.lookup_or_create(path)
+    }
+
+    /// The file that `path` names.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn file_existing(&mut self, path: &str) -> Result<FileId, Errno> {
+        self.system.cache.lookup(path).ok_or(Errno::NoEnt)
+    }
+
+    /// Bytes of `file`; `None` where that is not known.
+    pub fn file_bytes(&self, file: FileId) -> Option<u64> {
+        self.system.cache.find(file).and_then(|mapping| mapping.bytes)
+    }
+
+    /// read(2) by process `pid`. Gives how many bytes were read.
+    ///
+    /// # Errors
+    /// `ENOMEM` where there was no frame for a page; the process is killed then.
+    pub fn file_read(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        open: &mut OpenFile,
+        range: FileRange,
+    ) -> Result<u64, Errno> {
+        self.run_flusher(platform);
+        let id = self.system.cache.mapping_of(open.file);
+        let bytes = self.system.cache.mapping(id).bytes.unwrap_or(u64::MAX);
+        let range = FileRange { bytes: range.end().min(bytes).saturating_sub(range.offset), ..range };
+        let pages = range.pages();
+        for index in pages.clone() {
+            let frame = self.system.ensure(platform, ROOM, Gfp::User);
+            let frame = frame.and_then(|()| self.system.page_for_read(open, index, pages.end));
+            let Some(frame) = self.or_kill(platform, pid, frame)? else { continue };
+            // A page that the last read ended in counts as used once.
+            if index > pages.start || !open.readahead.continues_in(index) {
+                self.system.mark_accessed(frame);
+            }
+        }
+        if range.bytes > 0 {
+            open.readahead.has_read((range.end() - 1) >> FRAME_SHIFT);
+        }
+        Ok(range.bytes)
+    }
+
+    /// write(2) by process `pid`. Gives how many bytes were written. `byte_at` tells what the first byte of each page that
+    /// is written becomes, by its offset in the file; it is asked only where contents are kept.
+    ///
+    /// # Errors
+    /// `ENOSPC` where tmpfs is full, `ENOMEM` as for [`Self::file_read`].
+    pub fn file_write(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        open: &mut OpenFile,
+        range: FileRange,
+        byte_at: &dyn Fn(u64) -> u8,
+    ) -> Result<u64, Errno> {
+        self.run_flusher(platform);
+        let id = self.system.cache.mapping_of(open.file);
+        let size = self.system.cache.mapping(id).bytes.unwrap_or(u64::MAX);
+        let mut done = 0;
+        for index in range.pages() {
+            let page = index << FRAME_SHIFT;
+            let (from, to) = (range.offset.max(page), range.end().min(page + FRAME_BYTES));
+            // What lies beyond the end of the file needs no reading.
+            let is_partial = from > page || to < size.min(page + FRAME_BYTES);
+            if self.is_tmpfs_full(id, index) {
+                return if done > 0 { Ok(done) } else { Err(Errno::NoSpc) };
+            }
+            let frame = self.system.ensure(platform, ROOM, Gfp::User);
+            let frame = frame.and_then(|()| self.system.page_for_write(id, index, is_partial && page < size));
+            let frame = self.or_kill(platform, pid, frame)?;
+            if let Some(contents) = self.system.memory.contents_mut() {
+                contents.store(PhysAddr(frame.addr().0 + (from - page)), byte_at(from));
+            }
+            self.system.mark_dirty(id, index);
+            self.system.cache.extend(id, to);
+            done += to - from;
+            self.balance_dirty(platform);
+        }
+        Ok(done)
+    }
+
+    /// Whether page `index` would be one more than tmpfs may have: half of the memory.
+    fn is_tmpfs_full(&self, id: MappingId, index: u64) -> bool {
+        let mapping = self.system.cache.mapping(id);
+        mapping.store == Store::Swap
+            && mapping.tree.get(index).is_none()
+            && self.system.cache.tmpfs_pages() >= self.system.memory.frames_total() / 2
+    }
+
+    /// Where memory ran out, the caller is killed.
+    fn or_kill<T>(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        result: Result<T, OutOfMemory>,
+    ) -> Result<T, Errno> {
+        result.map_err(|OutOfMemory| {
+            self.kill(platform, pid, Signal::OutOfMemory);
+            Errno::NoMem
+        })
+    }
+
+    /// fsync(2).
+    pub fn fsync(&mut self, platform: &mut dyn Platform, file: FileId) {
+        let id = self.system.cache.mapping_of(file);
+        self.sync_pages(platform, id, 0..u64::MAX);
+    }
+
+    /// ftruncate(2): pages beyond the new end are lost, wherever they are mapped, and so are private copies of them.
+    pub fn ftruncate(&mut self, platform: &mut dyn Platform, file: FileId, bytes: u64) {
+        self.run_flusher(platform);
+        let id = self.system.cache.mapping_of(file);
+        let before = self.system.cache.mapping(id).pages().unwrap_or(u64::MAX);
+        let now = bytes.div_ceil(FRAME_BYTES);
+        if now < before {
+            self.zap_everywhere(platform, &Punch { file, offsets: now..u64::MAX }, true);
+        }
+        self.system.cache.cut(&mut self.system.memory, id, bytes);
+    }
+
+    /// unlink(2). What is mapped stays until it is not.
+    ///
+    /// # Errors
+    /// `ENOENT`.
+    pub fn funlink(&mut self, path: &str) -> Result<(), Errno> {
+        let existed = self.system.cache.unlink(&mut self.system.memory, path);
+        if existed { Ok(()) } else { Err(Errno::NoEnt) }
+    }
+
+    /// posix_fadvise(POSIX_FADV_DONTNEED): dirty pages are sent to the disk, and clean ones that nobody maps go.
+    pub fn fadvise_dont_need(&mut self, platform: &mut dyn Platform, file: FileId, range: FileRange) {
+        let id = self.system.cache.mapping_of(file);
+        let pages = if range.bytes == 0 { range.pages().start..u64::MAX } else { range.pages() };
+        self.system.write_back(platform, id, pages.clone());
+        self.system.invalidate(id, pages);
+    }
+
+    /// readahead(2), posix_fadvise(POSIX_FADV_WILLNEED).
+    pub fn fadvise_will_need(&mut self, file: FileId, range: FileRange) {
+        let id = self.system.cache.mapping_of(file);
+        self.system.will_need(id, range.pages());
+    }
+
+    /// Makes or opens `count` empty files whose names begin with `prefix`.
+    pub fn create_many_files(&mut self, prefix: &str, count: u64) {
+        self.system.cache.create_many(prefix, count);
+    }
+
+    /// Deletes the first `count` of them.
+    ///
+    /// # Errors
+    /// `ENOENT` where there are fewer.
+    pub fn remove_many_files(&mut self, prefix: &str, count: u64) -> Result<(), Errno> {
+        if self.system.cache.remove_many(prefix, count) { Ok(()) } else { Err(Errno::NoEnt) }
+    }
+
+    /// msync(2) with MS_SYNC, by process `pid`: what is mapped shared and dirty is written to its disk.
+    ///
+    /// # Errors
+    /// `EINVAL` where `at` lies within a page, `ENOMEM` where the range has a hole; what comes after it is written all the
+    /// same.
+    pub fn msync(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        at: VirtAddr,
+        bytes: u64,
+    ) -> Result<(), Errno> {
+        let pages = PageRange::covering(at, bytes).filter(|_| at.0.is_multiple_of(FRAME_BYTES));
+        let (Some(pages), Some(space)) = (pages, self.address_space(pid)) else { return Err(Errno::Inval) };
+        let had_hole = space.has_hole(pages);
+        let areas: Vec<_> = space.vmas().overlapping(pages).map(|vma| vma.part(&pages)).collect();
+        for area in areas.iter().filter(|area| !area.is_private()) {
+            let Some(file) = area.attributes.backing.file() else { continue };
+            let id = self.system.cache.mapping_of(file);
+            self.sync_pages(platform, id, area.page_offset..area.page_offset + area.pages.pages());
+        }
+        if had_hole { Err(Errno::NoMem) } else { Ok(()) }
+    }
+
+    /// Nobody runs for `ns` nanoseconds.
+    pub fn sleep(&mut self, platform: &mut dyn Platform, ns: u64) {
+        let until_ns = self.system.clock.now_ns().saturating_add(ns);
+        while let Some(wake_ns) = self.next_flush_ns().filter(|&wake_ns| wake_ns <= until_ns) {
+            self.system.clock.wait_until(wake_ns);
+            self.run_flusher(platform);
+        }
+        self.system.clock.wait_until(until_ns);
+        self.system.settle();
+    }
+
+    /// Nanoseconds since the start.
+    pub fn now_ns(&self) -> u64 {
+        self.system.clock.now_ns()
+    }
+
+    /// Pages in the cache.
+    pub fn cache_counts(&mut self) -> CacheCounts {
+        self.system.settle();
+        self.system.cache.counts
+    }
+
+    /// What remembers the names of files.
+    pub fn name_counts(&self) -> NameCounts {
+        self.system.cache.name_counts()
+    }
+}
+
+impl AccessPattern {
+    /// How an area with these flags is going to be used.
+    pub(crate) fn of_area(flags: VmFlags) -> Self {
+        match flags {
+            _ if flags.contains(VmFlags::RAND_READ) => AccessPattern::Random,
+            _ if flags.contains(VmFlags::SEQ_READ) => AccessPattern::Sequential,
+            _ => AccessPattern::Normal,
+        }
+    }
+}
