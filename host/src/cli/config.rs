@@ -119,7 +119,28 @@ const ROWS: &[Row] = &[
     Address("mmap_min_addr", "Nothing is inferred below this address: vm.mmap_min_addr.", "0x10000"),
     Setting("flush_ceiling_pages", "More pages than these are flushed with one fence of the address space."),
     Setting("stack_bytes_max", "To which a stack may grow: RLIMIT_STACK."),
+    Setting(
+        "fault_around_bytes",
+        "Of a file's cached pages a read maps those within so many bytes at once; 4096: only what is touched.",
+    ),
+    Setting(
+        "files_are_warm",
+        "Whether a trace's files were in the page cache before: nothing waits for them.",
+    ),
+    Setting("ns_per_access", "Nanoseconds that pass with an access."),
     Setting("linux", "Which Linux it behaves like: \"6.1\", \"6.12\" or \"6.18\"."),
+    Section("kernel.disk", "The disk that files lie on."),
+    Setting("latency_ns", "Nanoseconds from a request's turn to its first byte."),
+    Setting("page_ns", "Nanoseconds that a page of 4 KiB takes besides."),
+    Setting("read_ahead_kb", "KiB that are read ahead of a file that is read in order."),
+    Setting("request_kb", "KiB of the largest request."),
+    Section("kernel.writeback", "When dirty pages are written to it: vm.dirty_*."),
+    Setting("dirty_ratio", "Percent of free and cached memory at which who writes is held up."),
+    Setting("dirty_bytes", "The same in bytes, which then counts; 0: not set."),
+    Setting("dirty_background_ratio", "Percent at which the flusher begins."),
+    Setting("dirty_background_bytes", "The same in bytes; 0: not set."),
+    Setting("dirty_expire_centisecs", "Age in 1/100 s at which a dirty file is written."),
+    Setting("dirty_writeback_centisecs", "How often the flusher looks, in 1/100 s; 0: never."),
 ];
 
 /// The file.
