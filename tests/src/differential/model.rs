@@ -42,7 +42,7 @@ impl Model {
     /// A machine as `config` has it, as a sequence finds it.
     pub fn new(config: KernelConfig) -> Self {
         let mmu = MmuConfig::of(PagingFormat::La48);
-        let config = KernelConfig { vma_policy: VmaPolicy::Strict, fault_around_bytes: 0, ..config };
+        let config = KernelConfig { vma_policy: VmaPolicy::Strict, ..config };
         let kernel = Kernel::new(config, &mmu).expect("the configuration works");
         let mmu = Uniprocessor::new(Golden::bare(&mmu).expect("the format works"), 1 << 40);
         let mut model = Self { kernel, mmu, alive: vec![0] };
