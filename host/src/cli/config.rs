@@ -134,13 +134,6 @@ const ROWS: &[Row] = &[
     Setting("page_ns", "Nanoseconds that a page of 4 KiB takes besides."),
     Setting("read_ahead_kb", "KiB that are read ahead of a file that is read in order."),
     Setting("request_kb", "KiB of the largest request."),
-    Section("kernel.writeback", "When dirty pages are written to it: vm.dirty_*."),
-    Setting("dirty_ratio", "Percent of free and cached memory at which who writes is held up."),
-    Setting("dirty_bytes", "The same in bytes, which then counts; 0: not set."),
-    Setting("dirty_background_ratio", "Percent at which the flusher begins."),
-    Setting("dirty_background_bytes", "The same in bytes; 0: not set."),
-    Setting("dirty_expire_centisecs", "Age in 1/100 s at which a dirty file is written."),
-    Setting("dirty_writeback_centisecs", "How often the flusher looks, in 1/100 s; 0: never."),
 ];
 
 /// The file.

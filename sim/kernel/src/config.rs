@@ -1,6 +1,6 @@
 //! What a user can set about the kernel, and what is wrong with it when it cannot work.
 
-use crate::{DiskConfig, LinuxVersion, WritebackConfig};
+use crate::{DiskConfig, LinuxVersion};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, PhysAddr, VirtAddr};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -60,8 +60,8 @@ pub struct KernelConfig {
     pub ns_per_access: u64,
     /// The disk that files lie on.
     pub disk: DiskConfig,
-    /// When dirty pages are written to it: `vm.dirty_*`.
-    pub writeback: WritebackConfig,
+    /// Whether a fence follows where reclaim clears an A bit: Linux on x86 and RISC-V leaves it out.
+    pub flush_young: bool,
     /// Which version of Linux it is.
     pub linux: LinuxVersion,
 }
@@ -81,7 +81,7 @@ impl Default for KernelConfig {
             files_are_warm: true,
             ns_per_access: 10,
             disk: DiskConfig::default(),
-            writeback: WritebackConfig::default(),
+            flush_young: false,
             linux: LinuxVersion::default(),
         }
     }

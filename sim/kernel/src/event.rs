@@ -7,7 +7,7 @@ use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::space::{Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal};
+use crate::{PageRange, Signal, VmFlags};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
@@ -135,6 +135,7 @@ impl Kernel {
             }
             Syscall::RemoveSegment { file } => {
                 self.system.cache.remove_segment(&mut self.system.memory, file);
+                self.system.release_shared_slots();
             }
             Syscall::Unmodelled { .. } | Syscall::Other { .. } => return true,
             _ => return false,
@@ -243,7 +244,11 @@ impl Kernel {
         let result = match *call {
             Syscall::Map(ref request) => {
                 let pages = site.range(request.at, request.bytes)?;
-                if pages.is_empty() { Ok(()) } else { space.map(system, platform, pages, request) }
+                if pages.is_empty() {
+                    Ok(())
+                } else {
+                    space.map(system, platform, pages, request, VmFlags::empty())
+                }
             }
             Syscall::Unmap { at, bytes } => {
                 space.unmap(system, platform, site.range(at, bytes)?);
@@ -279,13 +284,13 @@ impl Kernel {
             Syscall::Lock { at, bytes, on_fault } => {
                 space.lock(system, platform, site.range(at, bytes)?, lock_flags(on_fault))
             }
-            Syscall::Unlock { at, bytes } => space.unlock(site.range(at, bytes)?),
+            Syscall::Unlock { at, bytes } => space.unlock(system, platform, site.range(at, bytes)?),
             Syscall::LockAll { current, future, on_fault } => {
                 let flags = lock_flags(on_fault);
                 space.lock_all(system, platform, current, future.then_some(flags), flags)
             }
             Syscall::UnlockAll => {
-                space.unlock_all(system);
+                space.unlock_all(system, platform);
                 Ok(())
             }
             Syscall::NameArea { at, bytes, name } => space.name_area(site.range(at, bytes)?, name),
@@ -295,7 +300,7 @@ impl Kernel {
         Ok(result)
     }
 
-    fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
+    pub(crate) fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
         match result {
             Ok(()) | Err(CallStop::Interrupted) => self.balance_dirty(platform),
             Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
@@ -307,9 +312,10 @@ impl Kernel {
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
     /// that private mappings have made go too, as when a file is truncated.
-    fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
+    pub(crate) fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
         self.zap_everywhere(platform, punch, even_copies);
         self.system.cache.punch(&mut self.system.memory, punch.file, punch.offsets.clone());
+        self.system.release_shared_slots();
     }
 
     /// The pages of `punch` go from every address space.

@@ -1,16 +1,19 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
 use crate::cache::Cache;
+use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;
 use crate::process::state::Ended;
+use crate::reclaim::Reclaim;
 use crate::space::{AddressSpace, AllCounters, FaultStop};
+use crate::swap::Swap;
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -62,10 +65,13 @@ impl Kernel {
                 config,
                 memory,
                 rules: config.linux.rules(),
-                cache: Cache::new(config.files_are_warm, config.writeback),
+                cache: Cache::new(config.files_are_warm),
                 disk: Disk::new(config.disk),
                 clock: Clock::default(),
                 mms: AllCounters::default(),
+                swap: Swap::default(),
+                reclaim: Reclaim::default(),
+                wants_flusher: false,
                 anon_vmas_created: 0,
                 interrupt: None,
                 asids: AsidAllocator::new(spec.isa, mmu.asid_bits, 1),
@@ -74,6 +80,8 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
+                sysctl: VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+                commit: Commit::default(),
                 events: VmEvents::default(),
             },
             spaces: BTreeMap::new(),
@@ -190,6 +198,7 @@ impl Kernel {
             self.free_address_space(platform, mm);
         }
         self.system.cache.free_all(&mut self.system.memory);
+        self.system.release_shared_slots();
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
         }
@@ -263,6 +272,14 @@ impl Kernel {
     /// Faults that `pid` has taken so far; `None` where there is no such process.
     pub fn faults(&self, pid: u32) -> Option<Faults> {
         self.processes.get(&pid).map(|process| process.faults)
+    }
+    /// Slots of all swap areas: SwapTotal.
+    pub fn swap_total(&self) -> u64 {
+        self.system.swap.slots_total()
+    }
+    /// Slots of all swap areas that nothing holds: SwapFree.
+    pub fn swap_free(&self) -> u64 {
+        self.system.swap.slots_free()
     }
     /// Linux's event counters.
     pub fn events(&self) -> &VmEvents {

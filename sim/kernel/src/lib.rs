@@ -13,6 +13,7 @@
 //! and fences, whatever engine is below.
 
 mod cache;
+mod call;
 mod check;
 mod config;
 mod cpu;
@@ -24,18 +25,25 @@ mod kernel;
 mod linux;
 mod loading;
 mod mm_id;
+mod oom;
 mod page;
 mod process;
 mod reclaim;
 mod screens;
 mod space;
 mod stats;
+mod swap;
+mod sysctl;
 mod system;
 mod table;
 mod tlb;
 mod vmstat;
 
-pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile, WritebackConfig};
+pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
+pub use call::{
+    Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
+    Rlimit, Rlimits,
+};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use device::DiskConfig;
@@ -48,13 +56,20 @@ pub use frame::{
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
 pub use mm_id::MmId;
+pub use oom::{
+    Badness, NodeReport, OomKill, OomReport, OomSize, OomTask, ROOT_DISCOUNT_PER_MILLE, ZoneReport,
+};
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
 pub use reclaim::Gfp;
 pub use screens::{BuddyInfo, Maps};
-pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::vma::{
+    AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,
+};
 pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
-pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};
+pub use swap::{SwapError, SwapSlot};
+pub use sysctl::{Overcommit, SysctlEffect, VmSysctl, VmSysctlError};
+pub use table::{Cursor, Entry, EntryLayout, Found, Mapped, PageTable, Pte, Swapped};
 pub use vmstat::VmEvents;

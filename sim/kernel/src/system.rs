@@ -1,13 +1,17 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
 use crate::cache::Cache;
+use crate::call::{Asker, Commit, CommitMachine};
 use crate::cpu::Cpu;
 use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
+use crate::reclaim::Reclaim;
 use crate::space::AllCounters;
+use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    AdMode, AnonVma, Backing, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vma, Vpn,
+    AdMode, AnonVma, Backing, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents,
+    VmSysctl, Vma, Vpn,
 };
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
@@ -24,6 +28,10 @@ pub(crate) struct System {
     pub(crate) disk: Disk,
     pub(crate) clock: Clock,
     pub(crate) mms: AllCounters,
+    pub(crate) swap: Swap,
+    pub(crate) reclaim: Reclaim,
+    /// Reclaim met dirty pages of files: the flusher is to run.
+    pub(crate) wants_flusher: bool,
     /// Numbers of [`AnonVma`]s handed out.
     pub(crate) anon_vmas_created: u64,
     /// Set by the caller that wants a long call to end.
@@ -38,6 +46,8 @@ pub(crate) struct System {
     /// What anonymous memory reads from before its first write; `None` once the kernel is shut down.
     pub(crate) zero_frame: Option<Pfn>,
     pub(crate) stats: KernelStats,
+    pub(crate) sysctl: VmSysctl,
+    pub(crate) commit: Commit,
     pub(crate) events: VmEvents,
 }
 
@@ -56,6 +66,16 @@ impl System {
                 ..Mode::default()
             },
         }
+    }
+
+    /// What promises are measured by.
+    pub(crate) fn commit_machine(&self) -> CommitMachine {
+        CommitMachine { ram_pages: self.memory.frames_total(), swap_pages: 0, hugetlb_pages: 0 }
+    }
+    /// Promises `pages` more.
+    pub(crate) fn charge(&mut self, pages: u64, asker: &Asker) -> Result<(), Errno> {
+        let machine = self.commit_machine();
+        self.commit.charge(pages, asker, &self.sysctl, &machine)
     }
 
     /// A number for the anonymous memory that a child inherits.

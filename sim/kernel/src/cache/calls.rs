@@ -9,13 +9,13 @@ use crate::errno::Errno;
 use crate::kernel::Kernel;
 use crate::reclaim::Gfp;
 use crate::space::Punch;
-use crate::{OutOfMemory, PageRange, Signal, VmFlags};
+use crate::{OutOfMemory, Signal, VmFlags};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, PhysAddr, Platform, VirtAddr};
 use pagewalk_trace::FileId;
 use std::ops::Range;
 
-/// Frames that there are to be before a page is asked for: it and the tree's nodes.
-const ROOM: u64 = 2;
+/// Frames that there are to be before a page is asked for: it, and what is read ahead with it.
+const ROOM: u64 = 34;
 
 /// A part of a file in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +95,8 @@ impl Kernel {
         let range = FileRange { bytes: range.end().min(bytes).saturating_sub(range.offset), ..range };
         let pages = range.pages();
         for index in pages.clone() {
-            let frame = self.system.ensure(platform, ROOM, Gfp::User);
-            let frame = frame.and_then(|()| self.system.page_for_read(open, index, pages.end));
+            self.system.make_room(platform, ROOM, Gfp::User);
+            let frame = self.system.page_for_read(open, index, pages.end);
             let Some(frame) = self.or_kill(platform, pid, frame)? else { continue };
             // A page that the last read ended in counts as used once.
             if index > pages.start || !open.readahead.continues_in(index) {
@@ -134,8 +134,8 @@ impl Kernel {
             if self.is_tmpfs_full(id, index) {
                 return if done > 0 { Ok(done) } else { Err(Errno::NoSpc) };
             }
-            let frame = self.system.ensure(platform, ROOM, Gfp::User);
-            let frame = frame.and_then(|()| self.system.page_for_write(id, index, is_partial && page < size));
+            self.system.make_room(platform, ROOM, Gfp::User);
+            let frame = self.system.page_for_write(id, index, is_partial && page < size);
             let frame = self.or_kill(platform, pid, frame)?;
             if let Some(contents) = self.system.memory.contents_mut() {
                 contents.store(PhysAddr(frame.addr().0 + (from - page)), byte_at(from));
@@ -153,6 +153,7 @@ impl Kernel {
         let mapping = self.system.cache.mapping(id);
         mapping.store == Store::Swap
             && mapping.tree.get(index).is_none()
+            && !mapping.is_swapped(index)
             && self.system.cache.tmpfs_pages() >= self.system.memory.frames_total() / 2
     }
 
@@ -185,6 +186,7 @@ impl Kernel {
             self.zap_everywhere(platform, &Punch { file, offsets: now..u64::MAX }, true);
         }
         self.system.cache.cut(&mut self.system.memory, id, bytes);
+        self.system.release_shared_slots();
     }
 
     /// unlink(2). What is mapped stays until it is not.
@@ -193,6 +195,7 @@ impl Kernel {
     /// `ENOENT`.
     pub fn funlink(&mut self, path: &str) -> Result<(), Errno> {
         let existed = self.system.cache.unlink(&mut self.system.memory, path);
+        self.system.release_shared_slots();
         if existed { Ok(()) } else { Err(Errno::NoEnt) }
     }
 
@@ -223,28 +226,25 @@ impl Kernel {
         if self.system.cache.remove_many(prefix, count) { Ok(()) } else { Err(Errno::NoEnt) }
     }
 
-    /// msync(2) with MS_SYNC, by process `pid`: what is mapped shared and dirty is written to its disk.
+    /// msync(2) of `pid` with MS_SYNC, and MS_INVALIDATE if `invalidate`: what is mapped shared and dirty is written to its
+    /// disk.
     ///
     /// # Errors
-    /// `EINVAL` where `at` lies within a page, `ENOMEM` where the range has a hole; what comes after it is written all the
-    /// same.
+    /// As [`Self::sys_msync`], which decides what is written.
     pub fn msync(
         &mut self,
         platform: &mut dyn Platform,
         pid: u32,
         at: VirtAddr,
         bytes: u64,
+        invalidate: bool,
     ) -> Result<(), Errno> {
-        let pages = PageRange::covering(at, bytes).filter(|_| at.0.is_multiple_of(FRAME_BYTES));
-        let (Some(pages), Some(space)) = (pages, self.address_space(pid)) else { return Err(Errno::Inval) };
-        let had_hole = space.has_hole(pages);
-        let areas: Vec<_> = space.vmas().overlapping(pages).map(|vma| vma.part(&pages)).collect();
-        for area in areas.iter().filter(|area| !area.is_private()) {
-            let Some(file) = area.attributes.backing.file() else { continue };
+        let sync = self.sys_msync(pid, at, bytes, invalidate)?;
+        for (file, pages) in sync.files {
             let id = self.system.cache.mapping_of(file);
-            self.sync_pages(platform, id, area.page_offset..area.page_offset + area.pages.pages());
+            self.sync_pages(platform, id, pages);
         }
-        if had_hole { Err(Errno::NoMem) } else { Ok(()) }
+        sync.result
     }
 
     /// Nobody runs for `ns` nanoseconds.
@@ -267,6 +267,11 @@ impl Kernel {
     pub fn cache_counts(&mut self) -> CacheCounts {
         self.system.settle();
         self.system.cache.counts
+    }
+
+    /// Nodes of the trees that say where cached pages are: `radix_tree_node` of slabinfo.
+    pub fn cache_nodes(&self) -> u64 {
+        self.system.cache.all().map(|(_, mapping)| mapping.tree.nodes()).sum()
     }
 
     /// What remembers the names of files.

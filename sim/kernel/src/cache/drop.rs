@@ -21,7 +21,7 @@ impl System {
         }
         // From now on, what is missing is read.
         mapping.is_warm = false;
-        mapping.tree.forget_shadows(indices.clone());
+        mapping.tree.forget(indices.clone());
         for index in mapping.tree.pages_in(indices) {
             let tree = &self.cache.mapping(id).tree;
             let is_busy =

@@ -49,6 +49,8 @@ pub(crate) struct Mapping {
     /// Pages of areas that map it, in all address spaces together.
     pub(crate) mapped_pages: u64,
     pub(crate) tree: PageTree,
+    /// Pages that are in swap.
+    pub(crate) swapped: u64,
     /// It keeps its pages without any mapping.
     pub(crate) persists: bool,
     /// What is missing was in the cache before recording began: it costs no reading.
@@ -73,6 +75,7 @@ impl Mapping {
             bytes: None,
             mapped_pages: 0,
             tree: PageTree::default(),
+            swapped: 0,
             persists: store != Store::Swap,
             is_warm: false,
             is_old: false,
@@ -95,6 +98,11 @@ impl Mapping {
     /// Whether page `index` is beyond its end.
     pub(crate) fn is_beyond_end(&self, index: u64) -> bool {
         self.pages().is_some_and(|pages| index >= pages)
+    }
+
+    /// Whether page `index` is in swap.
+    pub(crate) fn is_swapped(&self, index: u64) -> bool {
+        self.swapped > 0 && self.tree.left(index).is_some_and(|left| left.as_slot().is_some())
     }
 
     /// Whether page `index` is there and its contents too.

@@ -19,6 +19,7 @@ mod mapping;
 mod names;
 mod read;
 mod readahead;
+mod shmem;
 mod tree;
 mod write;
 mod writeback;
@@ -29,10 +30,11 @@ use mapping::Store;
 pub use names::NameCounts;
 pub(crate) use read::Found;
 pub use readahead::AccessPattern;
-pub(crate) use tree::{Mark, Shadow};
-pub use writeback::WritebackConfig;
+use tree::{Left, Mark};
 
 use crate::frame::Holder;
+use crate::reclaim::Shadow;
+use crate::swap::SwapSlot;
 use crate::{FolioFlags, Pfn, PhysicalMemory, Vma};
 use mapping::Mapping;
 use names::Names;
@@ -78,14 +80,16 @@ pub(crate) struct Cache {
     names: Names,
     /// In the order in which the disk will have done them.
     transfers: VecDeque<Transfer>,
+    /// Slots of swap whose places are gone; to be given up.
+    freed_slots: Vec<SwapSlot>,
     flusher: Flusher,
     pub(crate) counts: CacheCounts,
 }
 
 impl Cache {
     /// Nothing cached; of the files of a trace, everything can be if `files_are_warm`.
-    pub(crate) fn new(files_are_warm: bool, writeback: WritebackConfig) -> Self {
-        Self { files_are_warm, flusher: Flusher::new(writeback), ..Self::default() }
+    pub(crate) fn new(files_are_warm: bool) -> Self {
+        Self { files_are_warm, ..Self::default() }
     }
 
     fn add(&mut self, mapping: Mapping) -> MappingId {
@@ -212,7 +216,7 @@ impl Cache {
             let file = self.mapping(id).file;
             self.punch(memory, file, 0..u64::MAX);
         }
-        *self = Self::new(self.files_are_warm, self.flusher.config);
+        *self = Self { freed_slots: std::mem::take(&mut self.freed_slots), ..Self::new(self.files_are_warm) };
     }
 
     /// Returns the frames of the page indices `indices`, whose contents are lost. The caller has unmapped them.
@@ -222,7 +226,13 @@ impl Cache {
             self.take_out(memory, id, index, None);
         }
         let mapping = self.mapping_mut(id);
-        mapping.tree.forget_shadows(indices.clone());
+        let left = mapping.tree.forget(indices.clone());
+        let slots = left.into_iter().filter_map(Left::as_slot);
+        let known = self.freed_slots.len();
+        self.freed_slots.extend(slots);
+        let gone = (self.freed_slots.len() - known) as u64;
+        let mapping = self.mapping_mut(id);
+        mapping.swapped -= gone;
         if let Some(contents) = memory.contents_mut() {
             for index in mapping.on_disk.within(indices.clone()) {
                 contents.forget(Holder::Disk(id.0, index as u32));
@@ -231,13 +241,12 @@ impl Cache {
         mapping.on_disk.remove(indices);
     }
 
-    /// Takes page `index` out of the cache, whatever state it is in, leaves `shadow`, and gives up the cache's
-    /// reference.
-    fn take_out(&mut self, memory: &mut PhysicalMemory, id: MappingId, index: u64, shadow: Option<Shadow>) {
+    /// Takes page `index` out of the cache, whatever state it is in, leaves `left`, and gives up the cache's reference.
+    fn take_out(&mut self, memory: &mut PhysicalMemory, id: MappingId, index: u64, left: Option<Left>) {
         let mapping = self.mapping_mut(id);
         let was_dirty = mapping.tree.is_marked(index, Mark::Dirty);
         let was_writeback = mapping.tree.is_marked(index, Mark::Writeback);
-        let Some(frame) = mapping.tree.remove(index, shadow) else { return };
+        let Some(frame) = mapping.tree.remove(index, left) else { return };
         let store = mapping.store;
         if mapping.tree.marked(Mark::Dirty) == 0 {
             mapping.dirty_since_ns = None;
@@ -256,19 +265,24 @@ impl Cache {
         let (owner, index) = memory.owner(frame);
         let id = MappingId(owner);
         self.mapping_mut(id).is_warm = false;
-        self.take_out(memory, id, u64::from(index), shadow);
+        self.take_out(memory, id, u64::from(index), shadow.map(Left::shadow));
     }
 
-    /// Pages of tmpfs files.
+    /// Pages of tmpfs files, those in swap included.
     fn tmpfs_pages(&self) -> u64 {
         let named =
             self.all().filter(|(_, mapping)| mapping.store == Store::Swap && names::is_named(mapping.file));
-        named.map(|(_, mapping)| mapping.tree.len()).sum()
+        named.map(|(_, mapping)| mapping.tree.len() + mapping.swapped).sum()
     }
 
     /// Whether a page at `index` is beyond the file's end.
     pub(crate) fn is_beyond_end(&self, file: FileId, index: u64) -> bool {
         self.find(file).is_some_and(|mapping| mapping.is_beyond_end(index))
+    }
+
+    /// Whether it is there: mapped, or known.
+    pub(crate) fn exists(&self, file: FileId) -> bool {
+        self.by_file.contains_key(&file)
     }
 
     /// What kind of object it is.

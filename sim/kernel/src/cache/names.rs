@@ -7,6 +7,7 @@
 use super::mapping::Mapping;
 use super::{Cache, NAMED_FIRST, Store};
 use crate::PhysicalMemory;
+use crate::system::System;
 use pagewalk_trace::{FileId, FileKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,8 @@ pub(super) struct Names {
     remembered: BTreeSet<FileId>,
     created: u64,
     many: BTreeMap<String, Many>,
+    /// Objects that were to be looked at and are not yet, because they are looked at many at once.
+    deferred: u64,
 }
 
 /// Objects that remember names.
@@ -138,6 +141,13 @@ impl Cache {
         count - left
     }
 
+    /// Names that may be forgotten.
+    fn forgettable(&self) -> u64 {
+        let on_disk = self.names.many.iter().filter(|(prefix, _)| store_of(prefix) == Store::Disk);
+        let many: u64 = on_disk.map(|(_, many)| many.remembered).sum();
+        many + self.names.remembered.iter().filter(|&&file| self.is_forgettable(file)).count() as u64
+    }
+
     /// Dentries and inodes that there are.
     pub(crate) fn name_counts(&self) -> NameCounts {
         let mut counts = NameCounts::default();
@@ -152,6 +162,37 @@ impl Cache {
         self.names.remembered.iter().for_each(|&file| add(self.store(file), 1));
         self.names.many.iter().for_each(|(prefix, many)| add(store_of(prefix), many.remembered));
         counts
+    }
+}
+
+impl System {
+    /// Looks at a part of the dentries and inodes that grows with the pressure, and forgets them: Linux's `do_shrink_slab`
+    /// of a file system's shrinker.
+    pub(crate) fn shrink_slabs(&mut self, priority: u32) {
+        /// Objects that are looked at together.
+        const BATCH: u64 = 1024;
+        /// A dentry and an inode.
+        const OBJECTS: u64 = 2;
+        let objects = self.cache.forgettable() * OBJECTS;
+        let freeable = objects * self.sysctl.vfs_cache_pressure / 100;
+        if freeable == 0 {
+            return;
+        }
+        let deferred = std::mem::take(&mut self.cache.names.deferred);
+        // 4 / DEFAULT_SEEKS.
+        let delta = (freeable >> priority) * 2;
+        let mut left = ((deferred >> priority) + delta).min(2 * freeable);
+        let mut scanned = 0;
+        while left >= BATCH || left >= freeable {
+            let now = left.min(BATCH);
+            if self.cache.shrink_names(now / OBJECTS) == 0 {
+                break;
+            }
+            left -= now;
+            scanned += now;
+        }
+        self.events.slabs_scanned += scanned;
+        self.cache.names.deferred = (deferred + delta).saturating_sub(scanned).min(2 * freeable);
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`super::readahead`]'s to say.
 
 use super::readahead::{AccessPattern, Limits, Window};
-use super::{MappingId, Mark, Shadow, Store};
+use super::{Left, MappingId, Mark, Store};
 use crate::device::Direction;
 use crate::frame::Holder;
 use crate::system::System;
@@ -55,6 +55,7 @@ impl System {
                         self.memory.unset(frame, FolioFlags::WRITEBACK);
                         self.cache.counts.writeback -= 1;
                         self.events.nr_written += 1;
+                        self.rotate_reclaimed(frame);
                     }
                     _ => {}
                 }
@@ -83,7 +84,7 @@ impl System {
         let number = u32::try_from(index).map_err(|_| OutOfMemory)?;
         let frame = self.memory.allocate(FrameUse::File)?;
         let mapping = self.cache.mapping_mut(id);
-        let shadow = mapping.tree.insert(index, frame);
+        let left = mapping.tree.insert(index, frame);
         let is_read = to_be_read && mapping.is_on_disk(index);
         let store = mapping.store;
         if is_read {
@@ -99,14 +100,11 @@ impl System {
         self.memory.lru_add(frame);
         self.cache.counts.pages += 1;
         self.cache.counts.shmem += u64::from(store == Store::Swap);
-        if let Some(shadow) = shadow {
-            self.refaulted(frame, shadow);
+        if let Some(shadow) = left.and_then(Left::as_shadow) {
+            self.refault(frame, shadow);
         }
         Ok((frame, is_read))
     }
-
-    /// Reclaim took `frame`'s page once and left `shadow`.
-    fn refaulted(&mut self, _frame: Pfn, _shadow: Shadow) {}
 
     /// Sends for the page `index`, where none is, alone.
     fn add_reading(&mut self, id: MappingId, index: u64) -> Result<Pfn, OutOfMemory> {
@@ -177,6 +175,10 @@ impl System {
                 }
             }
         } else if mapping.store != Store::Disk || mapping.is_warm {
+            if let Some((frame, waited)) = self.shared_from_swap(id, index)? {
+                self.events.pgmajfault += u64::from(waited);
+                return Ok(Found { frame, retried: false, missed: waited });
+            }
             found.frame = self.add_page(id, index)?;
             return Ok(found);
         } else {
@@ -212,7 +214,7 @@ impl System {
         let (store, asked) = (mapping.store, end - index);
         if mapping.tree.get(index).is_none() {
             if store != Store::Disk {
-                return Ok(None);
+                return Ok(self.shared_from_swap(id, index)?.map(|(frame, _)| frame));
             }
             let window = open.readahead.missed(&mapping.tree, index, asked, limits);
             self.read_window(id, window);
@@ -241,8 +243,11 @@ impl System {
         self.settle();
         let frame = match self.cache.mapping(id).tree.get(index) {
             Some(frame) => frame,
-            None if is_partial => self.add_reading(id, index)?,
-            None => self.add_page(id, index)?,
+            None => match self.shared_from_swap(id, index)? {
+                Some((frame, _)) => frame,
+                None if is_partial => self.add_reading(id, index)?,
+                None => self.add_page(id, index)?,
+            },
         };
         if self.cache.mapping(id).tree.is_marked(index, Mark::Reading) {
             self.wait_for(id, index);

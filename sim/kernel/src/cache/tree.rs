@@ -1,4 +1,4 @@
-//! The pages of one file by page index, with what was left behind by those that reclaim took, and the marks by which
+//! The pages of one file by page index, with what is left of those that reclaim took, and the marks by which
 //! dirty pages and pages in transfer are found again. Linux's `address_space.i_pages`, an XArray.
 //!
 //! Owns where a page is. Does not own the frames' references, nor what a mark means. Like the XArray's, its nodes have
@@ -26,24 +26,23 @@ pub(crate) enum Mark {
 
 const MARKS: usize = 4;
 
-/// What reclaim leaves in the place of a page that it took, to tell how long the page was gone when it comes back.
-/// Opaque to the cache.
+/// What reclaim leaves in the place of a page that it took. Opaque to the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shadow(pub(crate) u64);
+pub(crate) struct Left(pub(super) u64);
 
 #[derive(Clone, Debug)]
 struct Node {
-    /// A frame number or a shadow.
+    /// A frame number, or what is left of a page.
     places: [u64; NODE_PLACES as usize],
     /// Bit by bit: the place holds a frame.
     pages: u64,
-    /// The place holds a shadow.
-    shadows: u64,
+    /// The place holds what is left of a page.
+    left: u64,
     marks: [u64; MARKS],
 }
 
 impl Node {
-    const EMPTY: Self = Self { places: [0; NODE_PLACES as usize], pages: 0, shadows: 0, marks: [0; MARKS] };
+    const EMPTY: Self = Self { places: [0; NODE_PLACES as usize], pages: 0, left: 0, marks: [0; MARKS] };
 }
 
 /// The pages of a file.
@@ -51,7 +50,7 @@ impl Node {
 pub(crate) struct PageTree {
     nodes: BTreeMap<u64, Box<Node>>,
     pages: u64,
-    shadows: u64,
+    left: u64,
     marked: [u64; MARKS],
 }
 
@@ -74,21 +73,21 @@ impl PageTree {
     }
 
     /// Puts a page in place `index`, where none is. Gives what reclaim had left there.
-    pub(crate) fn insert(&mut self, index: u64, frame: Pfn) -> Option<Shadow> {
+    pub(crate) fn insert(&mut self, index: u64, frame: Pfn) -> Option<Left> {
         let (number, place) = place_of(index);
         let node = self.nodes.entry(number).or_insert_with(|| Box::new(Node::EMPTY));
         assert!(node.pages >> place & 1 == 0, "page {index} is in the cache already");
-        let shadow = (node.shadows >> place & 1 != 0).then(|| Shadow(node.places[place]));
-        self.shadows -= u64::from(shadow.is_some());
-        node.shadows &= !(1 << place);
+        let left = (node.left >> place & 1 != 0).then(|| Left(node.places[place]));
+        self.left -= u64::from(left.is_some());
+        node.left &= !(1 << place);
         node.pages |= 1 << place;
         node.places[place] = frame.0;
         self.pages += 1;
-        shadow
+        left
     }
 
-    /// Takes page `index` out, with its marks, and leaves `shadow`. The frame's reference is the caller's.
-    pub(crate) fn remove(&mut self, index: u64, shadow: Option<Shadow>) -> Option<Pfn> {
+    /// Takes page `index` out, with its marks, and leaves `left`. The frame's reference is the caller's.
+    pub(crate) fn remove(&mut self, index: u64, left: Option<Left>) -> Option<Pfn> {
         let (number, place) = place_of(index);
         let node = self.nodes.get_mut(&number)?;
         if node.pages >> place & 1 == 0 {
@@ -101,27 +100,46 @@ impl PageTree {
             *marked -= *marks >> place & 1;
             *marks &= !(1 << place);
         }
-        if let Some(Shadow(value)) = shadow {
+        if let Some(Left(value)) = left {
             node.places[place] = value;
-            node.shadows |= 1 << place;
-            self.shadows += 1;
-        } else if node.pages == 0 && node.shadows == 0 {
+            node.left |= 1 << place;
+            self.left += 1;
+        } else if node.pages == 0 && node.left == 0 {
             self.nodes.remove(&number);
         }
         Some(frame)
     }
 
-    /// Forgets what reclaim has left in `indices`.
-    pub(crate) fn forget_shadows(&mut self, indices: Range<u64>) {
-        for index in self.in_range(indices, |node| node.shadows) {
+    /// What reclaim has left in place `index`.
+    pub(super) fn left(&self, index: u64) -> Option<Left> {
+        let (number, place) = place_of(index);
+        let node = self.nodes.get(&number)?;
+        (node.left >> place & 1 != 0).then(|| Left(node.places[place]))
+    }
+
+    /// Everything that reclaim has left, upwards.
+    pub(super) fn all_left(&self) -> impl Iterator<Item = (u64, Left)> {
+        let indices = if self.left == 0 { Vec::new() } else { self.in_range(0..u64::MAX, |node| node.left) };
+        indices.into_iter().filter_map(|index| Some((index, self.left(index)?)))
+    }
+
+    /// Forgets what reclaim has left in `indices`, and gives it.
+    pub(super) fn forget(&mut self, indices: Range<u64>) -> Vec<Left> {
+        if self.left == 0 {
+            return Vec::new();
+        }
+        let mut forgotten = Vec::new();
+        for index in self.in_range(indices, |node| node.left) {
             let (number, place) = place_of(index);
             let Some(node) = self.nodes.get_mut(&number) else { continue };
-            node.shadows &= !(1 << place);
-            self.shadows -= 1;
-            if node.pages == 0 && node.shadows == 0 {
+            node.left &= !(1 << place);
+            forgotten.push(Left(node.places[place]));
+            self.left -= 1;
+            if node.pages == 0 && node.left == 0 {
                 self.nodes.remove(&number);
             }
         }
+        forgotten
     }
 
     /// Marks page `index`; says whether it was not marked so before.
@@ -206,11 +224,6 @@ impl PageTree {
         self.pages
     }
 
-    /// Shadows that are there.
-    pub(crate) fn shadows(&self) -> u64 {
-        self.shadows
-    }
-
     /// The first index from `from` on that has no page; at most `from + max`.
     pub(crate) fn next_miss(&self, from: u64, max: u64) -> u64 {
         (from..from + max).find(|&index| self.get(index).is_none()).unwrap_or(from + max)
@@ -226,10 +239,7 @@ impl PageTree {
     /// An XArray of page 0 alone has none.
     pub(crate) fn nodes(&self) -> u64 {
         let mut level: Vec<u64> = self.nodes.keys().copied().collect();
-        if level == [0]
-            && self.pages + self.shadows == 1
-            && self.nodes[&0].pages | self.nodes[&0].shadows == 1
-        {
+        if level == [0] && self.pages + self.left == 1 && self.nodes[&0].pages | self.nodes[&0].left == 1 {
             return 0;
         }
         let mut nodes = level.len() as u64;
@@ -295,12 +305,12 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Insert(index) if !pages.contains_key(&index) => {
-                        prop_assert_eq!(tree.insert(index, Pfn(index + 7)), shadows.remove(&index).map(Shadow));
+                        prop_assert_eq!(tree.insert(index, Pfn(index + 7)), shadows.remove(&index).map(Left));
                         pages.insert(index, Pfn(index + 7));
                     }
                     Step::Remove(index, shadow) => {
                         let frame = pages.remove(&index);
-                        prop_assert_eq!(tree.remove(index, shadow.map(Shadow)), frame);
+                        prop_assert_eq!(tree.remove(index, shadow.map(Left)), frame);
                         marks.iter_mut().for_each(|marked| { marked.remove(&index); });
                         if let (Some(_), Some(shadow)) = (frame, shadow) {
                             shadows.insert(index, shadow);
@@ -313,12 +323,13 @@ mod tests {
                         prop_assert_eq!(tree.unmark(index, MARK[mark]), marks[mark].remove(&index));
                     }
                     Step::Forget(from, to) if from <= to => {
-                        tree.forget_shadows(from..to);
+                        let gone: Vec<_> = shadows.range(from..to).map(|(_, &value)| Left(value)).collect();
+                        prop_assert_eq!(tree.forget(from..to), gone);
                         shadows.retain(|index, _| !(from..to).contains(index));
                     }
                     _ => {}
                 }
-                prop_assert_eq!((tree.len(), tree.shadows()), (pages.len() as u64, shadows.len() as u64));
+                prop_assert_eq!((tree.len(), tree.left), (pages.len() as u64, shadows.len() as u64));
             }
             prop_assert_eq!(tree.iter().collect::<Vec<_>>(), pages.clone().into_iter().collect::<Vec<_>>());
             prop_assert_eq!(tree.pages_in(3..4095), pages.range(3..4095).map(|(&index, _)| index).collect::<Vec<_>>());
@@ -326,6 +337,8 @@ mod tests {
                 prop_assert_eq!(tree.marked(mark), marked.len() as u64);
                 prop_assert_eq!(tree.marked_in(0..u64::MAX, mark), marked.iter().copied().collect::<Vec<_>>());
             }
+            let all: Vec<_> = shadows.iter().map(|(&index, &value)| (index, Left(value))).collect();
+            prop_assert_eq!(tree.all_left().collect::<Vec<_>>(), all);
             for index in [0, 5, 62, 4093] {
                 prop_assert_eq!(tree.get(index), pages.get(&index).copied());
                 let miss = (index..).find(|index| !pages.contains_key(index)).unwrap();

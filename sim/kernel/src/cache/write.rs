@@ -6,7 +6,7 @@
 use super::{Cache, MappingId, Mark, Store};
 use crate::frame::Holder;
 use crate::system::System;
-use crate::{FolioFlags, FrameUse, PhysicalMemory, Pte};
+use crate::{FolioFlags, FrameUse, PhysicalMemory, Pte, Vma};
 use pagewalk_arch::FRAME_BYTES;
 
 impl System {
@@ -23,8 +23,15 @@ impl System {
         mapping.dirty_since_ns.get_or_insert(now_ns);
         self.cache.counts.dirty += 1;
         self.events.nr_dirtied += 1;
-        self.cache.flusher.note_dirtied(now_ns);
+        let interval_ns = self.flush_interval_ns();
+        self.cache.flusher.note_dirtied(now_ns, interval_ns);
         true
+    }
+
+    /// An area is gone, and with the last one perhaps what it showed.
+    pub(crate) fn release_area(&mut self, area: &Vma) {
+        self.cache.release(&mut self.memory, area);
+        self.release_shared_slots();
     }
 
     /// What an entry that is gone says of the page of a file that it mapped: `zap_pte_range`.

@@ -10,45 +10,13 @@
 
 use super::{MappingId, Mark};
 use crate::device::Direction;
-use crate::frame::Holder;
+use crate::frame::{Holder, LruList};
 use crate::kernel::Kernel;
 use crate::system::System;
-use crate::{Entry, EntryLayout, FolioFlags, Pfn, Pte};
+use crate::{Entry, EntryLayout, FolioFlags, Pfn, Pte, VmSysctl};
 use pagewalk_arch::{FRAME_BYTES, Platform};
 use pagewalk_trace::Protection;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
-
-/// Linux's `vm.dirty_*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WritebackConfig {
-    /// Percent of what can be dirty at which who writes is held up: `dirty_ratio`.
-    pub dirty_ratio: u64,
-    /// The same in bytes, which then counts: `dirty_bytes`; 0: not set.
-    pub dirty_bytes: u64,
-    /// Percent at which the flusher begins: `dirty_background_ratio`.
-    pub dirty_background_ratio: u64,
-    /// The same in bytes: `dirty_background_bytes`; 0: not set.
-    pub dirty_background_bytes: u64,
-    /// Age in 1/100 s at which a file is written back: `dirty_expire_centisecs`.
-    pub dirty_expire_centisecs: u64,
-    /// How often the flusher looks, in 1/100 s: `dirty_writeback_centisecs`; 0: never.
-    pub dirty_writeback_centisecs: u64,
-}
-
-impl Default for WritebackConfig {
-    fn default() -> Self {
-        Self {
-            dirty_ratio: 20,
-            dirty_bytes: 0,
-            dirty_background_ratio: 10,
-            dirty_background_bytes: 0,
-            dirty_expire_centisecs: 3000,
-            dirty_writeback_centisecs: 500,
-        }
-    }
-}
 
 /// Pages that may be dirty: `domain_dirty_limits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +27,16 @@ pub(crate) struct DirtyLimits {
     pub(crate) background: u64,
 }
 
-impl WritebackConfig {
-    /// The limits when `available` pages could be dirty.
-    pub(crate) fn limits(&self, available: u64) -> DirtyLimits {
+impl DirtyLimits {
+    /// Those of `sysctl` when `available` pages could be dirty.
+    fn new(sysctl: &VmSysctl, available: u64) -> Self {
         let of = |bytes: u64, ratio: u64| match bytes {
             0 => available * ratio / 100,
             bytes => bytes.div_ceil(FRAME_BYTES),
         };
-        let foreground = of(self.dirty_bytes, self.dirty_ratio);
-        let background = of(self.dirty_background_bytes, self.dirty_background_ratio);
-        DirtyLimits {
-            foreground,
-            background: if background >= foreground { foreground / 2 } else { background },
-        }
+        let foreground = of(sysctl.dirty_bytes, sysctl.dirty_ratio);
+        let background = of(sysctl.dirty_background_bytes, sysctl.dirty_background_ratio);
+        Self { foreground, background: if background >= foreground { foreground / 2 } else { background } }
     }
 }
 
@@ -82,7 +47,6 @@ const NS_PER_CENTISEC: u64 = 10_000_000;
 /// What the flusher knows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flusher {
-    pub(super) config: WritebackConfig,
     /// When it looks next; `None`: nothing is dirty.
     next_ns: Option<u64>,
     dirtied_since_look: u64,
@@ -91,32 +55,56 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    pub(super) fn new(config: WritebackConfig) -> Self {
-        Self { config, ..Self::default() }
-    }
-
-    fn interval_ns(&self) -> Option<u64> {
-        Some(self.config.dirty_writeback_centisecs.saturating_mul(NS_PER_CENTISEC)).filter(|&ns| ns > 0)
-    }
-
-    pub(super) fn note_dirtied(&mut self, now_ns: u64) {
+    /// A page became dirty; the flusher looks after `interval_ns` at the latest.
+    pub(super) fn note_dirtied(&mut self, now_ns: u64, interval_ns: Option<u64>) {
         self.dirtied_since_look += 1;
         if self.next_ns.is_none() {
-            self.next_ns = self.interval_ns().map(|interval| now_ns.saturating_add(interval));
+            self.next_ns = interval_ns.map(|interval| now_ns.saturating_add(interval));
         }
     }
 }
 
+/// `centisecs` in nanoseconds.
+fn ns_of(centisecs: u64) -> u64 {
+    centisecs.saturating_mul(NS_PER_CENTISEC)
+}
+
 impl System {
-    /// The `vm.dirty_*` of now, to be changed.
-    pub(crate) fn writeback_config(&mut self) -> &mut WritebackConfig {
-        &mut self.cache.flusher.config
+    /// How often the flusher looks: `vm.dirty_writeback_centisecs`; `None`: never.
+    pub(super) fn flush_interval_ns(&self) -> Option<u64> {
+        let centisecs = u64::try_from(self.sysctl.dirty_writeback_centisecs).ok();
+        centisecs.filter(|&centisecs| centisecs > 0).map(ns_of)
     }
 
-    /// `global_dirtyable_memory`: what is free, and what files have in the cache.
-    fn dirtyable_pages(&self) -> u64 {
-        let counts = &self.cache.counts;
-        self.memory.frames_free() + counts.pages - counts.shmem
+    /// The limits of now: of `global_dirtyable_memory`, which is what is free beyond the reserves, and the lists of files.
+    fn dirty_limits(&self) -> DirtyLimits {
+        let memory = &self.memory;
+        let free = memory.frames_free().saturating_sub(memory.high_total());
+        let files = memory.lru_len(LruList::InactiveFile) + memory.lru_len(LruList::ActiveFile);
+        DirtyLimits::new(&self.sysctl, free + files)
+    }
+
+    /// Sends to the disk what is dirty of the files that are dirty since a time that `which` picks.
+    fn write_back_all(&mut self, platform: &mut dyn Platform, which: impl Fn(Option<u64>) -> bool) {
+        for id in self.cache.ids() {
+            if which(self.cache.mapping(id).dirty_since_ns) {
+                self.write_back(platform, id, 0..u64::MAX);
+            }
+        }
+    }
+
+    /// Reclaim found dirty pages of files in its way: the flusher sets out. Whoever found nothing else (`must_wait`) waits
+    /// for the next page to be written. Says whether something was.
+    pub(crate) fn flush_for_reclaim(&mut self, platform: &mut dyn Platform, must_wait: bool) -> bool {
+        if std::mem::take(&mut self.wants_flusher) {
+            self.write_back_all(platform, |_| true);
+        }
+        let next_ns = self.cache.transfers.front().filter(|_| must_wait).map(|next| next.done_ns);
+        if let Some(next_ns) = next_ns {
+            self.clock.wait_until(next_ns);
+        }
+        self.settle();
+        next_ns.is_some()
     }
 
     /// No entry lets anyone write to the page of a file in `frame` from now on without telling: `folio_mkclean`.
@@ -130,19 +118,12 @@ impl System {
             let clean = Pte { dirty: false, rights: Protection { write: false, ..pte.rights }, ..pte };
             if clean != pte {
                 platform.write_pte(slot, layout.encode(Entry::of(clean), 0));
-                let (mm, first) = self.memory.serves(place.table);
-                let number = u64::from(place.offset) * 4 / u64::from(self.spec.pte_bytes);
                 if pte.is_valid() {
-                    self.flush_page(platform, mm, first.up(number));
+                    let (mm, page) = self.page_at(place);
+                    self.flush_page(platform, mm, page);
                 }
             }
         }
-    }
-
-    /// Sends the page of a file in `frame` to its disk, for reclaim. It is dirty.
-    pub(crate) fn write_back_page(&mut self, platform: &mut dyn Platform, frame: Pfn) {
-        let (owner, index) = self.memory.owner(frame);
-        self.write_back(platform, MappingId(owner), u64::from(index)..u64::from(index) + 1);
     }
 
     /// Sends the dirty pages of `indices` to the disk, without waiting.
@@ -199,14 +180,6 @@ impl System {
 }
 
 impl Kernel {
-    fn write_back_all(&mut self, platform: &mut dyn Platform, which: impl Fn(Option<u64>) -> bool) {
-        for id in self.system.cache.ids() {
-            if which(self.system.cache.mapping(id).dirty_since_ns) {
-                self.system.write_back(platform, id, 0..u64::MAX);
-            }
-        }
-    }
-
     /// Sends the dirty pages of `indices` to the disk and waits for them: fsync(2), msync(MS_SYNC).
     pub(crate) fn sync_pages(&mut self, platform: &mut dyn Platform, id: MappingId, indices: Range<u64>) {
         self.system.write_back(platform, id, indices.clone());
@@ -215,7 +188,7 @@ impl Kernel {
 
     /// sync(2).
     pub fn sync(&mut self, platform: &mut dyn Platform) {
-        self.write_back_all(platform, |_| true);
+        self.system.write_back_all(platform, |_| true);
         if let Some(last) = self.system.cache.transfers.back() {
             self.system.clock.wait_until(last.done_ns);
         }
@@ -228,16 +201,14 @@ impl Kernel {
         if self.system.cache.flusher.next_ns.is_none_or(|next| next > now_ns) {
             return;
         }
-        let flusher = &self.system.cache.flusher;
-        let expire_ns = flusher.config.dirty_expire_centisecs.saturating_mul(NS_PER_CENTISEC);
-        let is_everything = !flusher.has_written || self.is_over_background();
+        let expire_ns = ns_of(self.system.sysctl.dirty_expire_centisecs);
+        let is_everything = !self.system.cache.flusher.has_written || self.is_over_background();
         let is_old =
             |since: Option<u64>| since.is_some_and(|since| since.saturating_add(expire_ns) <= now_ns);
-        self.write_back_all(platform, |since| is_everything || is_old(since));
+        self.system.write_back_all(platform, |since| is_everything || is_old(since));
         let is_dirty = self.system.cache.counts.dirty > 0;
-        let flusher = &mut self.system.cache.flusher;
-        flusher.next_ns =
-            flusher.interval_ns().filter(|_| is_dirty).map(|interval| now_ns.saturating_add(interval));
+        let interval_ns = self.system.flush_interval_ns().filter(|_| is_dirty);
+        self.system.cache.flusher.next_ns = interval_ns.map(|interval| now_ns.saturating_add(interval));
     }
 
     /// When the flusher looks next, if it is to.
@@ -246,9 +217,7 @@ impl Kernel {
     }
 
     fn is_over_background(&self) -> bool {
-        let cache = &self.system.cache;
-        let limits = cache.flusher.config.limits(self.system.dirtyable_pages());
-        cache.counts.dirty > limits.background
+        self.system.cache.counts.dirty > self.system.dirty_limits().background
     }
 
     /// Looks at the limits once enough pages have become dirty since the last look. Who writes waits while too much is
@@ -261,11 +230,11 @@ impl Kernel {
         flusher.dirtied_since_look = 0;
         self.system.settle();
         if self.is_over_background() {
-            self.write_back_all(platform, |_| true);
+            self.system.write_back_all(platform, |_| true);
         }
         loop {
             let counts = &self.system.cache.counts;
-            let limits = self.system.cache.flusher.config.limits(self.system.dirtyable_pages());
+            let limits = self.system.dirty_limits();
             let free_run = (limits.foreground + limits.background) / 2;
             let Some(next) = self.system.cache.transfers.front() else { return };
             if counts.dirty + counts.writeback <= free_run {
@@ -283,11 +252,15 @@ mod tests {
 
     #[test]
     fn limits_are_linux_s() {
-        let config = WritebackConfig::default();
-        assert_eq!(config.limits(50_000), DirtyLimits { foreground: 10_000, background: 5_000 });
-        let config = WritebackConfig { dirty_ratio: 5, ..config };
-        assert_eq!(config.limits(50_000).background, 1250, "never above the foreground limit: half of it");
-        let config = WritebackConfig { dirty_bytes: 4097, dirty_background_bytes: 4096, ..config };
-        assert_eq!(config.limits(50_000), DirtyLimits { foreground: 2, background: 1 });
+        let limits = |sysctl: &VmSysctl| {
+            let limits = DirtyLimits::new(sysctl, 50_000);
+            (limits.foreground, limits.background)
+        };
+        let mut sysctl = VmSysctl::default();
+        assert_eq!(limits(&sysctl), (10_000, 5_000));
+        sysctl.dirty_ratio = 5;
+        assert_eq!(limits(&sysctl).1, 1250, "never above the foreground limit: half of it");
+        (sysctl.dirty_bytes, sysctl.dirty_background_bytes) = (8193, 4096);
+        assert_eq!(limits(&sysctl), (3, 1));
     }
 }

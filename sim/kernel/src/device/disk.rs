@@ -32,7 +32,6 @@ impl Default for DiskConfig {
 pub(crate) struct Disk {
     config: DiskConfig,
     busy_until_ns: u64,
-    requests: u64,
 }
 
 impl Disk {
@@ -46,7 +45,6 @@ impl Disk {
         let requests = pages.div_ceil(self.request_pages());
         let takes = requests * self.config.latency_ns + pages * self.config.page_ns;
         self.busy_until_ns = self.busy_until_ns.max(now_ns).saturating_add(takes);
-        self.requests += requests;
         self.busy_until_ns
     }
 
@@ -57,10 +55,6 @@ impl Disk {
     /// Pages that are read ahead.
     pub(crate) fn read_ahead_pages(&self) -> u64 {
         self.config.read_ahead_kb * 1024 / FRAME_BYTES
-    }
-    /// Requests so far.
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests
     }
 }
 
@@ -75,6 +69,5 @@ mod tests {
         assert_eq!(disk.submit(1000, 8), 1180);
         assert_eq!(disk.submit(1050, 1), 1290, "queued behind the first");
         assert_eq!(disk.submit(5000, 64), 5840, "idle in between; two requests of 128 KiB");
-        assert_eq!(disk.requests(), 4);
     }
 }

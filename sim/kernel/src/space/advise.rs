@@ -7,6 +7,7 @@
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
+use crate::table::Found;
 use crate::{Backing, FolioFlags, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 use pagewalk_trace::FileId;
@@ -76,6 +77,11 @@ fn action(advice: i32) -> Option<Action> {
         103 => Action::Unguard,
         _ => return None,
     })
+}
+
+/// Whether Linux knows this advice.
+pub(crate) fn is_advice(advice: i32) -> bool {
+    action(advice).is_some()
 }
 
 /// Whether advice leaves something behind that accesses will notice, so that what it succeeded on is to be an area.
@@ -166,13 +172,13 @@ impl AddressSpace {
                     system.will_need(id, area.page_offset..area.page_offset + area.pages.pages());
                 }
             }
-            Action::Flags { set, clear } => self.set_flags(area, set, clear),
+            Action::Flags { set, clear } => self.set_flags(area, set, clear)?,
             Action::Merge(_) if !area.is_private() => {}
-            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),
-            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
-            Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
-            Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
-            Action::Zap { .. } => self.forget(system, platform, area.pages),
+            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty())?,
+            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE)?,
+            Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty())?,
+            Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK)?,
+            Action::Zap { .. } => self.forget(system, platform, area),
             Action::Free => self.offer(system, platform, area.pages),
             Action::Punch => punches.extend(area.attributes.backing.file().map(|file| {
                 let first = area.page_offset;
@@ -200,30 +206,46 @@ impl AddressSpace {
         self.has_hole(pages) || self.vmas.overlapping(pages).any(refuses)
     }
 
-    fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) {
+    fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) -> Result<(), Errno> {
         let mut attributes = area.attributes;
         attributes.flags = attributes.flags.difference(clear).union(set);
-        self.vmas.modify(area.pages, attributes);
+        // "Out of areas" is EAGAIN to madvise(2): ENOMEM says that there is a hole.
+        self.vmas.modify(area.pages, attributes, self.areas_max()).map_err(|_| Errno::Again)
     }
 
     /// Private contents are lost, shared ones lose only their entries. Areas and tables stay.
-    pub(super) fn forget(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
+    pub(super) fn forget(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
-        self.zap(system, platform, pages, &mut gather);
+        self.zap(system, platform, area, area.pages, &mut gather);
         self.flush(system, platform, gather);
     }
 
     /// MADV_FREE: anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
-    /// A page that others map too is left alone.
+    /// A page that others map too is left alone; one in swap is gone.
     fn offer(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
-        while let Some(mapped) = leaves.next(platform) {
+        while let Some(found) = leaves.next_used(platform) {
+            let mapped = match found {
+                Found::Mapped(mapped) => mapped,
+                Found::Swapped { slot, swapped, .. } => {
+                    self.clear_swapped(system, platform, slot, swapped);
+                    continue;
+                }
+            };
             let frame = mapped.pte.frame;
             if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
                 continue;
             }
-            system.memory.unset(frame, FolioFlags::SWAPBACKED);
+            if system.memory.has(frame, FolioFlags::SWAPCACHE) && !system.free_swap(frame) {
+                continue;
+            }
+            if system.memory.has(frame, FolioFlags::SWAPBACKED) {
+                let lost =
+                    FolioFlags::SWAPBACKED | FolioFlags::ACTIVE | FolioFlags::REFERENCED | FolioFlags::DIRTY;
+                system.memory.unset(frame, lost);
+                system.events.pglazyfree += 1;
+            }
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
             if clean != mapped.pte {
                 self.table.set(platform, &mut system.memory, mapped.slot, clean);
@@ -233,24 +255,30 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// MADV_COLD: the pages were not used lately.
+    /// MADV_COLD: the pages were not used lately, and are not active.
     fn cool(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
         while let Some(mapped) = leaves.next(platform) {
+            let frame = mapped.pte.frame;
             if mapped.pte.accessed {
                 let old = Pte { accessed: false, ..mapped.pte };
                 self.table.set(platform, &mut system.memory, mapped.slot, old);
                 gather.add(&mapped);
             }
+            if system.memory.mappings(frame) == 1 {
+                system.events.pgdeactivate += u64::from(system.memory.has(frame, FolioFlags::ACTIVE));
+                system.memory.unset(frame, FolioFlags::ACTIVE | FolioFlags::REFERENCED);
+            }
         }
         self.flush(system, platform, gather);
     }
 
-    /// MADV_PAGEOUT, without a device to write to. Of pages that are mapped only here, a file's lose their entry, and
-    /// anonymous ones go if they were offered and not written since.
+    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages go to swap, or for good if they were
+    /// offered and not written since; a file's lose their entry.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
+        let mut anonymous = Vec::new();
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
@@ -258,15 +286,13 @@ impl AddressSpace {
                 continue;
             }
             if system.memory.is_anonymous(frame) {
-                let is_clean = !system.memory.has(frame, FolioFlags::SWAPBACKED) && !mapped.pte.dirty;
-                if !is_clean {
-                    system.memory.set(frame, FolioFlags::SWAPBACKED);
-                    continue;
-                }
+                anonymous.push(frame);
+            } else {
+                self.clear(system, platform, &mapped, &mut gather);
             }
-            self.clear(system, platform, &mapped, &mut gather);
         }
         self.flush(system, platform, gather);
+        system.page_out(platform, &anonymous);
     }
 
     /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.
@@ -291,7 +317,7 @@ impl AddressSpace {
             self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
         }
         self.vmas.note_guards(area.pages.start());
-        self.forget(system, platform, area.pages);
+        self.forget(system, platform, area);
         self.guards.insert(area.pages);
     }
 }

@@ -12,8 +12,10 @@ mod counters;
 mod fault;
 mod flush;
 mod fork;
+mod layout;
 mod lock;
 mod map;
+mod may;
 mod populate;
 mod protect;
 mod remap;
@@ -21,17 +23,20 @@ mod unmap;
 pub(crate) mod vma;
 
 use crate::tlb::Gather;
-pub(crate) use advise::{Punch, advice_changes_areas};
+pub(crate) use advise::{Punch, advice_changes_areas, is_advice};
 pub(crate) use counters::AllCounters;
 pub use counters::MmCounters;
 pub(crate) use fault::FaultStop;
+pub(crate) use layout::{Layout, Placement};
 pub(crate) use lock::lock_flags;
+pub(crate) use may::Growth;
 
+use crate::call::Limits;
 use crate::errno::{CallStop, Errno};
 use crate::mm_id::MmId;
 use crate::space::vma::RangeSet;
 use crate::system::System;
-use crate::table::Slot;
+use crate::table::{Found, Slot, Swapped};
 use crate::{
     Backing, FolioFlags, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Place, Pte, VmFlags, Vma, VmaMap,
     VmaPolicy, Vpn,
@@ -68,6 +73,10 @@ pub struct AddressSpace {
     guards: RangeSet,
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
+    /// Where areas are placed that name no address.
+    pub(crate) layout: Layout,
+    /// What its process may have; `None` where a trace says what came out.
+    pub(crate) limits: Option<Limits>,
 }
 
 impl AddressSpace {
@@ -81,6 +90,8 @@ impl AddressSpace {
             unmapped: RangeSet::default(),
             guards: RangeSet::default(),
             future_flags: VmFlags::default(),
+            layout: Layout::new(system.spec, system.config.stack_bytes_max, false),
+            limits: None,
         })
     }
 
@@ -107,6 +118,10 @@ impl AddressSpace {
     /// A range of `pages` that the trace itself unmapped and did not map again.
     pub(crate) fn unmapped_within(&self, pages: PageRange) -> Option<PageRange> {
         self.unmapped.within(pages).first().copied()
+    }
+    /// The heap, where it is known.
+    pub(crate) fn heap(&self) -> Option<Heap> {
+        self.heap
     }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {
@@ -197,18 +212,38 @@ impl AddressSpace {
         gather.add(mapped);
     }
 
-    /// Clears every leaf of `pages` and gives up its frame.
+    /// Clears every leaf of `pages`, which lie in `area`, and gives up its frame.
     fn zap(
         &mut self,
         system: &mut System,
         platform: &mut dyn Platform,
+        area: &Vma,
         pages: PageRange,
         gather: &mut Gather,
     ) {
         let mut leaves = self.table.cursor(pages);
-        while let Some(mapped) = leaves.next(platform) {
-            self.clear(system, platform, &mapped, gather);
+        while let Some(found) = leaves.next_used(platform) {
+            match found {
+                Found::Mapped(mapped) => {
+                    system.munlock(area, mapped.pte.frame);
+                    self.clear(system, platform, &mapped, gather);
+                }
+                Found::Swapped { slot, swapped, .. } => self.clear_swapped(system, platform, slot, swapped),
+            }
         }
+    }
+
+    /// Clears the entry of a page in swap and gives up its slot.
+    fn clear_swapped(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        slot: PhysAddr,
+        swapped: Swapped,
+    ) {
+        self.table.clear(platform, &mut system.memory, slot);
+        system.mms.get_mut(self.id).swap -= 1;
+        system.release_slot(swapped.slot);
     }
 
     /// Under [`VmaPolicy::Infer`], what the trace's own calls show to be mapped is mapped: gaps in `pages` become
@@ -235,11 +270,12 @@ impl AddressSpace {
     /// Gives the anonymous areas of `pages` a name, up to the first that is of another kind.
     pub(crate) fn name_area(&mut self, pages: PageRange, name: Option<u64>) -> Result<(), CallStop> {
         let had_hole = self.has_hole(pages);
-        self.vmas.update(pages, |attributes| {
+        let named = self.vmas.update_within(pages, self.areas_max(), |attributes| {
             if attributes.backing == Backing::Anonymous {
                 attributes.name = name;
             }
         });
+        named.map_err(|_| Errno::Again)?;
         if had_hole { Err(Errno::NoMem.into()) } else { Ok(()) }
     }
 
@@ -261,6 +297,7 @@ impl AddressSpace {
             let mut leaves = self.table.cursor(PageRange::new(start, start.up(end - first)));
             while let Some(mapped) = leaves.next(platform) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
+                    system.munlock(&vma, mapped.pte.frame);
                     self.clear(system, platform, &mapped, &mut gather);
                 }
             }
@@ -272,9 +309,9 @@ impl AddressSpace {
     pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
         let mut gather = Gather::default();
-        self.zap(system, platform, everything, &mut gather);
         for vma in self.vmas.remove(everything) {
-            system.cache.release(&mut system.memory, &vma);
+            self.zap(system, platform, &vma, vma.pages, &mut gather);
+            system.release_area(&vma);
         }
         gather.add_everything();
         self.flush(system, platform, gather);

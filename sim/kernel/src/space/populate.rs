@@ -63,7 +63,7 @@ impl AddressSpace {
         let area = *self.vmas.find(pages.start()).expect("an area holds the pages");
         let mut touch = Touch::new(area, pages.start(), kind);
         for page in pages.iter() {
-            touch = Touch { page, retried: false, missed: false, ..touch };
+            touch = Touch::new(touch.area, page, kind);
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
@@ -97,7 +97,7 @@ impl AddressSpace {
         }
         match self.resolve(system, platform, touch) {
             Ok(_) => {
-                touch.account(system);
+                touch.count(system);
                 Ok(())
             }
             Err(FaultStop::Signal(Signal::OutOfMemory)) => Err(CallStop::OutOfMemory),

@@ -20,9 +20,9 @@ impl AddressSpace {
             return;
         }
         let mut gather = Gather::default();
-        self.zap(system, platform, pages, &mut gather);
         for vma in &gone {
-            system.cache.release(&mut system.memory, vma);
+            self.zap(system, platform, vma, vma.pages, &mut gather);
+            system.release_area(vma);
         }
         self.release_tables(system, platform, pages, &mut gather);
         self.flush(system, platform, gather);

@@ -1,10 +1,10 @@
 //! Files and the page cache, with the numbers that Linux 6.1 gives where it was asked the same.
 
 use crate::machine::{Machine, R, RW, anonymous};
-use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, VirtAddr};
+use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, SplitMix64, VirtAddr};
 use pagewalk_kernel::{
     AccessPattern, Errno, FaultResolution, Faults, FileRange, FolioFlags, KernelConfig, LinuxVersion,
-    LruList, OpenFile, Signal, VmaPolicy, WritebackConfig,
+    LruList, OpenFile, Signal, VmaPolicy,
 };
 use pagewalk_trace::{FileId, FileSource, MapRequest, Protection, Syscall};
 
@@ -187,14 +187,15 @@ fn what_is_sent_for_beforehand_is_minor() {
 
 #[test]
 fn writing_and_reading_a_file_of_128_mib() {
-    let writeback = WritebackConfig {
-        dirty_background_ratio: 80,
-        dirty_ratio: 90,
-        dirty_expire_centisecs: 360_000,
-        dirty_writeback_centisecs: 360_000,
-        ..WritebackConfig::default()
-    };
-    let mut machine = machine_with(KernelConfig { memory_bytes: 512 * MIB, writeback, ..config() });
+    let mut machine = machine_with(KernelConfig { memory_bytes: 512 * MIB, ..config() });
+    for (name, value) in [
+        ("vm.dirty_background_ratio", "80"),
+        ("vm.dirty_ratio", "90"),
+        ("vm.dirty_expire_centisecs", "360000"),
+        ("vm.dirty_writeback_centisecs", "360000"),
+    ] {
+        machine.kernel.sysctl(name, value).expect("a knob");
+    }
     let file = machine.file_write("data/f", 128 * MIB);
     assert_eq!(machine.kernel.faults(1), Some(Faults::default()), "write(2) faults nothing");
     assert_eq!(machine.kernel.events().nr_dirtied, 32768);
@@ -362,10 +363,10 @@ fn msync_writes_what_is_mapped() {
     machine.map_file(AT, 16 * PAGE, file, true, RW);
     machine.touch(AT, 16, STORE);
     assert_eq!(machine.kernel.cache_counts().dirty, 16);
-    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT), 4 * PAGE), Ok(()));
+    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT), 4 * PAGE, false), Ok(()));
     assert_eq!(machine.kernel.cache_counts().dirty, 12);
-    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT + 1), PAGE), Err(Errno::Inval));
-    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT), 32 * PAGE), Err(Errno::NoMem));
+    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT + 1), PAGE, false), Err(Errno::Inval));
+    assert_eq!(machine.kernel.msync(&mut machine.mmu, 1, VirtAddr(AT), 32 * PAGE, false), Err(Errno::NoMem));
     assert_eq!(machine.kernel.cache_counts().dirty, 0);
     assert_eq!(machine.touch(AT, 16, STORE), (16, 0));
     machine.shut_down();
@@ -431,4 +432,160 @@ fn a_trace_s_files_were_in_the_cache_before() {
     cold.call(1, Syscall::Map(MapRequest { source, ..anonymous(AT, 64 * PAGE, R) }));
     assert_eq!(cold.touch(AT, 64, LOAD), (2, 3), "waits for 0, 24 and 32");
     cold.shut_down();
+}
+
+/// A machine of `frames` frames, with swap.
+fn small(frames: u64, swap: u64) -> Machine {
+    let mut machine = machine_with(KernelConfig { memory_bytes: frames * PAGE, ..config() });
+    machine.kernel.swap_on(swap + 1, None).expect("a swap area");
+    machine
+}
+
+#[test]
+fn shared_memory_goes_to_swap_for_all_who_map_it() {
+    let mut machine = small(256, 1000);
+    machine.call(1, Syscall::Map(MapRequest { shared: true, ..anonymous(AT, 600 * PAGE, RW) }));
+    machine.fork(1, 2);
+    machine.touch(AT, 600, STORE);
+    machine.check();
+    let counts = machine.kernel.cache_counts();
+    assert!(counts.shmem < 256 && machine.kernel.swap_free() < 700, "{counts:?}");
+    machine.switch(2);
+    for page in 0..600 {
+        let pa = machine.load(AT + page * PAGE);
+        assert_eq!(machine.kernel.load(pa), byte_of(page * PAGE), "page {page}");
+    }
+    machine.check();
+    assert!(machine.kernel.faults(2).unwrap().major > 300);
+    machine.exit(1);
+    machine.check();
+    machine.exit(2);
+    machine.check();
+    assert_eq!(machine.kernel.swap_free(), 1000, "gone with its last mapping");
+    machine.shut_down();
+}
+
+#[test]
+fn tmpfs_comes_back_from_swap_when_that_is_turned_off() {
+    let mut machine = small(256, 400);
+    let tmpfs = machine.file_write("tmp/t", 120 * PAGE);
+    machine.map(AT, 300 * PAGE, RW);
+    machine.touch(AT, 300, STORE);
+    machine.check();
+    machine.unmap(AT, 300 * PAGE);
+    assert!(machine.kernel.swap_free() < 400, "the file has pages in swap");
+    machine.kernel.swap_off(&mut machine.mmu, 0).expect("it fits into memory");
+    machine.check();
+    assert_eq!(machine.kernel.cache_counts().shmem, 120);
+    machine.map_file(AT, 120 * PAGE, tmpfs, true, RW);
+    let pa = machine.load(AT + 77 * PAGE);
+    assert_eq!(machine.kernel.load(pa), byte_of(77 * PAGE));
+    machine.shut_down();
+}
+
+#[test]
+fn clean_pages_of_files_go_before_anonymous_memory_is_swapped() {
+    let mut machine = small(1024, 2000);
+    let file = machine.file_write("data/f", 700 * PAGE);
+    machine.sync();
+    machine.map(AT, 600 * PAGE, RW);
+    machine.touch(AT, 600, STORE);
+    assert_eq!(machine.kernel.events().pswpout, 0);
+    assert!(machine.kernel.events().pgsteal_file > 250);
+    machine.check();
+    machine.map_file(AT + MIB * 16, 700 * PAGE, file, false, R);
+    for page in 0..700 {
+        let pa = machine.load(AT + MIB * 16 + page * PAGE);
+        assert_eq!(machine.kernel.load(pa), byte_of(page * PAGE), "page {page}");
+    }
+    assert!(machine.kernel.events().workingset_refault_file > 200);
+    machine.check();
+    machine.shut_down();
+}
+
+#[test]
+fn dirty_pages_are_written_before_they_go() {
+    let mut machine = small(512, 10);
+    for knob in ["vm.dirty_ratio", "vm.dirty_background_ratio"] {
+        machine.kernel.sysctl(knob, "100").expect("a knob");
+    }
+    let file = machine.file_write("data/f", 2000 * PAGE);
+    machine.check();
+    assert!(machine.kernel.events().nr_written > 1500, "{:?}", machine.kernel.events());
+    assert_eq!(machine.kernel.stats().out_of_memory, 0);
+    machine.map_file(AT, 2000 * PAGE, file, true, RW);
+    for page in [0, 5, 777, 1999] {
+        let pa = machine.load(AT + page * PAGE);
+        assert_eq!(machine.kernel.load(pa), byte_of(page * PAGE));
+    }
+    machine.shut_down();
+}
+
+#[test]
+fn names_are_forgotten_under_pressure() {
+    let mut machine = small(4096, 10);
+    machine.kernel.create_many_files("data/f", 5000);
+    assert_eq!(machine.kernel.name_counts().disk_inodes, 5000);
+    machine.kernel.drop_caches(1);
+    assert_eq!(machine.kernel.name_counts().disk_inodes, 5000, "1 drops pages alone");
+    machine.kernel.drop_caches(2);
+    assert_eq!(machine.kernel.name_counts().disk_inodes, 0);
+    machine.kernel.create_many_files("data/f", 5000);
+    let file = machine.file_write("data/big", 6000 * PAGE);
+    machine.file_read(file, 6000 * PAGE);
+    let scanned = machine.kernel.events().slabs_scanned;
+    assert!(scanned > 0 && machine.kernel.name_counts().disk_inodes < 5000, "{scanned}");
+    machine.shut_down();
+}
+
+/// Three processes read and write a file, a tmpfs file and another in too little memory, by mappings and by calls. Every
+/// byte is where it was written, and every invariant holds.
+#[test]
+fn files_under_pressure_keep_what_was_written() {
+    const PAGES: u64 = 150;
+    for seed in 0..6 {
+        let mut rng = SplitMix64(seed);
+        let mut machine = small(320, 3000);
+        let files = ["data/f", "tmp/t", "data/g"].map(|name| machine.file_write(name, PAGES * PAGE));
+        let mut expected = [(); 3].map(|()| (0..PAGES).map(|page| byte_of(page * PAGE)).collect::<Vec<_>>());
+        let place = |object: usize| AT + object as u64 * 16 * MIB;
+        for (object, &file) in files.iter().enumerate() {
+            machine.map_file(place(object), PAGES * PAGE, file, true, RW);
+        }
+        machine.fork(1, 2);
+        machine.fork(1, 3);
+        for step in 0..1500u64 {
+            machine.switch(1 + u32::try_from(step / 50 % 3).unwrap());
+            let object = rng.below(3) as usize;
+            let page = u64::from(rng.below(PAGES as u32));
+            let va = place(object) + page * PAGE;
+            let expect = &mut expected[object][page as usize];
+            let value = step as u8 | 1;
+            match rng.below(12) {
+                0..=4 => {
+                    let pa = machine.load(va);
+                    assert_eq!(machine.kernel.load(pa), *expect, "seed {seed} step {step}");
+                }
+                5..=8 => {
+                    let pa = machine.store(va);
+                    machine.kernel.store(pa, value);
+                    *expect = value;
+                }
+                9 => {
+                    let mut open = OpenFile::new(files[object]);
+                    let range = FileRange { offset: page * PAGE, bytes: PAGE };
+                    let Machine { kernel, mmu } = &mut machine;
+                    kernel.file_write(mmu, 1, &mut open, range, &|_| value).expect("there is room");
+                    *expect = value;
+                }
+                10 => machine.kernel.fsync(&mut machine.mmu, files[object]),
+                _ => machine.kernel.drop_caches(1),
+            }
+            if step % 25 == 0 {
+                machine.check();
+            }
+        }
+        assert!(machine.kernel.events().pgsteal_file > 0 && machine.kernel.events().pswpout > 0);
+        machine.shut_down();
+    }
 }

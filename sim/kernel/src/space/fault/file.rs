@@ -8,14 +8,13 @@
 use super::{AddressSpace, Touch, with_ad};
 use crate::cache::{AccessPattern, Found, MappingId};
 use crate::frame::Holder;
-use crate::reclaim::Gfp;
 use crate::system::System;
 use crate::{OutOfMemory, PageRange, Pfn, Pte, Vpn};
 use pagewalk_arch::{AccessKind, FRAME_BYTES, PhysAddr, Platform};
 use pagewalk_trace::FileId;
 
-/// Frames that a fault on a file takes at most: its page and what is read ahead with it, or a copy, and tables.
-const ROOM: u64 = 48;
+/// Frames that a fault on a file takes besides those of any other: what is read ahead, what is mapped around.
+pub(super) const ROOM: u64 = 48;
 
 /// Whether the page lies beyond the end of what its area shows.
 pub(super) fn is_beyond_end(system: &System, touch: &Touch) -> bool {
@@ -30,16 +29,11 @@ fn page(system: &mut System, file: FileId, touch: &mut Touch) -> Result<Pfn, Out
     let Found { frame, retried, missed } =
         system.page_for_fault(id, touch.area.offset_of(touch.page), pattern)?;
     touch.retried |= retried;
-    touch.missed |= missed;
+    touch.waited |= missed;
     Ok(frame)
 }
 
 impl AddressSpace {
-    /// Makes room for a fault on a file. What cannot be had now may turn out not to be needed.
-    pub(super) fn prepare_file(system: &mut System, platform: &mut dyn Platform) {
-        let _ = system.ensure(platform, ROOM, Gfp::User);
-    }
-
     /// The frame of `file` for a page that is to be mapped as it is, with a reference for its entry; `None` where it got
     /// its entry on the way: `do_read_fault`, `do_shared_fault`. A write tells the file system first.
     pub(super) fn file_frame(
@@ -115,6 +109,7 @@ impl AddressSpace {
             let own = with_ad(system, Pte::new(frame, rights), touch.kind);
             system.memory.get(frame);
             self.install(system, platform, slot, if near == page { own } else { around });
+            touch.lock(system, frame);
             has_page |= near == page;
             system.cache.counts.mapped_around += u64::from(near != page);
         }

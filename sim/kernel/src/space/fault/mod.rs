@@ -8,17 +8,23 @@
 mod anon;
 mod cow;
 mod file;
+mod swap;
 
 use super::AddressSpace;
+use crate::reclaim::Gfp;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
-use crate::{AdMode, Backing, OutOfMemory, PageRange, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use crate::table::Found;
+use crate::{AdMode, Backing, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{is_beyond_end, tell_of_write};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
 
 /// Pages that must stay free between a stack and the mapping below it: Linux's `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;
+
+/// The most frames that a fault cannot do without: a table on each level but the top, the page, and its copy.
+const FAULT_FRAMES_MAX: u64 = 6;
 
 /// Why an access is not to be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,26 +43,31 @@ pub(super) struct Touch {
     pub(super) page: Vpn,
     /// What for. The area permits it.
     pub(super) kind: AccessKind,
+    /// A device had to be waited for, or would have: `VM_FAULT_MAJOR`.
+    pub(super) waited: bool,
     /// It let go of the address space, to send for pages or to wait for one, and came back: `VM_FAULT_RETRY`.
     pub(super) retried: bool,
-    /// The page was nowhere in memory: `VM_FAULT_MAJOR`.
-    pub(super) missed: bool,
 }
 
 impl Touch {
     pub(super) fn new(area: Vma, page: Vpn, kind: AccessKind) -> Self {
-        Self { area, page, kind, retried: false, missed: false }
+        Self { area, page, kind, waited: false, retried: false }
     }
 
-    /// Counts the fault, which is resolved: `mm_account_fault`.
-    pub(super) fn account(&self, system: &mut System) {
-        let counts_retries = system.rules.counts_retries;
-        system.events.pgfault += u64::from(counts_retries && self.retried);
-        if self.missed || (counts_retries && self.retried) {
-            system.stats.page_faults_major += 1;
-        } else {
-            system.stats.page_faults_minor += 1;
+    /// `frame` is mapped now: it is locked where its area is.
+    fn lock(&self, system: &mut System, frame: Pfn) {
+        if self.area.has(VmFlags::LOCKED) {
+            system.mlock(frame);
         }
+    }
+
+    /// The fault is over: `mm_account_fault`.
+    pub(super) fn count(&self, system: &mut System) {
+        let counts_retry = system.rules.counts_retries && self.retried;
+        system.events.pgfault += u64::from(counts_retry);
+        let is_major = self.waited || counts_retry;
+        let stats = &mut system.stats;
+        *(if is_major { &mut stats.page_faults_major } else { &mut stats.page_faults_minor }) += 1;
     }
 }
 
@@ -93,7 +104,7 @@ impl AddressSpace {
             });
         }
         system.stats.spurious += u64::from(found_nothing);
-        touch.account(system);
+        touch.count(system);
         Ok(())
     }
 
@@ -138,7 +149,11 @@ impl AddressSpace {
                 && page.pages_above(below.pages.end()) < STACK_GUARD_PAGES
         });
         let too_low = page.addr() < system.config.mmap_min_addr;
-        if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
+        let too_far = match self.limits {
+            Some(_) => !self.may_grow_stack(system, &stack, page),
+            None => pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT,
+        };
+        if guarded || too_low || too_far {
             return None;
         }
         // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
@@ -159,9 +174,19 @@ impl AddressSpace {
         touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
         system.events.pgfault += 1;
-        match self.table.lookup(platform, touch.page) {
+        // Before anything is looked at that reclaim could change.
+        let of_file = touch.area.attributes.backing.file().map_or(0, |_| file::ROOM);
+        system.make_room(platform, FAULT_FRAMES_MAX + of_file, Gfp::User);
+        if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
+            // Those that come with it take frames too, and a copy may be due.
+            system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User);
+        }
+        match self.table.find(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),
-            Some(mapped) => Ok(self.fault_on(system, platform, touch, mapped)?),
+            Some(Found::Mapped(mapped)) => Ok(self.fault_on(system, platform, touch, mapped)?),
+            Some(Found::Swapped { slot, swapped, .. }) => {
+                self.fault_swapped(system, platform, touch, slot, swapped).map(|()| true)
+            }
         }
     }
 
@@ -175,9 +200,6 @@ impl AddressSpace {
         if touch.kind == AccessKind::Store && touch.area.is_private() {
             // `vmf_anon_prepare` comes before anything that can fail.
             self.prepare_anon(system, touch);
-        }
-        if touch.area.attributes.backing.file().is_some() {
-            Self::prepare_file(system, platform);
         }
         if let Some(file) = touch.read_of_file()
             && self.map_around(system, platform, touch, file)?
@@ -203,6 +225,7 @@ impl AddressSpace {
         let is_told = writes && system.wants_write_faults(&touch.area);
         let pte = with_ad(system, Pte { dirty: is_told, ..Pte::new(frame, rights) }, touch.kind);
         self.install(system, platform, slot, pte);
+        touch.lock(system, frame);
         Ok(())
     }
 }
