@@ -289,7 +289,6 @@ mod tests {
             waits += 1;
             let window = if tree.get(index).is_some() {
                 let marked = mark == Some(index);
-                mark = None;
                 state.fault_hit();
                 marked.then(|| state.hit_mark(&tree, index, LIMITS.window, LIMITS)).flatten()
             } else {
