@@ -6,8 +6,9 @@
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
+use crate::oom::OomEnd;
 use crate::space::{Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal, VmFlags};
+use crate::{PageRange, VmFlags};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
@@ -183,7 +184,11 @@ impl Kernel {
         }
         let result = self.change(platform, mm, call, &site)?;
         self.system.stats.syscalls += 1;
-        self.conclude(platform, pid, result);
+        // Its arguments were good before, and are still.
+        let again = |kernel: &mut Self, platform: &mut dyn Platform| {
+            kernel.change(platform, mm, call, &site).unwrap_or(Ok(()))
+        };
+        let _ = self.conclude(platform, pid, result, again);
         Ok(())
     }
 
@@ -226,7 +231,10 @@ impl Kernel {
         };
         if has_obstacle {
             let result = self.change(platform, mm, call, &site)?;
-            self.conclude(platform, pid, result);
+            let again = |kernel: &mut Self, platform: &mut dyn Platform| {
+                kernel.change(platform, mm, call, &site).unwrap_or(Ok(()))
+            };
+            let _ = self.conclude(platform, pid, result, again);
         }
         Ok(())
     }
@@ -300,14 +308,31 @@ impl Kernel {
         Ok(result)
     }
 
-    pub(crate) fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
-        match result {
-            Ok(()) | Err(CallStop::Interrupted) => self.balance_dirty(platform),
-            Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
-            Err(CallStop::OutOfMemory) => {
-                self.kill(platform, pid, Signal::OutOfMemory);
+    /// A call of `pid` ended as `result`. Where memory ran out others make room, if it is not the caller itself that has to
+    /// go; then what was being faulted in is gone on with, or else the call is made `again`.
+    pub(crate) fn conclude(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        mut result: Result<(), CallStop>,
+        mut again: impl FnMut(&mut Self, &mut dyn Platform) -> Result<(), CallStop>,
+    ) -> Result<(), CallStop> {
+        while result == Err(CallStop::OutOfMemory) {
+            if self.out_of_memory(platform, pid) == OomEnd::Panic {
+                return result;
             }
+            let Some(process) = self.processes.get(&pid) else { return result };
+            let space = self.spaces.get_mut(&process.mm).expect("a process has an address space");
+            result = match space.populate_on(&mut self.system, platform) {
+                Some(went_on) => went_on,
+                None => again(self, platform),
+            };
         }
+        if let Err(CallStop::Errno(errno)) = result {
+            self.verdict = Err(errno);
+        }
+        self.balance_dirty(platform);
+        result
     }
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies

@@ -5,6 +5,7 @@ use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;
+use crate::oom::OomEnd;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
 use crate::space::{AddressSpace, AllCounters, FaultStop};
@@ -37,6 +38,10 @@ pub struct Kernel {
     pub(crate) ended: BTreeMap<u32, Ended>,
     /// Processes killed since [`Kernel::take_deaths`] was last called.
     pub(crate) deaths: Vec<Death>,
+    /// What processes are called, where anyone has said so.
+    pub(crate) names: BTreeMap<u32, String>,
+    pub(crate) log: Vec<String>,
+    pub(crate) panicked: Option<String>,
     /// What the model makes of the last system call.
     pub(crate) verdict: Result<(), Errno>,
     /// No event has named the first process yet.
@@ -89,6 +94,9 @@ impl Kernel {
             thread_of: BTreeMap::new(),
             ended: BTreeMap::new(),
             deaths: Vec::new(),
+            names: BTreeMap::new(),
+            log: Vec::new(),
+            panicked: None,
             verdict: Ok(()),
             is_unnamed: true,
             has_faulted: false,
@@ -164,16 +172,13 @@ impl Kernel {
             FaultKind::GeneralProtection => {
                 FaultStop::Signal(Signal::Segv { code: SegvCode::Kernel, address })
             }
-            FaultKind::Page => {
-                let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                match space.fault(&mut self.system, platform, access) {
-                    Ok(()) => {
-                        self.balance_dirty(platform);
-                        return FaultResolution::Retry;
-                    }
-                    Err(stop) => stop,
+            FaultKind::Page => match self.fault_or_kill(platform, pid, mm, access) {
+                Ok(()) => {
+                    self.balance_dirty(platform);
+                    return FaultResolution::Retry;
                 }
-            }
+                Err(stop) => stop,
+            },
         };
         match stop {
             FaultStop::Signal(signal) if self.is_handled(pid, signal) => {
@@ -182,6 +187,33 @@ impl Kernel {
             }
             FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(platform, pid, signal)),
             FaultStop::Refused => FaultResolution::Refused,
+            FaultStop::Killed(death) => FaultResolution::Killed(death),
+            FaultStop::Panic => FaultResolution::Panic,
+        }
+    }
+
+    /// A page fault of `pid`. Where memory runs out the killer makes room, if it is not the faulting process itself that has
+    /// to go.
+    fn fault_or_kill(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        mm: MmId,
+        access: &Access,
+    ) -> Result<(), FaultStop> {
+        loop {
+            let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+            match space.fault(&mut self.system, platform, access) {
+                Err(FaultStop::Signal(Signal::OutOfMemory)) => {}
+                resolved => return resolved,
+            }
+            match self.out_of_memory(platform, pid) {
+                OomEnd::Panic => return Err(FaultStop::Panic),
+                OomEnd::Killed(death) if !self.processes.contains_key(&pid) => {
+                    return Err(FaultStop::Killed(Death { pid, ..death }));
+                }
+                OomEnd::Killed(_) => {}
+            }
         }
     }
 

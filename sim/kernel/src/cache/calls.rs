@@ -7,9 +7,11 @@ use super::readahead::{AccessPattern, Readahead};
 use super::{CacheCounts, MappingId, NameCounts, Store};
 use crate::errno::Errno;
 use crate::kernel::Kernel;
+use crate::oom::OomEnd;
 use crate::reclaim::Gfp;
 use crate::space::Punch;
-use crate::{OutOfMemory, Signal, VmFlags};
+use crate::system::System;
+use crate::{OutOfMemory, VmFlags};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, PhysAddr, Platform, VirtAddr};
 use pagewalk_trace::FileId;
 use std::ops::Range;
@@ -95,9 +97,8 @@ impl Kernel {
         let range = FileRange { bytes: range.end().min(bytes).saturating_sub(range.offset), ..range };
         let pages = range.pages();
         for index in pages.clone() {
-            self.system.make_room(platform, ROOM, Gfp::User);
-            let frame = self.system.page_for_read(open, index, pages.end);
-            let Some(frame) = self.or_kill(platform, pid, frame)? else { continue };
+            let read = |system: &mut System| system.page_for_read(open, index, pages.end);
+            let Some(frame) = self.with_memory(platform, pid, read)? else { continue };
             // A page that the last read ended in counts as used once.
             if index > pages.start || !open.readahead.continues_in(index) {
                 self.system.mark_accessed(frame);
@@ -134,9 +135,8 @@ impl Kernel {
             if self.is_tmpfs_full(id, index) {
                 return if done > 0 { Ok(done) } else { Err(Errno::NoSpc) };
             }
-            self.system.make_room(platform, ROOM, Gfp::User);
-            let frame = self.system.page_for_write(id, index, is_partial && page < size);
-            let frame = self.or_kill(platform, pid, frame)?;
+            let write = |system: &mut System| system.page_for_write(id, index, is_partial && page < size);
+            let frame = self.with_memory(platform, pid, write)?;
             if let Some(contents) = self.system.memory.contents_mut() {
                 contents.store(PhysAddr(frame.addr().0 + (from - page)), byte_at(from));
             }
@@ -157,17 +157,25 @@ impl Kernel {
             && self.system.cache.tmpfs_pages() >= self.system.memory.frames_total() / 2
     }
 
-    /// Where memory ran out, the caller is killed.
-    fn or_kill<T>(
+    /// Does `work` for process `pid`. Where memory runs out, the killer makes room and it is done again, unless there is
+    /// nobody left to do it for.
+    fn with_memory<T>(
         &mut self,
         platform: &mut dyn Platform,
         pid: u32,
-        result: Result<T, OutOfMemory>,
+        mut work: impl FnMut(&mut System) -> Result<T, OutOfMemory>,
     ) -> Result<T, Errno> {
-        result.map_err(|OutOfMemory| {
-            self.kill(platform, pid, Signal::OutOfMemory);
-            Errno::NoMem
-        })
+        loop {
+            self.system.make_room(platform, ROOM, Gfp::User);
+            match work(&mut self.system) {
+                Ok(done) => return Ok(done),
+                Err(OutOfMemory) if self.out_of_memory(platform, pid) == OomEnd::Panic => {
+                    return Err(Errno::NoMem);
+                }
+                Err(OutOfMemory) if !self.processes.contains_key(&pid) => return Err(Errno::NoMem),
+                Err(OutOfMemory) => {}
+            }
+        }
     }
 
     /// fsync(2).

@@ -117,13 +117,16 @@ impl Kernel {
         platform: &mut dyn Platform,
         pid: u32,
         mm: MmId,
-        verb: impl FnOnce(&mut AddressSpace, &mut System, &mut dyn Platform) -> Result<(), CallStop>,
+        mut verb: impl FnMut(&mut AddressSpace, &mut System, &mut dyn Platform) -> Result<(), CallStop>,
     ) -> Result<(), Errno> {
-        let result = self.accounted(pid, |kernel| {
+        let mut carry_out = |kernel: &mut Self, platform: &mut dyn Platform| {
             let (space, system) = kernel.space_and_system(mm);
             verb(space, system, platform)
+        };
+        let result = self.accounted(pid, |kernel| {
+            let result = carry_out(kernel, platform);
+            kernel.conclude(platform, pid, result, carry_out)
         });
-        self.conclude(platform, pid, result);
         match result {
             Ok(()) | Err(CallStop::Interrupted) => Ok(()),
             Err(CallStop::Errno(errno)) => Err(errno),

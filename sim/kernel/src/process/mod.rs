@@ -11,6 +11,7 @@ use crate::cpu::Task;
 use crate::errno::CallStop;
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
+use crate::oom::OomEnd;
 use crate::space::{AddressSpace, Layout};
 use crate::{Bound, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
@@ -154,7 +155,14 @@ impl Kernel {
         self.system.stats.forks += 1;
         let id = self.next_mm();
         let space = self.spaces.get_mut(&maker.mm).expect("a process has an address space");
-        let copy = space.fork(id, &mut self.system, platform)?;
+        let mut copied = space.fork(id, &mut self.system, platform);
+        while matches!(copied, Err(CallStop::OutOfMemory)) {
+            // As for any page of a table, others make room; the child begins anew.
+            let is_over = self.out_of_memory(platform, parent) == OomEnd::Panic;
+            let Some(space) = self.spaces.get_mut(&maker.mm).filter(|_| !is_over) else { break };
+            copied = space.fork(id, &mut self.system, platform);
+        }
+        let copy = copied?;
         self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
         self.spaces.insert(id, copy);
         Ok(())

@@ -8,7 +8,7 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::table::Found;
-use crate::{Backing, FolioFlags, PageRange, Pte, VmFlags, Vma};
+use crate::{Backing, FolioFlags, Mapped, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 use pagewalk_trace::FileId;
 use std::ops::Range;
@@ -274,25 +274,18 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages go to swap, or for good if they were
-    /// offered and not written since; a file's lose their entry.
+    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages and dirty shared ones go to swap, clean
+    /// ones of files for good, and so do anonymous ones that were offered and not written since. What must stay in memory
+    /// loses its entry at least, if it is a file's.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
-        let mut gather = Gather::default();
-        let mut anonymous = Vec::new();
+        let mut frames = Vec::new();
         let mut leaves = self.table.cursor(area.pages);
-        while let Some(mapped) = leaves.next(platform) {
-            let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 || system.memory.has(frame, FolioFlags::MLOCKED) {
-                continue;
-            }
-            if system.memory.is_anonymous(frame) {
-                anonymous.push(frame);
-            } else {
-                self.clear(system, platform, &mapped, &mut gather);
+        while let Some(Mapped { pte: Pte { frame, .. }, .. }) = leaves.next(platform) {
+            if system.memory.mappings(frame) == 1 && !system.memory.has(frame, FolioFlags::MLOCKED) {
+                frames.push(frame);
             }
         }
-        self.flush(system, platform, gather);
-        system.page_out(platform, &anonymous);
+        system.page_out(platform, &frames);
     }
 
     /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.

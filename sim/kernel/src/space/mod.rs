@@ -73,6 +73,8 @@ pub struct AddressSpace {
     guards: RangeSet,
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
+    /// What a call was to fault in when memory ran out.
+    left_to_populate: Option<PageRange>,
     /// Where areas are placed that name no address.
     pub(crate) layout: Layout,
     /// What its process may have; `None` where a trace says what came out.
@@ -90,6 +92,7 @@ impl AddressSpace {
             unmapped: RangeSet::default(),
             guards: RangeSet::default(),
             future_flags: VmFlags::default(),
+            left_to_populate: None,
             layout: Layout::new(system.spec, system.config.stack_bytes_max, false),
             limits: None,
         })

@@ -15,7 +15,7 @@ use crate::reclaim::Gfp;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::table::Found;
-use crate::{AdMode, Backing, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use crate::{AdMode, Backing, Death, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{is_beyond_end, tell_of_write};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
@@ -33,6 +33,10 @@ pub(crate) enum FaultStop {
     Signal(Signal),
     /// The tables grant what the MMU refused twice.
     Refused,
+    /// The process was killed, so that others have memory.
+    Killed(Death),
+    /// The machine is dead.
+    Panic,
 }
 
 /// A page that is touched, or faulted in as if it were.
