@@ -38,6 +38,7 @@ mod system;
 mod table;
 mod tlb;
 mod vmstat;
+pub mod workload;
 
 pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
 pub use call::{

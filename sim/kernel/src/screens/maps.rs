@@ -19,7 +19,7 @@ impl<'a> Maps<'a> {
         Self { space, cache, spec }
     }
 
-    fn name(&self, vma: &Vma) -> String {
+    pub(crate) fn name(&self, vma: &Vma) -> String {
         match vma.attributes.backing {
             Backing::PrivateFile(file) | Backing::Shared(file) => self.cache.name(file),
             Backing::Anonymous if vma.has(VmFlags::GROWSDOWN) => "[stack]".into(),
