@@ -86,7 +86,7 @@ impl Kernel {
     fn recount_promises(&mut self) {
         let sum = self.committed_pages();
         let system = &mut self.system;
-        let objects = &system.objects;
+        let objects = &system.cache;
         system.commit.objects.retain(|&file, _| objects.exists(file));
         let machine = system.commit_machine();
         system.commit.count(sum, &system.sysctl, &machine);
