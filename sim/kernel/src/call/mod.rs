@@ -67,7 +67,7 @@ impl Kernel {
     pub fn committed_pages(&self) -> u64 {
         let commit = &self.system.commit;
         let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
-        let is_there = |&(&file, _): &(&FileId, &u64)| self.system.objects.exists(file);
+        let is_there = |&(&file, _): &(&FileId, &u64)| self.system.cache.exists(file);
         let shared: u64 = commit.objects.iter().filter(is_there).map(|(_, pages)| pages).sum();
         areas + shared + commit.shmem_pages + commit.beside
     }
