@@ -5,12 +5,14 @@
 
 mod buddy;
 mod folio;
+mod migrate;
 mod reserve;
 mod zone;
 
-pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
+pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX, PAGEBLOCK_ORDER, Steal, StealPolicy};
 pub(crate) use folio::Folio;
 pub use folio::{AnonState, FrameUse};
+pub use migrate::{MIGRATE_TYPES, MigrateType};
 pub use reserve::AfterFailure;
 pub(crate) use reserve::Reserve;
 pub use zone::{Zone, ZoneKind};
