@@ -335,6 +335,10 @@ impl Buddy {
     pub fn blocks_free(&self) -> [u64; ORDER_COUNT] {
         std::array::from_fn(|order| self.counts.iter().map(|counts| counts[order]).sum())
     }
+    /// The orders of which a block is free, as bits.
+    pub fn orders_free(&self) -> u32 {
+        self.orders.iter().fold(0, |all, orders| all | orders)
+    }
     /// Number of free blocks of each order on the lists of `kind`: a line of `/proc/pagetypeinfo`.
     pub fn blocks_free_of(&self, kind: MigrateType) -> [u64; ORDER_COUNT] {
         self.counts[kind as usize]
