@@ -3,10 +3,9 @@
 //! Owns nothing and changes nothing. Counts anew what the kernel keeps count of, from the page tables up, and compares.
 //! Costs what is mapped: for tests, and for machines that are to find an error where it arises.
 
-use crate::frame::Folio;
 use crate::kernel::Kernel;
 use crate::space::vma::permits_no_more;
-use crate::{AddressSpace, Entry, FrameUse, MmId, PageRange, Pfn, Pte, Vpn};
+use crate::{AddressSpace, Entry, FolioFlags, FrameUse, MmCounters, MmId, PageRange, Pfn, Place, Pte, Vpn};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::FileId;
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +37,16 @@ pub enum Violation {
         counted: u32,
         /// What there is.
         found: u32,
+    },
+    /// A frame does not know the entries that map it.
+    #[error("{frame:?} is said to be mapped from {known:x?}, but is from {found:x?}")]
+    ReverseMappings {
+        /// Which.
+        frame: Pfn,
+        /// What it says.
+        known: Vec<Place>,
+        /// What there is.
+        found: Vec<Place>,
     },
     /// A frame's count of references is not the number of its holders: a gather that was not flushed, or a leak.
     #[error("{frame:?} ({usage:?}) counts {counted} references, but has {found} holders")]
@@ -147,7 +156,8 @@ pub enum Violation {
 /// What the page tables and objects say of the frames that they name.
 #[derive(Default)]
 struct Recount {
-    mappings: HashMap<Pfn, u32>,
+    /// The entries that map each.
+    mappings: HashMap<Pfn, Vec<Place>>,
     /// Holders that are not mappings.
     others: HashMap<Pfn, u32>,
 }
@@ -156,8 +166,19 @@ struct Recount {
 #[derive(Default)]
 struct Tables {
     tables: u64,
-    resident: u64,
-    zero_mapped: u64,
+    counters: MmCounters,
+}
+
+impl Tables {
+    fn add(&mut self, below: &Self) {
+        self.tables += below.tables;
+        let (sum, more) = (&mut self.counters, &below.counters);
+        sum.anon += more.anon;
+        sum.file += more.file;
+        sum.shmem += more.shmem;
+        sum.swap += more.swap;
+        sum.zero += more.zero;
+    }
 }
 
 fn counter(what: &'static str, of: impl ToString, counted: u64, found: u64) -> Result<(), Violation> {
@@ -261,8 +282,12 @@ impl Kernel {
         let found = self.check_table(platform, Some(space), root, top, Vpn(0), recount)?;
         let of = || format!("{:?}", space.id());
         counter("tables", of(), space.page_table().tables(), found.tables)?;
-        counter("resident", of(), space.resident, found.resident)?;
-        counter("zero_mapped", of(), space.zero_mapped, found.zero_mapped)
+        let (counted, found) = (self.system.mms.get(space.id()), found.counters);
+        counter("anonymous pages", of(), counted.anon, found.anon)?;
+        counter("pages of files", of(), counted.file, found.file)?;
+        counter("pages of shared memory", of(), counted.shmem, found.shmem)?;
+        counter("pages in swap", of(), counted.swap, found.swap)?;
+        counter("pages of zeroes", of(), counted.zero, found.zero)
     }
 
     /// `table`, whose first entry is that of `first`, and all under it.
@@ -299,17 +324,14 @@ impl Kernel {
                 (Entry::Table(below), Some(_)) => {
                     *recount.others.entry(below).or_default() += 1;
                     let below = self.check_table(platform, space, below, level - 1, page, recount)?;
-                    sum.tables += below.tables;
-                    sum.resident += below.resident;
-                    sum.zero_mapped += below.zero_mapped;
+                    sum.add(&below);
                 }
                 (Entry::Leaf(pte) | Entry::NoAccess(pte), Some(space)) => {
                     self.check_mapping(space, page, pte)?;
-                    if self.system.is_zero_page(pte.frame) {
-                        sum.zero_mapped += 1;
-                    } else {
-                        sum.resident += 1;
-                        *recount.mappings.entry(pte.frame).or_default() += 1;
+                    *sum.counters.of(memory, pte.frame) += 1;
+                    if !self.system.is_zero_page(pte.frame) {
+                        let place = Place::of(layout.slot(table, page, level));
+                        recount.mappings.entry(pte.frame).or_default().push(place);
                     }
                 }
                 (_, None) => return Err(Violation::NoEntry { table, level, value }),
@@ -330,7 +352,8 @@ impl Kernel {
         if !matches!(usage, Some(FrameUse::Anonymous | FrameUse::File | FrameUse::ZeroPage)) {
             return Err(Violation::Misused { frame: pte.frame, wanted: "a page that is mapped", usage });
         }
-        let writes_what_is_shared = pte.rights.write && vma.is_private() && !memory.anon(pte.frame).exclusive;
+        let writes_what_is_shared =
+            pte.rights.write && vma.is_private() && !memory.has(pte.frame, FolioFlags::EXCLUSIVE);
         if writes_what_is_shared || !permits_no_more(self.system.spec, vma.attributes.protection, pte.rights)
         {
             return Err(Violation::GrantsTooMuch { space: id, page, pte });
@@ -375,16 +398,24 @@ impl Kernel {
         if both.is_some() || in_use + free != total || in_use != memory.frames_in_use() {
             return Err(Violation::FreeAndInUse { in_use, free, total, both });
         }
-        for (frame, &Folio { references, mappings, usage, anon, .. }) in memory.folios() {
-            let mapped = recount.mappings.get(&frame).copied().unwrap_or(0);
+        for (frame, folio) in memory.folios() {
+            let (usage, references, mappings) = (folio.usage(), folio.references, memory.mappings(frame));
+            let mut places = recount.mappings.get(&frame).cloned().unwrap_or_default();
+            let mapped = places.len() as u32;
             if mapped != mappings {
                 return Err(Violation::Mappings { frame, counted: mappings, found: mapped });
+            }
+            let mut known = memory.places(frame);
+            known.sort_unstable();
+            places.sort_unstable();
+            if known != places {
+                return Err(Violation::ReverseMappings { frame, known, found: places });
             }
             let found = mapped + recount.others.get(&frame).copied().unwrap_or(0);
             if found != references {
                 return Err(Violation::References { frame, usage, counted: references, found });
             }
-            if anon.exclusive && found != 1 {
+            if folio.flags.contains(FolioFlags::EXCLUSIVE) && found != 1 {
                 return Err(Violation::NotExclusive { frame, holders: found });
             }
         }

@@ -95,14 +95,28 @@ impl Kernel {
                     self.bereave(how, call, *outcome);
                     return Ok(());
                 }
-                match outcome {
-                    SyscallOutcome::Success if self.life(platform, *pid, group, call) => {}
-                    SyscallOutcome::Success => self.succeeded(platform, group, call, *line)?,
-                    SyscallOutcome::Failure(_) => self.failed(platform, group, call, *line)?,
-                }
+                self.accounted(group, |kernel| {
+                    kernel.carry_out(platform, *pid, group, call, *outcome, *line)
+                })?;
             }
         }
         Ok(())
+    }
+
+    fn carry_out(
+        &mut self,
+        platform: &mut dyn Platform,
+        thread: u32,
+        group: u32,
+        call: &Syscall,
+        outcome: SyscallOutcome,
+        line: u32,
+    ) -> Result<(), EventError> {
+        match outcome {
+            SyscallOutcome::Success if self.life(platform, thread, group, call) => Ok(()),
+            SyscallOutcome::Success => self.succeeded(platform, group, call, line),
+            SyscallOutcome::Failure(_) => self.failed(platform, group, call, line),
+        }
     }
 
     /// Calls that make and end processes. Says whether `call` was one.

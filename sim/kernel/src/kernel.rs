@@ -4,12 +4,12 @@ use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;
 use crate::process::state::Ended;
-use crate::space::{AddressSpace, FaultStop};
+use crate::space::{AddressSpace, AllCounters, FaultStop};
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, FrameUse, KernelConfig, KernelStats,
-    Maps, PageTable, PhysicalMemory, Process, SegvCode, Signal,
+    AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -38,7 +38,7 @@ pub struct Kernel {
     /// No event has named the first process yet.
     pub(crate) is_unnamed: bool,
     pub(crate) has_faulted: bool,
-    spaces_created: u64,
+    spaces_created: u32,
     asid_bits: u32,
     /// Empty tables, for while no process runs; gone once the kernel is shut down.
     pub(crate) idle: Option<PageTable>,
@@ -53,7 +53,7 @@ impl Kernel {
         let start = PhysAddr::of_frame(frames.start);
         let no_low_memory = |_| ConfigError::NoLowMemory { start };
         let mut memory = PhysicalMemory::new(frames, KernelConfig::has_dma32(spec));
-        let idle = PageTable::new(spec, &mut memory).map_err(no_low_memory)?;
+        let idle = PageTable::new(spec, &mut memory, MmId::IDLE).map_err(no_low_memory)?;
         let zero_frame = memory.allocate(FrameUse::ZeroPage).map_err(no_low_memory)?;
         let mut kernel = Self {
             system: System {
@@ -62,6 +62,7 @@ impl Kernel {
                 memory,
                 rules: config.linux.rules(),
                 objects: Objects::default(),
+                mms: AllCounters::default(),
                 anon_vmas_created: 0,
                 interrupt: None,
                 asids: AsidAllocator::new(spec.isa, mmu.asid_bits, 1),
@@ -70,6 +71,7 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
+                events: VmEvents::default(),
             },
             spaces: BTreeMap::new(),
             processes: BTreeMap::new(),
@@ -119,8 +121,28 @@ impl Kernel {
         access: &Access,
         outcome: &Outcome,
     ) -> FaultResolution {
-        self.system.this_cpu = cpu;
         let Some(pid) = self.running(cpu) else { return FaultResolution::NoProcess };
+        self.accounted(pid, |kernel| kernel.resolve_fault(platform, cpu, pid, access, outcome))
+    }
+
+    /// Carries `work` out for `pid` and counts the faults that it takes as the process's own.
+    pub(crate) fn accounted<T>(&mut self, pid: u32, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.system.faults();
+        let done = work(self);
+        let taken = self.system.faults().since(before);
+        self.processes.entry(pid).and_modify(|process| process.faults.add(taken));
+        done
+    }
+
+    fn resolve_fault(
+        &mut self,
+        platform: &mut dyn Platform,
+        cpu: CpuId,
+        pid: u32,
+        access: &Access,
+        outcome: &Outcome,
+    ) -> FaultResolution {
+        self.system.this_cpu = cpu;
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
         let address = access.va;
@@ -226,6 +248,33 @@ impl Kernel {
     pub fn address_space(&self, pid: u32) -> Option<&AddressSpace> {
         self.processes.get(&pid).and_then(|process| self.spaces.get(&process.mm))
     }
+    /// What the address space of `pid` has; `None` where there is no such process.
+    pub fn counters(&self, pid: u32) -> Option<MmCounters> {
+        self.processes.get(&pid).map(|process| self.system.mms.get(process.mm))
+    }
+    /// Faults that `pid` has taken so far; `None` where there is no such process.
+    pub fn faults(&self, pid: u32) -> Option<Faults> {
+        self.processes.get(&pid).map(|process| process.faults)
+    }
+    /// Linux's event counters.
+    pub fn events(&self) -> &VmEvents {
+        &self.system.events
+    }
+    /// From now on it is known what pages hold: [`Kernel::store`], [`Kernel::load`].
+    pub fn keep_contents(&mut self) {
+        self.system.memory.keep_contents();
+    }
+    /// A program stored `value` at `at`. To be told before the next fault or event; of no effect where contents are not
+    /// kept.
+    pub fn store(&mut self, at: PhysAddr, value: u8) {
+        if let Some(contents) = self.system.memory.contents_mut() {
+            contents.store(at, value);
+        }
+    }
+    /// The byte at `at`; 0 where contents are not kept.
+    pub fn load(&self, at: PhysAddr) -> u8 {
+        self.system.memory.contents().map_or(0, |contents| contents.load(at))
+    }
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
         self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
@@ -238,15 +287,18 @@ impl Kernel {
     /// The counters, and the gauges as of now.
     pub fn stats(&self) -> KernelStats {
         let sum = |of: fn(&AddressSpace) -> u64| self.spaces.values().map(of).sum::<u64>();
+        let counted = |of: fn(&MmCounters) -> u64| {
+            self.spaces.keys().map(|&mm| of(&self.system.mms.get(mm))).sum::<u64>()
+        };
         let idle_tables = self.idle.as_ref().map_or(0, PageTable::tables);
         let memory = &self.system.memory;
         KernelStats {
             processes: self.processes.len() as u64,
             threads: self.processes.values().map(|process| u64::from(process.threads)).sum(),
             vsz_bytes: sum(AddressSpace::vsz_bytes),
-            rss_bytes: sum(AddressSpace::rss_bytes),
+            rss_bytes: counted(MmCounters::resident) << FRAME_SHIFT,
             page_table_bytes: (sum(|space| space.page_table().tables()) + idle_tables) << FRAME_SHIFT,
-            leaf_entries: sum(AddressSpace::leaf_entries),
+            leaf_entries: counted(|mm| mm.resident() + mm.zero),
             frames_in_use: memory.frames_in_use(),
             frames_in_use_max: memory.frames_in_use_max(),
             frames_total: memory.frames_total(),

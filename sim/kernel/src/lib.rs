@@ -25,29 +25,35 @@ mod mm_id;
 mod objects;
 mod page;
 mod process;
+mod reclaim;
 mod screens;
 mod space;
 mod stats;
 mod system;
 mod table;
 mod tlb;
+mod vmstat;
 
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AfterFailure, AnonState, Buddy, FrameUse, ORDER_COUNT, ORDER_MAX, OutOfMemory, Pfn, PhysicalMemory, Zone,
-    ZoneKind,
+    AfterFailure, BootMarks, Buddy, COSTLY_ORDER, FolioFlags, FrameRequest, FrameUse, LruList, MIGRATE_TYPES,
+    Mark, MarkRequest, MemoryLayout, MigrateType, ORDER_COUNT, ORDER_MAX, OutOfMemory, PAGEBLOCK_ORDER,
+    PageData, PcBoot, PcMachine, PerCpuPages, Pfn, PhysicalMemory, Place, Steal, StealPolicy, Urgency,
+    WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest, ZoneSize,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
 pub use mm_id::MmId;
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
-pub use process::state::{Ended, Process};
+pub use process::state::{Ended, Faults, Process};
+pub use reclaim::Gfp;
 pub use screens::{BuddyInfo, Maps};
-pub use space::AddressSpace;
 pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
 pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};
+pub use vmstat::VmEvents;

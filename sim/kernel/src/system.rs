@@ -3,8 +3,9 @@
 use crate::cpu::Cpu;
 use crate::linux::VersionRules;
 use crate::objects::Objects;
+use crate::space::AllCounters;
 use crate::tlb::asid::AsidAllocator;
-use crate::{AdMode, AnonVma, KernelConfig, KernelStats, Pfn, PhysicalMemory, Vpn};
+use crate::{AdMode, AnonVma, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vpn};
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ pub(crate) struct System {
     pub(crate) memory: PhysicalMemory,
     pub(crate) rules: VersionRules,
     pub(crate) objects: Objects,
+    pub(crate) mms: AllCounters,
     /// Numbers of [`AnonVma`]s handed out.
     pub(crate) anon_vmas_created: u64,
     /// Set by the caller that wants a long call to end.
@@ -30,6 +32,7 @@ pub(crate) struct System {
     /// What anonymous memory reads from before its first write; `None` once the kernel is shut down.
     pub(crate) zero_frame: Option<Pfn>,
     pub(crate) stats: KernelStats,
+    pub(crate) events: VmEvents,
 }
 
 impl System {
@@ -53,6 +56,10 @@ impl System {
     pub(crate) fn inherited_anon(&mut self) -> AnonVma {
         self.anon_vmas_created += 1;
         AnonVma { id: self.anon_vmas_created, inherited: true }
+    }
+    /// Faults resolved so far, of all processes.
+    pub(crate) fn faults(&self) -> Faults {
+        Faults { minor: self.stats.page_faults_minor, major: self.stats.page_faults_major }
     }
     /// Whether a long call is to end now.
     pub(crate) fn is_interrupted(&self) -> bool {

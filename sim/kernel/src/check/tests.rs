@@ -78,7 +78,8 @@ fn found(damage: impl FnOnce(&mut Damaged)) -> Violation {
 fn counts_of_frames() {
     let more = found(|it| {
         let frame = it.mapped(AT).pte.frame;
-        it.kernel.system.memory.map(frame);
+        let place = Place::of(it.mapped(AT).slot);
+        it.kernel.system.memory.map(frame, place);
     });
     assert!(matches!(more, Violation::Mappings { counted: 3, found: 2, .. }), "{more}");
     let more = found(|it| {
@@ -95,8 +96,7 @@ fn counts_of_frames() {
     assert!(matches!(leaked, Violation::References { counted: 1, found: 0, .. }), "{leaked}");
     let exclusive = found(|it| {
         let frame = it.mapped(AT).pte.frame;
-        let state = crate::AnonState { exclusive: true, lazily_freed: false };
-        it.kernel.system.memory.set_anon(frame, state);
+        it.kernel.system.memory.set(frame, FolioFlags::EXCLUSIVE);
     });
     assert!(matches!(exclusive, Violation::NotExclusive { holders: 2, .. }), "{exclusive}");
     let lost = found(|it| {
@@ -178,8 +178,16 @@ fn counters_of_spaces_and_objects() {
         Violation::Counter { what, .. } => what,
         other => panic!("{other}"),
     };
-    assert_eq!(counter(|it| it.space().resident += 1), "resident");
-    assert_eq!(counter(|it| it.space().zero_mapped += 1), "zero_mapped");
+    let anonymous = counter(|it| {
+        let mm = it.space().id();
+        it.kernel.system.mms.get_mut(mm).anon += 1;
+    });
+    assert_eq!(anonymous, "anonymous pages");
+    let zero = counter(|it| {
+        let mm = it.space().id();
+        it.kernel.system.mms.get_mut(mm).zero += 1;
+    });
+    assert_eq!(zero, "pages of zeroes");
     let reserves = |it: &mut Damaged| {
         let _ = it.kernel.system.memory.reserve(1);
     };

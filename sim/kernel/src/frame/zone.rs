@@ -71,6 +71,11 @@ impl ZoneLayout {
         let present = frames.end - frames.start;
         Self { kind, node: 0, spanned: frames.clone(), present, managed: frames, late: 0 }
     }
+
+    /// The same on another node.
+    pub fn on(self, node: usize) -> Self {
+        Self { node, ..self }
+    }
 }
 
 /// A request for frames, as a zone sees it.
@@ -273,4 +278,3 @@ impl Zone {
         self.buddy.blocks_free()
     }
 }
-

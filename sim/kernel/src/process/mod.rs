@@ -11,7 +11,7 @@ use crate::cpu::Task;
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::space::AddressSpace;
-use crate::{Bound, Death, OutOfMemory, Signal};
+use crate::{Bound, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 use state::{Ended, Process, signal_bit};
@@ -133,7 +133,7 @@ impl Kernel {
             }
             CloneKind::Borrower => {
                 self.system.stats.forks += 1;
-                self.add_process(child, Process { threads: 1, ..maker });
+                self.add_process(child, Process { threads: 1, faults: Faults::default(), ..maker });
             }
             CloneKind::Process => {
                 self.system.stats.forks += 1;
@@ -141,7 +141,10 @@ impl Kernel {
                 let space = self.spaces.get_mut(&mm).expect("a process has an address space");
                 match space.fork(id, &mut self.system, platform) {
                     Ok(copy) => {
-                        self.add_process(child, Process { mm: id, threads: 1, ..maker });
+                        self.add_process(
+                            child,
+                            Process { mm: id, threads: 1, faults: Faults::default(), ..maker },
+                        );
                         self.spaces.insert(id, copy);
                     }
                     Err(OutOfMemory) => self.never_began(child),
@@ -167,7 +170,8 @@ impl Kernel {
             self.run_nobody(platform, cpu);
         }
         self.thread_of.retain(|_, group| *group != pid);
-        self.processes.insert(pid, Process::new(id));
+        let faults = self.processes.get(&pid).map_or_else(Faults::default, |process| process.faults);
+        self.processes.insert(pid, Process { faults, ..Process::new(id) });
         self.spaces.insert(id, space);
         self.free_if_unused(platform, old);
         if let Some(cpu) = stays {

@@ -11,11 +11,32 @@ pub struct Process {
     pub(crate) threads: u32,
     /// Signals for which it has set a handler, bit n − 1 for signal n.
     pub(crate) handled: u64,
+    pub(crate) faults: Faults,
+}
+
+/// Faults that a process has taken: `ru_minflt` and `ru_majflt`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Resolved without waiting for a device.
+    pub minor: u64,
+    /// For which a device was waited for.
+    pub major: u64,
+}
+
+impl Faults {
+    /// How many more these are than those `before`.
+    pub const fn since(self, before: Self) -> Self {
+        Self { minor: self.minor - before.minor, major: self.major - before.major }
+    }
+    pub(crate) fn add(&mut self, more: Self) {
+        self.minor += more.minor;
+        self.major += more.major;
+    }
 }
 
 impl Process {
     pub(super) fn new(mm: MmId) -> Self {
-        Self { mm, threads: 1, handled: 0 }
+        Self { mm, threads: 1, handled: 0, faults: Faults::default() }
     }
     /// The address space that it runs in.
     pub fn mm(&self) -> MmId {

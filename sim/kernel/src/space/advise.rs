@@ -7,7 +7,7 @@
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, PageRange, Pte, VmFlags, Vma};
+use crate::{Backing, FolioFlags, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 use pagewalk_trace::FileId;
 use std::ops::Range;
@@ -212,9 +212,7 @@ impl AddressSpace {
             if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
                 continue;
             }
-            let mut state = system.memory.anon(frame);
-            state.lazily_freed = true;
-            system.memory.set_anon(frame, state);
+            system.memory.unset(frame, FolioFlags::SWAPBACKED);
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
             if clean != mapped.pte {
                 self.table.set(platform, &mut system.memory, mapped.slot, clean);
@@ -245,15 +243,13 @@ impl AddressSpace {
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 || system.memory.is_mlocked(frame) {
+            if system.memory.mappings(frame) != 1 || system.memory.has(frame, FolioFlags::MLOCKED) {
                 continue;
             }
             if system.memory.is_anonymous(frame) {
-                let mut state = system.memory.anon(frame);
-                let is_clean = state.lazily_freed && !mapped.pte.dirty;
-                state.lazily_freed = is_clean;
-                system.memory.set_anon(frame, state);
+                let is_clean = !system.memory.has(frame, FolioFlags::SWAPBACKED) && !mapped.pte.dirty;
                 if !is_clean {
+                    system.memory.set(frame, FolioFlags::SWAPBACKED);
                     continue;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::{AddressSpace, Gather, MmId};
 use crate::system::System;
-use crate::{OutOfMemory, PageRange, Pte, VmFlags, Vma};
+use crate::{FolioFlags, OutOfMemory, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::Platform;
 use pagewalk_trace::Protection;
 
@@ -83,9 +83,7 @@ impl AddressSpace {
                     protected.add(&mapped);
                 }
                 if system.memory.is_anonymous(frame) {
-                    let mut state = system.memory.anon(frame);
-                    state.exclusive = false;
-                    system.memory.set_anon(frame, state);
+                    system.memory.unset(frame, FolioFlags::EXCLUSIVE);
                 }
             }
             if !system.is_zero_page(frame) {

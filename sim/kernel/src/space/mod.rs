@@ -8,6 +8,7 @@
 mod advise;
 mod bound;
 mod brk;
+mod counters;
 mod fault;
 mod flush;
 mod fork;
@@ -21,6 +22,8 @@ pub(crate) mod vma;
 
 use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas};
+pub(crate) use counters::AllCounters;
+pub use counters::MmCounters;
 pub(crate) use fault::FaultStop;
 pub(crate) use lock::lock_flags;
 
@@ -30,7 +33,8 @@ use crate::space::vma::RangeSet;
 use crate::system::System;
 use crate::table::Slot;
 use crate::{
-    Backing, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Pte, VmFlags, Vma, VmaMap, VmaPolicy, Vpn,
+    Backing, FolioFlags, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Place, Pte, VmFlags, Vma, VmaMap,
+    VmaPolicy, Vpn,
 };
 use pagewalk_arch::{FRAME_SHIFT, PhysAddr, Platform, VirtAddr};
 use pagewalk_trace::Protection;
@@ -64,10 +68,6 @@ pub struct AddressSpace {
     guards: RangeSet,
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
-    /// Leaf entries that map a frame other than the page of zeroes.
-    pub(crate) resident: u64,
-    /// Leaf entries that map the page of zeroes.
-    pub(crate) zero_mapped: u64,
 }
 
 impl AddressSpace {
@@ -76,13 +76,11 @@ impl AddressSpace {
         Ok(Self {
             id,
             vmas: VmaMap::new(system.rules.merge),
-            table: PageTable::new(system.spec, &mut system.memory)?,
+            table: PageTable::new(system.spec, &mut system.memory, id)?,
             heap: None,
             unmapped: RangeSet::default(),
             guards: RangeSet::default(),
             future_flags: VmFlags::default(),
-            resident: 0,
-            zero_mapped: 0,
         })
     }
 
@@ -101,14 +99,6 @@ impl AddressSpace {
     /// Bytes of all areas.
     pub fn vsz_bytes(&self) -> u64 {
         self.vmas.pages() << FRAME_SHIFT
-    }
-    /// Bytes of frames that it maps, the page of zeroes not counted.
-    pub fn rss_bytes(&self) -> u64 {
-        self.resident << FRAME_SHIFT
-    }
-    /// Leaf entries in use, those of the page of zeroes included.
-    pub fn leaf_entries(&self) -> u64 {
-        self.resident + self.zero_mapped
     }
     /// Whether MADV_GUARD_INSTALL made `page` untouchable.
     pub(crate) fn is_guarded(&self, page: Vpn) -> bool {
@@ -135,11 +125,11 @@ impl AddressSpace {
     }
 
     /// The rights that the entry of a page of `vma` in `frame` may grant now. A private page is writable only where
-    /// it is this process's own beyond question ([`crate::AnonState::exclusive`]), whatever its area says: otherwise
+    /// it is this process's own beyond question ([`FolioFlags::EXCLUSIVE`]), whatever its area says: otherwise
     /// the write must fault first. Linux's `can_change_pte_writable`.
     fn rights_now(&self, system: &System, vma: &Vma, frame: Pfn) -> Protection {
         let asked = vma.attributes.protection;
-        if asked.write && vma.is_private() && !system.memory.anon(frame).exclusive {
+        if asked.write && vma.is_private() && !system.memory.has(frame, FolioFlags::EXCLUSIVE) {
             return Protection { read: true, write: false, ..asked };
         }
         asked
@@ -166,23 +156,23 @@ impl AddressSpace {
 
     /// Enters a leaf where none is. The caller's reference to the frame becomes the entry's.
     fn install(&mut self, system: &mut System, platform: &mut dyn Platform, slot: PhysAddr, pte: Pte) {
-        self.count_frame(system, pte.frame);
+        self.count_frame(system, slot, pte.frame);
         self.table.set(platform, &mut system.memory, slot, pte);
     }
 
-    /// An entry maps `frame` from now on, with the caller's reference.
-    fn count_frame(&mut self, system: &mut System, frame: Pfn) {
-        *self.count_of(system, frame) += 1;
+    /// The entry at `slot` maps `frame` from now on, with the caller's reference.
+    fn count_frame(&self, system: &mut System, slot: PhysAddr, frame: Pfn) {
+        *system.mms.get_mut(self.id).of(&system.memory, frame) += 1;
         if !system.is_zero_page(frame) {
-            system.memory.map(frame);
+            system.memory.map(frame, Place::of(slot));
         }
     }
 
-    /// An entry does not map `frame` any more: its reference goes to `gather`.
-    fn drop_frame(&mut self, system: &mut System, frame: Pfn, gather: &mut Gather) {
-        *self.count_of(system, frame) -= 1;
+    /// The entry at `slot` does not map `frame` any more: its reference goes to `gather`.
+    fn drop_frame(&self, system: &mut System, slot: PhysAddr, frame: Pfn, gather: &mut Gather) {
+        *system.mms.get_mut(self.id).of(&system.memory, frame) -= 1;
         if !system.is_zero_page(frame) {
-            system.memory.unmap(frame);
+            system.memory.unmap(frame, Place::of(slot));
             gather.hold(frame);
         }
     }
@@ -196,12 +186,8 @@ impl AddressSpace {
         gather: &mut Gather,
     ) {
         self.table.clear(platform, &mut system.memory, mapped.slot);
-        self.drop_frame(system, mapped.pte.frame, gather);
+        self.drop_frame(system, mapped.slot, mapped.pte.frame, gather);
         gather.add(mapped);
-    }
-
-    fn count_of(&mut self, system: &System, frame: Pfn) -> &mut u64 {
-        if system.is_zero_page(frame) { &mut self.zero_mapped } else { &mut self.resident }
     }
 
     /// Clears every leaf of `pages` and gives up its frame.
@@ -286,7 +272,7 @@ impl AddressSpace {
         gather.add_everything();
         self.flush(system, platform, gather);
         system.asids.release(self.id);
-        debug_assert_eq!((self.resident, self.zero_mapped), (0, 0));
+        debug_assert_eq!(system.mms.get(self.id), MmCounters::default());
         // No CPU walks them any more, and nothing of them is cached.
         assert!(system.cpus_on(self.id).is_empty(), "{:?} ends while a CPU is on it", self.id);
         self.table.destroy(platform, &mut system.memory);

@@ -5,7 +5,7 @@ use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{Backing, Mapped, PageRange, VmFlags, Vma, Vpn};
+use crate::{Backing, FolioFlags, Mapped, PageRange, Place, VmFlags, Vma, Vpn};
 use pagewalk_arch::Platform;
 use pagewalk_trace::RemapFlags;
 
@@ -131,7 +131,7 @@ impl AddressSpace {
                     self.table.mapped(platform, whole).iter().filter(|leaf| !source.contains(leaf.page))
                 {
                     if !system.is_zero_page(stays.pte.frame) {
-                        system.memory.set_mlocked(stays.pte.frame);
+                        system.memory.set(stays.pte.frame, FolioFlags::MLOCKED);
                     }
                 }
             }
@@ -156,6 +156,10 @@ impl AddressSpace {
             let slot = self.table.slot_reserved(platform, &mut system.memory, moved(leaf), &mut reserve);
             self.reload(system, platform, slot.resident_changed);
             self.table.set(platform, &mut system.memory, slot.addr, leaf.pte);
+            if !system.is_zero_page(leaf.pte.frame) {
+                system.memory.unmap(leaf.pte.frame, Place::of(leaf.slot));
+                system.memory.map(leaf.pte.frame, Place::of(slot.addr));
+            }
         }
         system.memory.cancel(reserve);
         if !keeps_source {

@@ -10,7 +10,7 @@ use crate::{PageRange, Pfn, Vpn};
 use pagewalk_arch::{PhysAddr, Platform};
 
 /// Levels of the deepest format.
-const LEVELS_MAX: usize = 5;
+pub(super) const LEVELS_MAX: usize = 5;
 
 /// Where a walk upwards stands.
 #[derive(Clone, Copy, Debug)]

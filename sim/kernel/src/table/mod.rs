@@ -14,7 +14,8 @@ pub use cursor::Cursor;
 pub use entry::{Entry, EntryLayout, Pte};
 
 use crate::frame::Reserve;
-use crate::{FrameUse, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
+use crate::{FrameUse, MmId, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
+use cursor::LEVELS_MAX;
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, PhysAddr, Platform};
 
 /// A mapping and its entry.
@@ -42,6 +43,7 @@ pub(crate) struct Slot {
 pub(crate) struct Released {
     /// Tables that nothing points to any more, with the one reference that each has.
     pub(crate) tables: Vec<Pfn>,
+    by_level: [u64; LEVELS_MAX],
     pub(crate) resident_changed: bool,
 }
 
@@ -53,15 +55,24 @@ const PAE_ROOT_END: u64 = 1 << (32 - FRAME_SHIFT);
 pub struct PageTable {
     layout: EntryLayout,
     root: Pfn,
-    tables: u64,
+    mm: MmId,
+    /// By level.
+    tables: [u64; LEVELS_MAX],
 }
 
 impl PageTable {
-    /// An empty root table.
-    pub fn new(spec: &'static FormatSpec, memory: &mut PhysicalMemory) -> Result<Self, OutOfMemory> {
+    /// An empty root table of the address space `mm`.
+    pub fn new(
+        spec: &'static FormatSpec,
+        memory: &mut PhysicalMemory,
+        mm: MmId,
+    ) -> Result<Self, OutOfMemory> {
         let end = if spec.resident_root_entries > 0 { PAE_ROOT_END } else { u64::MAX };
         let root = memory.allocate_below(end, FrameUse::PageTable { entries: 0 })?;
-        Ok(Self { layout: EntryLayout::new(spec), root, tables: 1 })
+        memory.set_serves(root, mm, Vpn(0));
+        let mut tables = [0; LEVELS_MAX];
+        tables[spec.levels() - 1] = 1;
+        Ok(Self { layout: EntryLayout::new(spec), root, mm, tables })
     }
 
     /// First byte of the root table, as satp or CR3 takes it.
@@ -70,7 +81,11 @@ impl PageTable {
     }
     /// Frames that hold tables, the root included.
     pub fn tables(&self) -> u64 {
-        self.tables
+        self.tables.iter().sum()
+    }
+    /// Frames that hold tables, by level from the lowest on; the root is at the highest level of the format.
+    pub fn tables_by_level(&self) -> &[u64] {
+        &self.tables[..self.spec().levels()]
     }
     /// How entries are laid out.
     pub fn layout(&self) -> EntryLayout {
@@ -167,7 +182,9 @@ impl PageTable {
     ) -> Slot {
         for level in (1..=level).rev() {
             let below = memory.take(reserve, FrameUse::PageTable { entries: 0 });
-            self.tables += 1;
+            self.tables[level - 1] += 1;
+            let served = self.layout.order(level);
+            memory.set_serves(below, self.mm, Vpn(page.0 >> served << served));
             let value = self.layout.encode(Entry::Table(below), level);
             self.write(platform, memory, self.layout.slot(table, page, level), value);
             table = below;
@@ -221,7 +238,9 @@ impl PageTable {
         if !hole.is_empty() {
             self.release_under(platform, memory, self.spec().levels() - 1, self.root, hole, &mut released);
         }
-        self.tables -= released.tables.len() as u64;
+        for (level, gone) in released.by_level.into_iter().enumerate() {
+            self.tables[level] -= gone;
+        }
         released
     }
 
@@ -244,6 +263,7 @@ impl PageTable {
             if part.pages() == 1 << self.layout.order(level) {
                 self.write(platform, memory, slot, 0);
                 released.tables.push(below);
+                released.by_level[level - 1] += 1;
                 released.resident_changed |= self.layout.is_resident(level);
             }
         }

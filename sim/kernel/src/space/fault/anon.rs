@@ -4,7 +4,7 @@
 use super::{AddressSpace, Touch};
 use crate::space::fresh_anon;
 use crate::system::System;
-use crate::{AnonState, FrameUse, OutOfMemory, Pfn};
+use crate::{FolioFlags, FrameUse, OutOfMemory, Pfn};
 use pagewalk_arch::AccessKind;
 
 impl AddressSpace {
@@ -30,7 +30,8 @@ impl AddressSpace {
     /// A new frame that belongs to this process alone.
     pub(super) fn own_frame(&mut self, system: &mut System, touch: &mut Touch) -> Result<Pfn, OutOfMemory> {
         let frame = system.memory.allocate(FrameUse::Anonymous)?;
-        system.memory.set_anon(frame, AnonState { exclusive: true, lazily_freed: false });
+        system.memory.set(frame, FolioFlags::EXCLUSIVE | FolioFlags::SWAPBACKED | FolioFlags::UPTODATE);
+        system.memory.lru_add(frame);
         self.prepare_anon(system, touch);
         Ok(frame)
     }

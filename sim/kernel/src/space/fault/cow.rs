@@ -2,9 +2,10 @@
 //! `do_wp_page` and the end of `handle_pte_fault`.
 
 use super::{AddressSpace, Touch, with_ad};
+use crate::frame::Holder;
 use crate::system::System;
 use crate::tlb::Gather;
-use crate::{AnonState, FrameUse, Mapped, OutOfMemory, Pfn, Pte};
+use crate::{FolioFlags, FrameUse, Mapped, OutOfMemory, Pfn, Pte};
 use pagewalk_arch::{AccessKind, Platform};
 
 impl AddressSpace {
@@ -19,7 +20,7 @@ impl AddressSpace {
         let mut after = before.pte;
         let mut gather = Gather::default();
         if touch.kind == AccessKind::Store && !before.pte.rights.write && touch.area.is_private() {
-            after = self.write_private(system, touch, after, &mut gather)?;
+            after = self.write_private(system, touch, &before, &mut gather)?;
         }
         after.rights = self.table.layout().granted(self.rights_now(system, &touch.area, after.frame));
         after = with_ad(system, after, touch.kind);
@@ -34,20 +35,21 @@ impl AddressSpace {
         Ok(true)
     }
 
-    /// What the entry `pte` of a private page becomes so that it may be written: the frame is the process's own
+    /// What the entry `before` of a private page becomes so that it may be written: the frame is the process's own
     /// already, or becomes so because nothing else holds it, or is copied.
     fn write_private(
         &mut self,
         system: &mut System,
         touch: &mut Touch,
-        pte: Pte,
+        before: &Mapped,
         gather: &mut Gather,
     ) -> Result<Pte, OutOfMemory> {
+        let &Mapped { pte, slot, .. } = before;
         let frame = pte.frame;
         if may_reuse(system, frame) {
-            let state = system.memory.anon(frame);
-            if !state.exclusive {
-                system.memory.set_anon(frame, AnonState { exclusive: true, ..state });
+            system.events.pgreuse += 1;
+            if !system.memory.has(frame, FolioFlags::EXCLUSIVE) {
+                system.memory.set(frame, FolioFlags::EXCLUSIVE);
                 system.stats.cow_reuse += 1;
             }
             return Ok(pte);
@@ -58,8 +60,9 @@ impl AddressSpace {
             Some(FrameUse::File) => system.stats.file_copies += 1,
             _ => system.stats.cow += 1,
         }
-        self.count_frame(system, own);
-        self.drop_frame(system, frame, gather);
+        system.memory.copy_page(Holder::Frame(frame), Holder::Frame(own));
+        self.drop_frame(system, slot, frame, gather);
+        self.count_frame(system, slot, own);
         Ok(Pte { frame: own, accessed: false, dirty: false, ..pte })
     }
 }
@@ -68,5 +71,5 @@ impl AddressSpace {
 /// `wp_can_reuse_anon_folio`.
 fn may_reuse(system: &System, frame: Pfn) -> bool {
     let memory = &system.memory;
-    memory.is_anonymous(frame) && (memory.anon(frame).exclusive || memory.references(frame) == 1)
+    memory.is_anonymous(frame) && (memory.has(frame, FolioFlags::EXCLUSIVE) || memory.references(frame) == 1)
 }

@@ -53,6 +53,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
+        system.events.pgfault += 1;
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
         let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
