@@ -207,8 +207,9 @@ impl PcMachine {
             plan.late = if place == home { boot.late } else { 0 };
             plan.late = plan.late.min(plan.managed.end - plan.managed.start);
             if plan.kind == ZoneKind::Dma {
-                plan.present = boot.below_1m + plan.spanned.end.saturating_sub(FIRST_USABLE);
-                plan.managed.start = FIRST_USABLE.min(plan.managed.end);
+                let usable = plan.spanned.end.saturating_sub(plan.spanned.start.max(FIRST_USABLE));
+                plan.present = usable + if plan.spanned.start < FIRST_USABLE { boot.below_1m } else { 0 };
+                plan.managed.start = plan.managed.start.max(FIRST_USABLE).min(plan.managed.end);
             }
         }
         plans.retain(|plan| !plan.managed.is_empty());
