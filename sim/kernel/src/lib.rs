@@ -27,6 +27,7 @@ mod page;
 mod process;
 mod reclaim;
 mod screens;
+mod slab;
 mod space;
 mod stats;
 mod system;
@@ -52,6 +53,10 @@ pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
 pub use reclaim::Gfp;
 pub use screens::{BuddyInfo, Maps};
+pub use slab::{
+    BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames, SlabInfo,
+    SlabObject, parse_baseline,
+};
 pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
 pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
