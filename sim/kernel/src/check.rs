@@ -5,7 +5,10 @@
 
 use crate::kernel::Kernel;
 use crate::space::vma::permits_no_more;
-use crate::{AddressSpace, Entry, FolioFlags, FrameUse, MmCounters, MmId, PageRange, Pfn, Place, Pte, Vpn};
+use crate::{
+    AddressSpace, Entry, FolioFlags, FrameUse, LruList, MmCounters, MmId, PageRange, Pfn, Place, Pte,
+    SwapSlot, Vpn,
+};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::FileId;
 use std::collections::{BTreeMap, HashMap};
@@ -158,6 +161,8 @@ pub enum Violation {
 struct Recount {
     /// The entries that map each.
     mappings: HashMap<Pfn, Vec<Place>>,
+    /// Entries that name each slot of swap.
+    swapped: BTreeMap<SwapSlot, u32>,
     /// Holders that are not mappings.
     others: HashMap<Pfn, u32>,
 }
@@ -216,7 +221,65 @@ impl Kernel {
         if let Some(zero) = self.system.zero_frame {
             recount.others.insert(zero, 1);
         }
-        self.check_frames(&recount)
+        self.check_swap(&mut recount)?;
+        self.check_frames(&recount)?;
+        self.check_lists()
+    }
+
+    /// Every slot in use is named by as many entries as it says, and cached by a frame that says so.
+    fn check_swap(&self, recount: &mut Recount) -> Result<(), Violation> {
+        let memory = &self.system.memory;
+        for (number, area) in self.system.swap.areas() {
+            let mut used = 0;
+            for offset in area.used() {
+                used += 1;
+                let slot = SwapSlot::new(number, offset);
+                let found = recount.swapped.remove(&slot).unwrap_or(0);
+                let counted = self.system.swap.entries(slot);
+                counter("entries in swap", format!("{slot:?}"), counted.into(), found.into())?;
+                if let Some(frame) = self.system.swap.cached(slot) {
+                    if self.system.slot_of(frame) != Some(slot) {
+                        return Err(Violation::Dangling(format!(
+                            "{slot:?} is not what {frame:?} is cached for"
+                        )));
+                    }
+                    *recount.others.entry(frame).or_default() += 1;
+                } else if counted == 0 {
+                    return Err(Violation::Dangling(format!("{slot:?} is in use by nobody")));
+                }
+            }
+            counter("slots in use", format!("area {number}"), area.slots_used(), used)?;
+        }
+        if let Some((slot, _)) = recount.swapped.pop_first() {
+            return Err(Violation::Dangling(format!("an entry names {slot:?}, which is free")));
+        }
+        let cached = memory.folios().filter(|(_, folio)| folio.flags.contains(FolioFlags::SWAPCACHE)).count();
+        counter("pages in the swap cache", "swap", self.system.swap.cached_total(), cached as u64)
+    }
+
+    /// Every page is on the list that its flags say, or on none; the lists hold as many as they say.
+    fn check_lists(&self) -> Result<(), Violation> {
+        let memory = &self.system.memory;
+        for list in LruList::ALL {
+            let belongs = |frame: Pfn| {
+                let flags = memory.flags(frame);
+                flags.contains(FolioFlags::LRU) && LruList::of(flags) == list
+            };
+            let listed = memory.lru_pages(list).filter(|&frame| belongs(frame)).count() as u64;
+            let flagged = memory.folios().filter(|&(frame, _)| belongs(frame)).count() as u64;
+            counter("pages by their flags", format!("{list:?}"), memory.lru_len(list), flagged)?;
+            if list != LruList::Unevictable {
+                counter("pages listed", format!("{list:?}"), memory.lru_len(list), listed)?;
+            }
+        }
+        let mapped = |anon: bool| {
+            let counts = |&(frame, folio): &(Pfn, &crate::frame::Folio)| {
+                !folio.is_table() && folio.mappings > 0 && memory.is_anonymous(frame) == anon
+            };
+            memory.folios().filter(counts).count() as u64
+        };
+        counter("anonymous pages mapped", "memory", memory.anon_mapped(), mapped(true))?;
+        counter("pages of files mapped", "memory", memory.file_mapped(), mapped(false))
     }
 
     fn check_who_is_who(&self) -> Result<(), Violation> {
@@ -334,6 +397,13 @@ impl Kernel {
                         recount.mappings.entry(pte.frame).or_default().push(place);
                     }
                 }
+                (Entry::Swapped(swapped), Some(space)) => {
+                    if space.vmas().find(page).is_none() {
+                        return Err(Violation::OutsideAreas { space: space.id(), page });
+                    }
+                    sum.counters.swap += 1;
+                    *recount.swapped.entry(swapped.slot).or_default() += 1;
+                }
                 (_, None) => return Err(Violation::NoEntry { table, level, value }),
             }
         }
@@ -415,7 +485,8 @@ impl Kernel {
             if found != references {
                 return Err(Violation::References { frame, usage, counted: references, found });
             }
-            if folio.flags.contains(FolioFlags::EXCLUSIVE) && found != 1 {
+            let cached = u32::from(folio.flags.contains(FolioFlags::SWAPCACHE));
+            if folio.flags.contains(FolioFlags::EXCLUSIVE) && found - cached != 1 {
                 return Err(Violation::NotExclusive { frame, holders: found });
             }
         }

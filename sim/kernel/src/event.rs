@@ -278,13 +278,13 @@ impl Kernel {
             Syscall::Lock { at, bytes, on_fault } => {
                 space.lock(system, platform, site.range(at, bytes)?, lock_flags(on_fault))
             }
-            Syscall::Unlock { at, bytes } => space.unlock(site.range(at, bytes)?),
+            Syscall::Unlock { at, bytes } => space.unlock(system, platform, site.range(at, bytes)?),
             Syscall::LockAll { current, future, on_fault } => {
                 let flags = lock_flags(on_fault);
                 space.lock_all(system, platform, current, future.then_some(flags), flags)
             }
             Syscall::UnlockAll => {
-                space.unlock_all(system);
+                space.unlock_all(system, platform);
                 Ok(())
             }
             Syscall::NameArea { at, bytes, name } => space.name_area(site.range(at, bytes)?, name),

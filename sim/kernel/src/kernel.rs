@@ -4,7 +4,9 @@ use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;
 use crate::process::state::Ended;
+use crate::reclaim::Reclaim;
 use crate::space::{AddressSpace, AllCounters, FaultStop};
+use crate::swap::Swap;
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
@@ -63,6 +65,9 @@ impl Kernel {
                 rules: config.linux.rules(),
                 objects: Objects::default(),
                 mms: AllCounters::default(),
+                swap: Swap::default(),
+                reclaim: Reclaim::default(),
+                wants_flusher: false,
                 anon_vmas_created: 0,
                 interrupt: None,
                 asids: AsidAllocator::new(spec.isa, mmu.asid_bits, 1),
@@ -255,6 +260,14 @@ impl Kernel {
     /// Faults that `pid` has taken so far; `None` where there is no such process.
     pub fn faults(&self, pid: u32) -> Option<Faults> {
         self.processes.get(&pid).map(|process| process.faults)
+    }
+    /// Slots of all swap areas: SwapTotal.
+    pub fn swap_total(&self) -> u64 {
+        self.system.swap.slots_total()
+    }
+    /// Slots of all swap areas that nothing holds: SwapFree.
+    pub fn swap_free(&self) -> u64 {
+        self.system.swap.slots_free()
     }
     /// Linux's event counters.
     pub fn events(&self) -> &VmEvents {

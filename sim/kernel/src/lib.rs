@@ -30,6 +30,7 @@ mod screens;
 mod slab;
 mod space;
 mod stats;
+mod swap;
 mod system;
 mod table;
 mod tlb;
@@ -60,5 +61,6 @@ pub use slab::{
 pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
 pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
-pub use table::{Cursor, Entry, EntryLayout, Mapped, PageTable, Pte};
+pub use swap::{SwapError, SwapSlot};
+pub use table::{Cursor, Entry, EntryLayout, Found, Mapped, PageTable, Pte, Swapped};
 pub use vmstat::VmEvents;

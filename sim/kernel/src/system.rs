@@ -3,7 +3,9 @@
 use crate::cpu::Cpu;
 use crate::linux::VersionRules;
 use crate::objects::Objects;
+use crate::reclaim::Reclaim;
 use crate::space::AllCounters;
+use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{AdMode, AnonVma, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vpn};
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
@@ -18,6 +20,10 @@ pub(crate) struct System {
     pub(crate) rules: VersionRules,
     pub(crate) objects: Objects,
     pub(crate) mms: AllCounters,
+    pub(crate) swap: Swap,
+    pub(crate) reclaim: Reclaim,
+    /// Reclaim met dirty pages of files: the flusher is to run.
+    pub(crate) wants_flusher: bool,
     /// Numbers of [`AnonVma`]s handed out.
     pub(crate) anon_vmas_created: u64,
     /// Set by the caller that wants a long call to end.

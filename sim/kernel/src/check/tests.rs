@@ -134,9 +134,9 @@ fn entries() {
     assert!(matches!(swapped, Violation::Mappings { .. }), "{swapped}");
     let no_entry = found(|it| {
         let slot = it.mapped(AT).slot;
-        it.machine.write_pte(slot, 2);
+        it.machine.write_pte(slot, 4);
     });
-    assert!(matches!(no_entry, Violation::NoEntry { level: 0, value: 2, .. }), "{no_entry}");
+    assert!(matches!(no_entry, Violation::NoEntry { level: 0, value: 4, .. }), "{no_entry}");
     let uncounted = found(|it| it.copy(AT, AT.up(3)));
     assert!(matches!(uncounted, Violation::TableEntries { .. }), "{uncounted}");
     let stray = found(|it| it.copy(AT, AT.up(4)));

@@ -62,6 +62,17 @@ impl fmt::Debug for Pfn {
     }
 }
 
+/// A level of free memory at which something is done: Linux's watermarks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Below it, whoever asks for memory reclaims first.
+    Min,
+    /// Below it, kswapd is woken.
+    Low,
+    /// kswapd sleeps again once it is reached.
+    High,
+}
+
 /// No frame is free that the request could take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory: no free frame is left; configure more memory")]
@@ -351,6 +362,47 @@ impl PhysicalMemory {
         }
     }
 
+    /// An area that is locked maps a page from now on: it is not scanned any more. Says whether it is the first.
+    pub(crate) fn mlock(&mut self, pfn: Pfn) -> bool {
+        if self.has(pfn, FolioFlags::MLOCKED) {
+            self.frame_mut(pfn).next += 1;
+            return false;
+        }
+        let was_listed = self.has(pfn, FolioFlags::LRU);
+        if was_listed {
+            self.lru.remove(&mut self.folios, pfn);
+        }
+        let folio = self.frame_mut(pfn);
+        folio.flags.remove(FolioFlags::ACTIVE);
+        folio.flags.insert(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
+        folio.next = 1;
+        if was_listed {
+            self.lru.add(&mut self.folios, pfn, false);
+        }
+        true
+    }
+
+    /// An area that is locked does not map a page any more. Says whether it was the last.
+    pub(crate) fn munlock(&mut self, pfn: Pfn) -> bool {
+        if !self.has(pfn, FolioFlags::MLOCKED) {
+            return false;
+        }
+        let folio = self.frame_mut(pfn);
+        folio.next = folio.next.saturating_sub(1);
+        if folio.next > 0 {
+            return false;
+        }
+        let was_listed = folio.flags.contains(FolioFlags::LRU);
+        if was_listed {
+            self.lru.remove(&mut self.folios, pfn);
+        }
+        self.frame_mut(pfn).flags.remove(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
+        if was_listed {
+            self.lru.add(&mut self.folios, pfn, false);
+        }
+        true
+    }
+
     /// Anonymous pages that some entry maps: Linux's `nr_anon_pages`.
     pub fn anon_mapped(&self) -> u64 {
         self.anon_mapped
@@ -391,6 +443,28 @@ impl PhysicalMemory {
 
     fn frame_mut(&mut self, pfn: Pfn) -> &mut Folio {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
+    }
+
+    /// Whether `frames` more can be taken without getting below `mark`.
+    pub(crate) fn is_above(&self, mark: Mark, frames: u64) -> bool {
+        let _ = mark;
+        self.frames_free() - self.reserved >= frames
+    }
+    /// Whether kswapd may sleep.
+    pub(crate) fn is_balanced(&self) -> bool {
+        self.is_above(Mark::High, 0)
+    }
+    /// The minimum watermarks of all zones together.
+    pub(crate) fn min_total(&self) -> u64 {
+        0
+    }
+    /// The high watermarks of all zones together.
+    pub(crate) fn high_total(&self) -> u64 {
+        0
+    }
+    /// As [`Self::high_total`], each at least `least`.
+    pub(crate) fn high_total_each(&self, least: u64) -> u64 {
+        self.zones.len() as u64 * least
     }
 
     /// Frames that are promised to verbs: none between two events.

@@ -1,13 +1,28 @@
-//! Taking memory back: what happens when free frames run low.
+//! Taking memory back when free frames run low: Linux's mm/vmscan.c with its two lists for each kind of page.
 //!
 //! Owns when pages move between the lists of the LRU and when they are taken. Works on all address spaces at once, by the
-//! reverse mappings of frames. [`System::ensure`] alone reclaims: it is called where nothing is held that a page which
+//! reverse mappings of frames. [`System::make_room`] alone reclaims: it is called where nothing is held that a page which
 //! goes could be, and what is then taken from memory is there.
+//!
+//! `balance` is kswapd, and what whoever asks must do itself; `scan` says how much of which list is looked at; `shrink`
+//! looks; `unmap` takes pages from those who map them; `workingset` knows how soon they came back.
 
-use crate::frame::FolioFlags;
+mod balance;
+mod scan;
+mod shrink;
+mod unmap;
+mod workingset;
+
+pub(crate) use workingset::Shadow;
+
+use crate::Pfn;
+use crate::frame::{FolioFlags, LruList, PhysicalMemory};
 use crate::system::System;
-use crate::{OutOfMemory, Pfn};
-use pagewalk_arch::Platform;
+
+/// Pages that are looked at together: `SWAP_CLUSTER_MAX`.
+const CLUSTER_PAGES: u64 = 32;
+/// The first look is at 1 in 2¹² pages of a list: `DEF_PRIORITY`.
+const PRIORITY_FIRST: u32 = 12;
 
 /// For whom memory is asked: what the asker may wait for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,20 +34,34 @@ pub enum Gfp {
     Kernel,
 }
 
-impl System {
-    /// Sees to it that `frames` frames can be had, by reclaim where it must.
-    ///
-    /// # Errors
-    /// Nothing more can be taken: it is for the OOM killer now.
-    pub(crate) fn ensure(
-        &mut self,
-        _platform: &mut dyn Platform,
-        frames: u64,
-        _gfp: Gfp,
-    ) -> Result<(), OutOfMemory> {
-        if self.memory.frames_free() < frames { Err(OutOfMemory) } else { Ok(()) }
-    }
+/// What reclaim remembers of a node between its runs: Linux's `lruvec`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reclaim {
+    /// Pages that went or became active, so far: the clock by which refaults are judged.
+    nonresident_age: u64,
+    /// What taking anonymous pages has cost lately, and pages of files: pages written and read again.
+    anon_cost: u64,
+    file_cost: u64,
+    /// The counts of `workingset_activate_*` when reclaim last ended: more since then, and active pages may be too many.
+    activations_seen: [u64; 2],
+    /// Runs of kswapd in a row that took nothing.
+    failures: u32,
+}
 
+impl Reclaim {
+    /// `lru_note_cost`: recent costs weigh more.
+    fn note_cost(&mut self, memory: &PhysicalMemory, is_file: bool, pages: u64) {
+        *(if is_file { &mut self.file_cost } else { &mut self.anon_cost }) += pages;
+        let lists = LruList::ALL.into_iter().filter(|&list| list != LruList::Unevictable);
+        let pages: u64 = lists.map(|list| memory.lru_len(list)).sum();
+        if self.file_cost + self.anon_cost > pages / 4 {
+            self.file_cost /= 2;
+            self.anon_cost /= 2;
+        }
+    }
+}
+
+impl System {
     /// `pfn` was used through a call, such as read(2): Linux's `folio_mark_accessed`. The first use marks an inactive page,
     /// the second makes it active.
     pub(crate) fn mark_accessed(&mut self, pfn: Pfn) {
@@ -42,7 +71,22 @@ impl System {
         } else if !flags.intersects(FolioFlags::UNEVICTABLE | FolioFlags::ACTIVE) {
             self.memory.set(pfn, FolioFlags::ACTIVE);
             self.memory.unset(pfn, FolioFlags::REFERENCED);
+            self.reclaim.nonresident_age += 1;
             self.events.pgactivate += 1;
         }
+    }
+
+    /// Whether active pages of a kind are too many for the inactive ones: `inactive_is_low`. The larger the memory, the
+    /// fewer need be inactive.
+    fn inactive_is_low(&self, anon: bool) -> bool {
+        let (inactive, active) = if anon {
+            (LruList::InactiveAnon, LruList::ActiveAnon)
+        } else {
+            (LruList::InactiveFile, LruList::ActiveFile)
+        };
+        let (inactive, active) = (self.memory.lru_len(inactive), self.memory.lru_len(active));
+        let gib = (inactive + active) >> (30 - pagewalk_arch::FRAME_SHIFT);
+        let ratio = if gib > 0 { (10 * gib).isqrt() } else { 1 };
+        inactive * ratio < active
     }
 }

@@ -7,6 +7,7 @@
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
+use crate::table::Found;
 use crate::{Backing, FolioFlags, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 use pagewalk_trace::FileId;
@@ -161,7 +162,7 @@ impl AddressSpace {
             Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
             Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
             Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
-            Action::Zap { .. } => self.forget(system, platform, area.pages),
+            Action::Zap { .. } => self.forget(system, platform, area),
             Action::Free => self.offer(system, platform, area.pages),
             Action::Punch => punches.extend(area.attributes.backing.file().map(|file| {
                 let first = area.page_offset;
@@ -196,23 +197,38 @@ impl AddressSpace {
     }
 
     /// Private contents are lost, shared ones lose only their entries. Areas and tables stay.
-    pub(super) fn forget(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
+    pub(super) fn forget(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
-        self.zap(system, platform, pages, &mut gather);
+        self.zap(system, platform, area, area.pages, &mut gather);
         self.flush(system, platform, gather);
     }
 
     /// MADV_FREE: anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
-    /// A page that others map too is left alone.
+    /// A page that others map too is left alone; one in swap is gone.
     fn offer(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
-        while let Some(mapped) = leaves.next(platform) {
+        while let Some(found) = leaves.next_used(platform) {
+            let mapped = match found {
+                Found::Mapped(mapped) => mapped,
+                Found::Swapped { slot, swapped, .. } => {
+                    self.clear_swapped(system, platform, slot, swapped);
+                    continue;
+                }
+            };
             let frame = mapped.pte.frame;
             if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
                 continue;
             }
-            system.memory.unset(frame, FolioFlags::SWAPBACKED);
+            if system.memory.has(frame, FolioFlags::SWAPCACHE) && !system.free_swap(frame) {
+                continue;
+            }
+            if system.memory.has(frame, FolioFlags::SWAPBACKED) {
+                let lost =
+                    FolioFlags::SWAPBACKED | FolioFlags::ACTIVE | FolioFlags::REFERENCED | FolioFlags::DIRTY;
+                system.memory.unset(frame, lost);
+                system.events.pglazyfree += 1;
+            }
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
             if clean != mapped.pte {
                 self.table.set(platform, &mut system.memory, mapped.slot, clean);
@@ -222,24 +238,30 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// MADV_COLD: the pages were not used lately.
+    /// MADV_COLD: the pages were not used lately, and are not active.
     fn cool(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
         while let Some(mapped) = leaves.next(platform) {
+            let frame = mapped.pte.frame;
             if mapped.pte.accessed {
                 let old = Pte { accessed: false, ..mapped.pte };
                 self.table.set(platform, &mut system.memory, mapped.slot, old);
                 gather.add(&mapped);
             }
+            if system.memory.mappings(frame) == 1 {
+                system.events.pgdeactivate += u64::from(system.memory.has(frame, FolioFlags::ACTIVE));
+                system.memory.unset(frame, FolioFlags::ACTIVE | FolioFlags::REFERENCED);
+            }
         }
         self.flush(system, platform, gather);
     }
 
-    /// MADV_PAGEOUT, without a device to write to. Of pages that are mapped only here, a file's lose their entry, and
-    /// anonymous ones go if they were offered and not written since.
+    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages go to swap, or for good if they were
+    /// offered and not written since; a file's lose their entry.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
         let mut gather = Gather::default();
+        let mut anonymous = Vec::new();
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {
             let frame = mapped.pte.frame;
@@ -247,15 +269,13 @@ impl AddressSpace {
                 continue;
             }
             if system.memory.is_anonymous(frame) {
-                let is_clean = !system.memory.has(frame, FolioFlags::SWAPBACKED) && !mapped.pte.dirty;
-                if !is_clean {
-                    system.memory.set(frame, FolioFlags::SWAPBACKED);
-                    continue;
-                }
+                anonymous.push(frame);
+            } else {
+                self.clear(system, platform, &mapped, &mut gather);
             }
-            self.clear(system, platform, &mapped, &mut gather);
         }
         self.flush(system, platform, gather);
+        system.page_out(platform, &anonymous);
     }
 
     /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.
@@ -280,7 +300,7 @@ impl AddressSpace {
             self.vmas.prepare_anon(area.pages.start(), || super::fresh_anon(count));
         }
         self.vmas.note_guards(area.pages.start());
-        self.forget(system, platform, area.pages);
+        self.forget(system, platform, area);
         self.guards.insert(area.pages);
     }
 }

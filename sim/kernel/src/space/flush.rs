@@ -16,6 +16,10 @@ impl AddressSpace {
             _ => system.flush_address_space(platform, self.id()),
         }
         for frame in gather.release() {
+            // The slot of a page that nobody maps any more is free with it: `free_pages_and_swap_cache`.
+            if system.memory.mappings(frame) == 0 {
+                system.free_swap(frame);
+            }
             system.memory.put(frame);
         }
     }

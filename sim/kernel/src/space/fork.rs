@@ -1,10 +1,15 @@
 //! fork(2): a second address space with the same areas and, until one of the two writes, the same frames.
 
 use super::{AddressSpace, Gather, MmId};
+use crate::reclaim::Gfp;
 use crate::system::System;
+use crate::table::{Found, Swapped};
 use crate::{FolioFlags, OutOfMemory, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::Platform;
 use pagewalk_trace::Protection;
+
+/// The most tables that an entry needs: one on each level.
+const TABLES_MAX: u64 = 5;
 
 impl AddressSpace {
     /// The child's address space: Linux's `dup_mmap`. Entries are copied only of areas that have had anonymous pages;
@@ -71,9 +76,43 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         protected: &mut Gather,
     ) -> Result<(), OutOfMemory> {
+        let mut from = pages.start();
+        loop {
+            // Before an entry is looked at: what makes room may change it.
+            system.make_room(platform, TABLES_MAX, Gfp::Kernel);
+            let mut leaves = self.table.cursor(PageRange::new(from, pages.end()));
+            let Some(found) = leaves.next_used(platform) else { return Ok(()) };
+            from = found.page();
+            let until = self.table.layout().end_of_table(from).min(pages.end());
+            self.copy_table(vma, PageRange::new(from, until), child, system, platform, protected)?;
+            from = until;
+        }
+    }
+
+    /// Copies the entries of one page table.
+    fn copy_table(
+        &mut self,
+        vma: &Vma,
+        pages: PageRange,
+        child: &mut AddressSpace,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        protected: &mut Gather,
+    ) -> Result<(), OutOfMemory> {
         let mut leaves = self.table.cursor(pages);
-        while let Some(mapped) = leaves.next(platform) {
-            let slot = child.slot(system, platform, mapped.page)?;
+        while let Some(found) = leaves.next_used(platform) {
+            let slot = child.slot(system, platform, found.page())?;
+            let mapped = match found {
+                Found::Mapped(mapped) => mapped,
+                Found::Swapped { slot: parents, swapped, .. } => {
+                    let shared = Swapped { exclusive: false, ..swapped };
+                    self.table.set_swapped(platform, &mut system.memory, parents, shared);
+                    child.table.set_swapped(platform, &mut system.memory, slot, shared);
+                    system.swap.duplicate(swapped.slot);
+                    system.mms.get_mut(child.id).swap += 1;
+                    continue;
+                }
+            };
             let frame = mapped.pte.frame;
             let mut rights = mapped.pte.rights;
             if vma.is_private() {

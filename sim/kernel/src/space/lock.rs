@@ -1,11 +1,11 @@
-//! mlock(2), mlock2(2), munlock(2), mlockall(2), munlockall(2). With no reclaim, what a lock does is to fault pages
-//! in, to keep neighbours apart, and to make madvise(2) refuse.
+//! mlock(2), mlock2(2), munlock(2), mlockall(2), munlockall(2). A lock faults pages in and keeps them from being taken, keeps
+//! neighbours apart, and makes madvise(2) refuse.
 
 use super::AddressSpace;
 use super::populate::OnRefusal;
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{PageRange, VmFlags};
+use crate::{PageRange, Pfn, VmFlags, Vma};
 use pagewalk_arch::Platform;
 
 /// Linux's `VM_LOCKED_MASK`.
@@ -25,7 +25,7 @@ impl AddressSpace {
         pages: PageRange,
         flags: VmFlags,
     ) -> Result<(), CallStop> {
-        self.set_locked(pages, flags)?;
+        self.set_locked(system, platform, pages, flags)?;
         // `__mlock_posix_error_return`: a page that cannot be had is ENOMEM here.
         self.populate(system, platform, pages, OnRefusal::Stop).map_err(|stop| match stop {
             CallStop::Errno(Errno::Fault) => Errno::NoMem.into(),
@@ -34,8 +34,13 @@ impl AddressSpace {
     }
 
     /// Unlocks `pages`, up to the first hole.
-    pub(crate) fn unlock(&mut self, pages: PageRange) -> Result<(), CallStop> {
-        self.set_locked(pages, VmFlags::default())
+    pub(crate) fn unlock(
+        &mut self,
+        system: &mut System,
+        platform: &dyn Platform,
+        pages: PageRange,
+    ) -> Result<(), CallStop> {
+        self.set_locked(system, platform, pages, VmFlags::default())
     }
 
     /// Locks all that is mapped, or all that will be.
@@ -52,17 +57,15 @@ impl AddressSpace {
             return Ok(());
         }
         let everything = self.everything(system);
-        self.vmas.update(everything, |attributes| {
-            attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
-        });
+        self.change_locks(system, platform, everything, flags);
         self.populate(system, platform, everything, OnRefusal::NextArea)
     }
 
     /// Unlocks all, and all to come.
-    pub(crate) fn unlock_all(&mut self, system: &System) {
+    pub(crate) fn unlock_all(&mut self, system: &mut System, platform: &dyn Platform) {
         self.future_flags = VmFlags::default();
         let everything = self.everything(system);
-        self.vmas.update(everything, |attributes| attributes.flags.remove(LOCKED_MASK));
+        self.change_locks(system, platform, everything, VmFlags::default());
     }
 
     /// Whether populating `pages` for a lock finds a page that cannot be had.
@@ -70,11 +73,58 @@ impl AddressSpace {
         self.vmas.overlapping(pages).any(|vma| !vma.is_accessible()) || self.has_untouchable(system, pages)
     }
 
-    fn set_locked(&mut self, pages: PageRange, flags: VmFlags) -> Result<(), CallStop> {
+    fn set_locked(
+        &mut self,
+        system: &mut System,
+        platform: &dyn Platform,
+        pages: PageRange,
+        flags: VmFlags,
+    ) -> Result<(), CallStop> {
         let contiguous = self.vmas.contiguous(pages);
-        self.vmas.update(contiguous, |attributes| {
+        self.change_locks(system, platform, contiguous, flags);
+        if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
+    }
+
+    /// Areas of `pages` get the lock `flags`, and what they map already is locked or unlocked: `mlock_vma_pages_range`.
+    fn change_locks(
+        &mut self,
+        system: &mut System,
+        platform: &dyn Platform,
+        pages: PageRange,
+        flags: VmFlags,
+    ) {
+        let is_locking = flags.contains(VmFlags::LOCKED);
+        let changes = |vma: &&Vma| vma.has(VmFlags::LOCKED) != is_locking;
+        for vma in
+            self.vmas.overlapping(pages).filter(changes).map(|vma| vma.part(&pages)).collect::<Vec<_>>()
+        {
+            let mut leaves = self.table.cursor(vma.pages);
+            while let Some(mapped) = leaves.next(platform) {
+                if is_locking {
+                    system.mlock(mapped.pte.frame);
+                } else {
+                    system.munlock(&vma, mapped.pte.frame);
+                }
+            }
+        }
+        self.vmas.update(pages, |attributes| {
             attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
         });
-        if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
+    }
+}
+
+impl System {
+    /// A locked area maps `frame` from now on.
+    pub(in crate::space) fn mlock(&mut self, frame: Pfn) {
+        if !self.is_zero_page(frame) {
+            self.events.unevictable_pgs_mlocked += u64::from(self.memory.mlock(frame));
+        }
+    }
+
+    /// `area` does not map `frame` any more, or is not locked any more.
+    pub(in crate::space) fn munlock(&mut self, area: &Vma, frame: Pfn) {
+        if area.has(VmFlags::LOCKED) && !self.is_zero_page(frame) {
+            self.events.unevictable_pgs_munlocked += u64::from(self.memory.munlock(frame));
+        }
     }
 }

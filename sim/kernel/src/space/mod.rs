@@ -31,7 +31,7 @@ use crate::errno::{CallStop, Errno};
 use crate::mm_id::MmId;
 use crate::space::vma::RangeSet;
 use crate::system::System;
-use crate::table::Slot;
+use crate::table::{Found, Slot, Swapped};
 use crate::{
     Backing, FolioFlags, Mapped, OutOfMemory, PageRange, PageTable, Pfn, Place, Pte, VmFlags, Vma, VmaMap,
     VmaPolicy, Vpn,
@@ -190,18 +190,38 @@ impl AddressSpace {
         gather.add(mapped);
     }
 
-    /// Clears every leaf of `pages` and gives up its frame.
+    /// Clears every leaf of `pages`, which lie in `area`, and gives up its frame.
     fn zap(
         &mut self,
         system: &mut System,
         platform: &mut dyn Platform,
+        area: &Vma,
         pages: PageRange,
         gather: &mut Gather,
     ) {
         let mut leaves = self.table.cursor(pages);
-        while let Some(mapped) = leaves.next(platform) {
-            self.clear(system, platform, &mapped, gather);
+        while let Some(found) = leaves.next_used(platform) {
+            match found {
+                Found::Mapped(mapped) => {
+                    system.munlock(area, mapped.pte.frame);
+                    self.clear(system, platform, &mapped, gather);
+                }
+                Found::Swapped { slot, swapped, .. } => self.clear_swapped(system, platform, slot, swapped),
+            }
         }
+    }
+
+    /// Clears the entry of a page in swap and gives up its slot.
+    fn clear_swapped(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        slot: PhysAddr,
+        swapped: Swapped,
+    ) {
+        self.table.clear(platform, &mut system.memory, slot);
+        system.mms.get_mut(self.id).swap -= 1;
+        system.release_slot(swapped.slot);
     }
 
     /// Under [`VmaPolicy::Infer`], what the trace's own calls show to be mapped is mapped: gaps in `pages` become
@@ -254,6 +274,7 @@ impl AddressSpace {
             let mut leaves = self.table.cursor(PageRange::new(start, start.up(end - first)));
             while let Some(mapped) = leaves.next(platform) {
                 if even_copies || !system.memory.is_anonymous(mapped.pte.frame) {
+                    system.munlock(&vma, mapped.pte.frame);
                     self.clear(system, platform, &mapped, &mut gather);
                 }
             }
@@ -265,8 +286,8 @@ impl AddressSpace {
     pub(crate) fn destroy(mut self, system: &mut System, platform: &mut dyn Platform) {
         let everything = self.everything(system);
         let mut gather = Gather::default();
-        self.zap(system, platform, everything, &mut gather);
         for vma in self.vmas.remove(everything) {
+            self.zap(system, platform, &vma, vma.pages, &mut gather);
             system.objects.release(&mut system.memory, &vma);
         }
         gather.add_everything();

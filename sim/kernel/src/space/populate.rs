@@ -61,7 +61,7 @@ impl AddressSpace {
         kind: AccessKind,
     ) -> Result<(), CallStop> {
         let area = *self.vmas.find(pages.start()).expect("an area holds the pages");
-        let mut touch = Touch { area, page: pages.start(), kind };
+        let mut touch = Touch { area, page: pages.start(), kind, waited: false };
         for page in pages.iter() {
             touch.page = page;
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
@@ -97,7 +97,9 @@ impl AddressSpace {
         }
         match self.resolve(system, platform, touch) {
             Ok(_) => {
-                system.stats.page_faults_minor += 1;
+                touch.count(system);
+                touch.waited = false;
+                system.events.pgfault += 1;
                 Ok(())
             }
             Err(FaultStop::Signal(Signal::OutOfMemory)) => Err(CallStop::OutOfMemory),

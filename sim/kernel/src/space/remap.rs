@@ -4,8 +4,10 @@ use super::lock::LOCKED_MASK;
 use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
+use crate::reclaim::Gfp;
 use crate::system::System;
-use crate::{Backing, FolioFlags, Mapped, PageRange, Place, VmFlags, Vma, Vpn};
+use crate::table::Found;
+use crate::{Backing, FolioFlags, PageRange, Place, VmFlags, Vma, Vpn};
 use pagewalk_arch::Platform;
 use pagewalk_trace::RemapFlags;
 
@@ -112,10 +114,13 @@ impl AddressSpace {
             // Never used, so nothing ties it to where it was: it may merge where it comes to lie.
             new.page_offset = to.0;
         }
-        let leaves = self.table.mapped(platform, source);
-        // Once entries begin to move, nothing may fail: a page that has left its place has another.
-        let moved = |leaf: &Mapped| to.up(leaf.page.pages_above(source.start()));
-        let missing = self.table.tables_missing(platform, leaves.iter().map(moved));
+        // Once entries begin to move, nothing may fail: a page that has left its place has another. What makes room may
+        // change entries, so they are read again.
+        let moved = |leaf: &Found| to.up(leaf.page().pages_above(source.start()));
+        let pages = self.table.used(platform, source);
+        let missing = self.table.tables_missing(platform, pages.iter().map(moved));
+        system.make_room(platform, missing, Gfp::Kernel);
+        let leaves = self.table.used(platform, source);
         let mut reserve = system.memory.reserve(missing)?;
         system.objects.retain(&new);
         if keeps_source {
@@ -125,16 +130,6 @@ impl AddressSpace {
             self.vmas.insert_moved(new, Some(source.start()));
             // Of the whole area, however little of it moves, and even where the new one has become one with it. Its
             // pages are not asked: those that stay are locked for good.
-            if old.has(VmFlags::LOCKED) {
-                let whole = self.vmas.find(source.start()).map_or(source, |vma| vma.pages);
-                for stays in
-                    self.table.mapped(platform, whole).iter().filter(|leaf| !source.contains(leaf.page))
-                {
-                    if !system.is_zero_page(stays.pte.frame) {
-                        system.memory.set(stays.pte.frame, FolioFlags::MLOCKED);
-                    }
-                }
-            }
             self.vmas.clear_flags(source.start(), LOCKED_MASK);
             self.vmas.forget_anon(source);
         } else {
@@ -151,10 +146,21 @@ impl AddressSpace {
         }
         let mut gather = Gather::default();
         for leaf in &leaves {
-            self.table.clear(platform, &mut system.memory, leaf.slot);
-            gather.add(leaf);
+            let old_slot = match leaf {
+                Found::Mapped(mapped) => mapped.slot,
+                Found::Swapped { slot, .. } => *slot,
+            };
+            self.table.clear(platform, &mut system.memory, old_slot);
             let slot = self.table.slot_reserved(platform, &mut system.memory, moved(leaf), &mut reserve);
             self.reload(system, platform, slot.resident_changed);
+            let leaf = match leaf {
+                Found::Mapped(mapped) => mapped,
+                Found::Swapped { swapped, .. } => {
+                    self.table.set_swapped(platform, &mut system.memory, slot.addr, *swapped);
+                    continue;
+                }
+            };
+            gather.add(leaf);
             self.table.set(platform, &mut system.memory, slot.addr, leaf.pte);
             if !system.is_zero_page(leaf.pte.frame) {
                 system.memory.unmap(leaf.pte.frame, Place::of(leaf.slot));

@@ -20,8 +20,8 @@ impl AddressSpace {
             return;
         }
         let mut gather = Gather::default();
-        self.zap(system, platform, pages, &mut gather);
         for vma in &gone {
+            self.zap(system, platform, vma, vma.pages, &mut gather);
             system.objects.release(&mut system.memory, vma);
         }
         self.release_tables(system, platform, pages, &mut gather);

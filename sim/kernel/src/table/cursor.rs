@@ -5,12 +5,38 @@
 //! pages it spans. Borrows nothing between steps, so the entry that it has just given may be changed or cleared; the
 //! tables themselves must stay.
 
-use super::{Entry, EntryLayout, Mapped};
+use super::{Entry, EntryLayout, Mapped, Swapped};
 use crate::{PageRange, Pfn, Vpn};
 use pagewalk_arch::{PhysAddr, Platform};
 
 /// Levels of the deepest format.
 pub(super) const LEVELS_MAX: usize = 5;
+
+/// An entry in use that is no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A mapping.
+    Mapped(Mapped),
+    /// A page in swap.
+    Swapped {
+        /// Which.
+        page: Vpn,
+        /// Where its entry lies.
+        slot: PhysAddr,
+        /// Where the page is.
+        swapped: Swapped,
+    },
+}
+
+impl Found {
+    /// The page, the first where there are several.
+    pub fn page(&self) -> Vpn {
+        match self {
+            Found::Mapped(mapped) => mapped.page,
+            Found::Swapped { page, .. } => *page,
+        }
+    }
+}
 
 /// Where a walk upwards stands.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +59,29 @@ impl Cursor {
 
     /// The next mapping that has a page in the range. It may begin below the range or end above it.
     pub fn next(&mut self, platform: &dyn Platform) -> Option<Mapped> {
+        loop {
+            if let Found::Mapped(mapped) = self.next_used(platform)? {
+                return Some(mapped);
+            }
+        }
+    }
+
+    /// As [`Self::next`], pages in swap included.
+    pub fn next_used(&mut self, platform: &dyn Platform) -> Option<Found> {
         while self.page < self.end {
             let (slot, entry) = self.descend(platform);
             let page = self.page;
             self.pass();
-            if let Some(pte) = entry.mapping() {
-                return Some(Mapped { page: Vpn(page.0 >> pte.order << pte.order), slot, pte });
+            match entry {
+                Entry::Leaf(pte) | Entry::NoAccess(pte) => {
+                    return Some(Found::Mapped(Mapped {
+                        page: Vpn(page.0 >> pte.order << pte.order),
+                        slot,
+                        pte,
+                    }));
+                }
+                Entry::Swapped(swapped) => return Some(Found::Swapped { page, slot, swapped }),
+                Entry::Absent | Entry::Table(_) => {}
             }
         }
         None
@@ -79,7 +122,7 @@ impl Cursor {
 ///
 /// # Panics
 /// Where it holds what this kernel never writes: page-table memory is damaged.
-pub(super) fn read(layout: &EntryLayout, platform: &dyn Platform, slot: PhysAddr, level: usize) -> Entry {
+pub(crate) fn read(layout: &EntryLayout, platform: &dyn Platform, slot: PhysAddr, level: usize) -> Entry {
     let value = platform.read_pte(slot);
     layout.decode(value, level).unwrap_or_else(|| panic!("{value:#x} at {slot}, level {level}, is no entry"))
 }

@@ -4,7 +4,7 @@
 //! tables 4-5, 4-6 (32-bit), 4-8, 4-10, 4-11 (PAE), 4-15 to 4-20 (64-bit). What a walk makes of the bits is not
 //! here.
 
-use crate::{Pfn, Vpn};
+use crate::{Pfn, SwapSlot, Vpn};
 use pagewalk_arch::pte_bit::{riscv, x86};
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, PhysAddr};
 use pagewalk_trace::Protection;
@@ -16,6 +16,14 @@ const _: () = assert!(VALID == x86::P.mask(), "one position in every format");
 const RISCV_NO_ACCESS: u64 = riscv::G.mask();
 /// Linux's `_PAGE_PROTNONE`: bit G of an entry whose P is clear.
 const X86_NO_ACCESS: u64 = x86::G.mask();
+
+/// An entry of a page that is in swap: a bit that means something of valid entries alone, in every format.
+const SWAPPED: u64 = 1 << 1;
+/// Of such an entry: the page is its process's own, Linux's `_PAGE_SWP_EXCLUSIVE`.
+const SWAPPED_EXCLUSIVE: u64 = 1 << 2;
+/// Of such an entry, from the lowest on, where the number of the area lies: clear of the marks of PROT_NONE.
+const SWAP_AREA_BITS: [u32; 4] = [3, 4, 6, 7];
+const _: () = assert!(X86_NO_ACCESS | RISCV_NO_ACCESS == 0x120, "no bit means two things");
 
 /// A mapping, whatever its format. User pages alone: the kernel maps nothing for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +52,7 @@ impl Pte {
 }
 
 /// What an entry of a page table is, as the kernel tells them apart. That an entry is not zero says nothing of whether
-/// the hardware would use it: what software keeps in invalid entries are cases of their own. One that swaps pages out
-/// will tell `Swapped` (where the page is) from these by the same means, one that moves pages `Migrating`.
+/// the hardware would use it: what software keeps in invalid entries are cases of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// Nothing: demand paging decides. Written as zero.
@@ -56,6 +63,17 @@ pub enum Entry {
     Leaf(Pte),
     /// A mapping that keeps its frame while its area permits nothing (PROT_NONE): every access faults.
     NoAccess(Pte),
+    /// The page is in swap: every access faults.
+    Swapped(Swapped),
+}
+
+/// Where a page is that was swapped out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swapped {
+    /// The slot that holds it.
+    pub slot: SwapSlot,
+    /// It was its process's own beyond question ([`crate::FolioFlags::EXCLUSIVE`]), and is again when it comes back.
+    pub exclusive: bool,
 }
 
 impl Entry {
@@ -67,7 +85,7 @@ impl Entry {
     pub const fn mapping(self) -> Option<Pte> {
         match self {
             Entry::Leaf(pte) | Entry::NoAccess(pte) => Some(pte),
-            Entry::Absent | Entry::Table(_) => None,
+            Entry::Absent | Entry::Table(_) | Entry::Swapped(_) => None,
         }
     }
 }
@@ -111,6 +129,11 @@ impl EntryLayout {
     pub fn is_resident(&self, level: usize) -> bool {
         self.spec.resident_root_entries > 0 && level + 1 == self.spec.levels()
     }
+    /// The page after the last that the lowest table of `page` serves.
+    pub fn end_of_table(&self, page: Vpn) -> Vpn {
+        let order = if self.spec.levels() > 1 { self.order(1) } else { u64::BITS - 1 - FRAME_SHIFT };
+        Vpn(((page.0 >> order) + 1) << order)
+    }
     /// Where the entry for `page` lies in `table`, which is of `level`.
     pub fn slot(&self, table: Pfn, page: Vpn, level: usize) -> PhysAddr {
         let index = self.spec.index(page.addr(), level);
@@ -127,7 +150,31 @@ impl EntryLayout {
             Entry::Absent => 0,
             Entry::Table(frame) => self.pointer(frame, level),
             Entry::Leaf(pte) | Entry::NoAccess(pte) => self.leaf(pte, level),
+            Entry::Swapped(swapped) => self.swapped(swapped, level),
         }
+    }
+
+    /// Slots that an area of swap can have and entries still name.
+    pub fn swap_slots_max(&self) -> u32 {
+        1 << self.frame_bits().min(SwapSlot::OFFSET_BITS)
+    }
+
+    fn swapped(&self, swapped: Swapped, level: usize) -> u64 {
+        let Swapped { slot, exclusive } = swapped;
+        assert!(level == 0 && slot.offset() < self.swap_slots_max(), "{slot:?} in an entry of level {level}");
+        let area = (0..).zip(SWAP_AREA_BITS);
+        let area: u64 = area.map(|(bit, position)| u64::from(slot.area() >> bit & 1) << position).sum();
+        let offset = u64::from(slot.offset()) << self.spec.ppn_shift;
+        offset | area | SWAPPED | if exclusive { SWAPPED_EXCLUSIVE } else { 0 }
+    }
+
+    fn swapped_of(&self, value: u64) -> Option<Swapped> {
+        let area = (0..).zip(SWAP_AREA_BITS);
+        let area = area.map(|(bit, position)| (value >> position & 1) << bit).sum::<u64>();
+        let offset =
+            u32::try_from(value >> self.spec.ppn_shift).ok().filter(|&at| at < self.swap_slots_max())?;
+        let slot = SwapSlot::new(area as u8, offset);
+        Some(Swapped { slot, exclusive: value & SWAPPED_EXCLUSIVE != 0 })
     }
 
     /// Rights are left to the leaf: on x86 every entry on the way grants all.
@@ -187,6 +234,7 @@ impl EntryLayout {
             _ if value == 0 => return Some(Entry::Absent),
             (_, true) if !is_leaf && level > 0 => return Some(Entry::Table(self.frame_of(value))),
             (_, false) if has(no_access) => Protection::default(),
+            (_, false) if has(SWAPPED) && level == 0 => return self.swapped_of(value).map(Entry::Swapped),
             (_, false) => return None,
             (Isa::RiscV, true) => Protection {
                 read: has(riscv::R.mask()),
@@ -309,7 +357,7 @@ mod tests {
             let layout = EntryLayout::new(format.spec());
             assert_eq!(layout.decode(0, 0), Some(Entry::Absent), "{format}");
             let leaf = layout.encode(Entry::Leaf(Pte::new(Pfn(0x400), RW)), 0);
-            assert_eq!(layout.decode(leaf & !1, 0), None, "{format}: not valid, and no mark of PROT_NONE");
+            assert_eq!(layout.decode(leaf & !3, 0), None, "{format}: not valid, and no mark of anything");
         }
         let riscv = EntryLayout::new(PagingFormat::Sv39.spec());
         assert_eq!(riscv.decode(0x2048_d001, 0), None, "a pointer in the lowest table");

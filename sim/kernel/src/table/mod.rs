@@ -10,8 +10,9 @@
 mod cursor;
 mod entry;
 
-pub use cursor::Cursor;
-pub use entry::{Entry, EntryLayout, Pte};
+pub(crate) use cursor::read as read_entry;
+pub use cursor::{Cursor, Found};
+pub use entry::{Entry, EntryLayout, Pte, Swapped};
 
 use crate::frame::Reserve;
 use crate::{FrameUse, MmId, OutOfMemory, PageRange, Pfn, PhysicalMemory, Vpn};
@@ -45,6 +46,26 @@ pub(crate) struct Released {
     pub(crate) tables: Vec<Pfn>,
     by_level: [u64; LEVELS_MAX],
     pub(crate) resident_changed: bool,
+}
+
+/// Writes `entry` into the leaf at `slot`, whoever's table it is in.
+pub(crate) fn write_entry(
+    platform: &mut dyn Platform,
+    memory: &mut PhysicalMemory,
+    layout: &EntryLayout,
+    slot: PhysAddr,
+    entry: Entry,
+) {
+    store(platform, memory, slot, layout.encode(entry, 0));
+}
+
+/// Writes an entry, and counts those that are not zero.
+fn store(platform: &mut dyn Platform, memory: &mut PhysicalMemory, slot: PhysAddr, value: u64) {
+    let (was_used, used) = (platform.read_pte(slot) != 0, value != 0);
+    if was_used != used {
+        memory.count_table_entry(Pfn::of(slot), used);
+    }
+    platform.write_pte(slot, value);
 }
 
 /// First frame that CR3 cannot name in PAE paging.
@@ -106,10 +127,21 @@ impl PageTable {
         self.cursor(PageRange::single(page)).next(platform)
     }
 
+    /// What the entry of `page` says; `None` where there is none.
+    pub fn find(&self, platform: &dyn Platform, page: Vpn) -> Option<Found> {
+        self.cursor(PageRange::single(page)).next_used(platform)
+    }
+
     /// Every mapping of `pages`, upwards.
     pub fn mapped(&self, platform: &dyn Platform, pages: PageRange) -> Vec<Mapped> {
         let mut cursor = self.cursor(pages);
         std::iter::from_fn(|| cursor.next(platform)).collect()
+    }
+
+    /// Every entry in use of `pages`, upwards.
+    pub fn used(&self, platform: &dyn Platform, pages: PageRange) -> Vec<Found> {
+        let mut cursor = self.cursor(pages);
+        std::iter::from_fn(|| cursor.next_used(platform)).collect()
     }
 
     /// The place of the leaf entry of `page`, with the tables on the way to it made where they are missing: all or
@@ -204,17 +236,24 @@ impl PageTable {
         self.write(platform, memory, slot, self.layout.encode(Entry::of(pte), 0));
     }
 
+    /// Says at `slot` that the page is in swap.
+    pub(crate) fn set_swapped(
+        &self,
+        platform: &mut dyn Platform,
+        memory: &mut PhysicalMemory,
+        slot: PhysAddr,
+        swapped: Swapped,
+    ) {
+        self.write(platform, memory, slot, self.layout.encode(Entry::Swapped(swapped), 0));
+    }
+
     /// Clears the leaf entry at `slot`.
     pub(crate) fn clear(&self, platform: &mut dyn Platform, memory: &mut PhysicalMemory, slot: PhysAddr) {
         self.write(platform, memory, slot, 0);
     }
 
     fn write(&self, platform: &mut dyn Platform, memory: &mut PhysicalMemory, slot: PhysAddr, value: u64) {
-        let (was_used, used) = (platform.read_pte(slot) != 0, value != 0);
-        if was_used != used {
-            memory.count_table_entry(Pfn::of(slot), used);
-        }
-        platform.write_pte(slot, value);
+        store(platform, memory, slot, value);
     }
 
     /// `pages` cut at the borders of the entries of `level`.

@@ -13,4 +13,5 @@ mod mmu;
 mod out_of_memory;
 mod process;
 mod random;
+mod swap;
 mod tables;

@@ -61,8 +61,10 @@ impl AddressSpace {
             _ => system.stats.cow += 1,
         }
         system.memory.copy_page(Holder::Frame(frame), Holder::Frame(own));
+        system.munlock(&touch.area, frame);
         self.drop_frame(system, slot, frame, gather);
         self.count_frame(system, slot, own);
+        touch.lock(system, own);
         Ok(Pte { frame: own, accessed: false, dirty: false, ..pte })
     }
 }

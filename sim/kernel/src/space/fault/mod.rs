@@ -8,17 +8,23 @@
 mod anon;
 mod cow;
 mod file;
+mod swap;
 
 use super::AddressSpace;
+use crate::reclaim::Gfp;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
-use crate::{AdMode, Backing, OutOfMemory, PageRange, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use crate::table::Found;
+use crate::{AdMode, Backing, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{file_frame, is_beyond_end};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
 
 /// Pages that must stay free between a stack and the mapping below it: Linux's `stack_guard_gap`.
 const STACK_GUARD_PAGES: u64 = 256;
+
+/// The most frames that a fault cannot do without: a table on each level but the top, the page, and its copy.
+const FAULT_FRAMES_MAX: u64 = 6;
 
 /// Why an access is not to be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +43,22 @@ pub(super) struct Touch {
     pub(super) page: Vpn,
     /// What for. The area permits it.
     pub(super) kind: AccessKind,
+    /// A device had to be waited for: a major fault.
+    pub(super) waited: bool,
+}
+
+impl Touch {
+    /// `frame` is mapped now: it is locked where its area is.
+    fn lock(&self, system: &mut System, frame: Pfn) {
+        if self.area.has(VmFlags::LOCKED) {
+            system.mlock(frame);
+        }
+    }
+    /// The fault is over.
+    pub(super) fn count(&self, system: &mut System) {
+        let stats = &mut system.stats;
+        *(if self.waited { &mut stats.page_faults_major } else { &mut stats.page_faults_minor }) += 1;
+    }
 }
 
 impl From<OutOfMemory> for FaultStop {
@@ -60,7 +82,7 @@ impl AddressSpace {
         if self.guards.contains(page) {
             return Err(segv(SegvCode::MapErr));
         }
-        let mut touch = Touch { area, page, kind: access.kind };
+        let mut touch = Touch { area, page, kind: access.kind, waited: false };
         let found_nothing = !self.resolve(system, platform, &mut touch)?;
         let this = (self.id, access.va, access.kind);
         let last = &mut system.cpus[system.this_cpu.0].last_spurious;
@@ -73,7 +95,7 @@ impl AddressSpace {
             });
         }
         system.stats.spurious += u64::from(found_nothing);
-        system.stats.page_faults_minor += 1;
+        touch.count(system);
         Ok(())
     }
 
@@ -138,9 +160,18 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
-        match self.table.lookup(platform, touch.page) {
+        // Before anything is looked at that reclaim could change.
+        system.make_room(platform, FAULT_FRAMES_MAX, Gfp::User);
+        if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
+            // Those that come with it take frames too, and a copy may be due.
+            system.make_room(platform, FAULT_FRAMES_MAX + system.swap.readahead.pages_max(), Gfp::User);
+        }
+        match self.table.find(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),
-            Some(mapped) => Ok(self.fault_on(system, platform, touch, mapped)?),
+            Some(Found::Mapped(mapped)) => Ok(self.fault_on(system, platform, touch, mapped)?),
+            Some(Found::Swapped { slot, swapped, .. }) => {
+                self.fault_swapped(system, platform, touch, slot, swapped).map(|()| true)
+            }
         }
     }
 
@@ -167,6 +198,7 @@ impl AddressSpace {
         let rights = self.rights_now(system, &touch.area, frame);
         let pte = with_ad(system, Pte::new(frame, rights), touch.kind);
         self.install(system, platform, slot, pte);
+        touch.lock(system, frame);
         Ok(())
     }
 }

@@ -1,0 +1,164 @@
+//! Pages on their way to swap and back: Linux's mm/swap_state.c and mm/page_io.c.
+//!
+//! A page in the swap cache is in a slot and in a frame at once. Going out it is put there first, then taken from all who
+//! map it, then written; coming back it stays there until its slot is wanted or the page is written. So a page that did not
+//! change in between goes a second time without being written.
+
+use super::SwapSlot;
+use crate::frame::Holder;
+use crate::system::System;
+use crate::{FolioFlags, FrameUse, OutOfMemory, Pfn};
+use pagewalk_arch::FRAME_BYTES;
+
+/// KiB of a page, as `pgpgin` and `pgpgout` count.
+const PAGE_KIB: u64 = FRAME_BYTES >> 10;
+
+/// A page that came from swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SwapIn {
+    /// Where it is; the swap cache holds it.
+    pub(crate) frame: Pfn,
+    /// It had to be read: who wants it waited.
+    pub(crate) waited: bool,
+}
+
+impl System {
+    /// The slot of a page in the swap cache.
+    pub(crate) fn slot_of(&self, frame: Pfn) -> Option<SwapSlot> {
+        let is_cached = self.memory.has(frame, FolioFlags::SWAPCACHE);
+        is_cached.then(|| SwapSlot::of_number(self.memory.owner(frame).1))
+    }
+
+    /// Gives `frame` a slot: `add_to_swap`. It is to be written before it can go.
+    pub(crate) fn add_to_swap(&mut self, frame: Pfn) -> bool {
+        let Some(slot) = self.swap.allocate() else { return false };
+        self.enter_swap_cache(slot, frame);
+        self.memory.set(frame, FolioFlags::DIRTY);
+        true
+    }
+
+    fn enter_swap_cache(&mut self, slot: SwapSlot, frame: Pfn) {
+        let shadow = self.swap.cache(slot, frame);
+        self.memory.get(frame);
+        self.memory.set_owner(frame, 0, slot.number());
+        self.memory.set(frame, FolioFlags::SWAPCACHE);
+        if let Some(shadow) = shadow {
+            self.refault(frame, shadow);
+        }
+    }
+
+    /// Begins to write `frame`, which is in the swap cache. It is done before anyone looks at the page again.
+    pub(crate) fn write_to_swap(&mut self, frame: Pfn) {
+        let slot = self.slot_of(frame).expect("a page that is written has a slot");
+        self.memory.copy_page(Holder::Frame(frame), Holder::Swap(slot.number()));
+        self.memory.unset(frame, FolioFlags::DIRTY);
+        self.memory.set(frame, FolioFlags::WRITEBACK | FolioFlags::RECLAIM);
+        self.swap.writing.push(frame);
+        self.events.pswpout += 1;
+        self.events.nr_written += 1;
+        self.events.pgpgout += PAGE_KIB;
+    }
+
+    /// What was being written is written: pages that were to go come next, at the tail of their list.
+    pub(crate) fn complete_swap_writes(&mut self) {
+        for frame in std::mem::take(&mut self.swap.writing) {
+            self.memory.unset(frame, FolioFlags::WRITEBACK);
+            let flags = self.memory.flags(frame);
+            if !flags.contains(FolioFlags::RECLAIM) {
+                continue;
+            }
+            self.memory.unset(frame, FolioFlags::RECLAIM);
+            let is_listed = flags.contains(FolioFlags::LRU);
+            if is_listed && !flags.intersects(FolioFlags::ACTIVE | FolioFlags::UNEVICTABLE) {
+                self.memory.lru_remove(frame);
+                self.memory.lru_add_tail(frame);
+                self.events.pgrotated += 1;
+            }
+        }
+    }
+
+    /// Takes `frame` out of the swap cache if no entry names its slot, so that the slot is free: `folio_free_swap`. Says
+    /// whether it did.
+    pub(crate) fn free_swap(&mut self, frame: Pfn) -> bool {
+        let Some(slot) = self.slot_of(frame) else { return false };
+        if self.memory.has(frame, FolioFlags::WRITEBACK) || self.swap.entries(slot) > 0 {
+            return false;
+        }
+        self.leave_swap_cache(frame, slot, None);
+        self.memory.set(frame, FolioFlags::DIRTY);
+        self.memory.put(frame);
+        true
+    }
+
+    /// Takes `frame` out of the swap cache. The reference of the cache is the caller's.
+    pub(crate) fn leave_swap_cache(
+        &mut self,
+        frame: Pfn,
+        slot: SwapSlot,
+        shadow: Option<crate::reclaim::Shadow>,
+    ) {
+        self.swap.uncache(slot, shadow);
+        self.memory.unset(frame, FolioFlags::SWAPCACHE);
+        self.memory.set_owner(frame, 0, 0);
+        self.forget_slot(slot);
+    }
+
+    /// An entry that named `slot` is gone: `free_swap_and_cache`. What the swap cache holds of it goes with the last one.
+    pub(crate) fn release_slot(&mut self, slot: SwapSlot) {
+        let cached = self.swap.cached(slot);
+        self.swap.free(slot);
+        if let Some(frame) = cached.filter(|&frame| self.memory.mappings(frame) == 0) {
+            self.free_swap(frame);
+        }
+        self.forget_slot(slot);
+    }
+
+    /// A free slot holds nothing.
+    fn forget_slot(&mut self, slot: SwapSlot) {
+        if !self.swap.is_used(slot)
+            && let Some(contents) = self.memory.contents_mut()
+        {
+            contents.forget(Holder::Swap(slot.number()));
+        }
+    }
+
+    /// The page of `slot`, read if it must be, with those around it: `swapin_readahead`. Frames for it must be there;
+    /// those around it are read as far as memory goes.
+    pub(crate) fn swap_in(&mut self, slot: SwapSlot) -> Result<SwapIn, OutOfMemory> {
+        if let Some(frame) = self.swap.cached(slot) {
+            if self.memory.has(frame, FolioFlags::RECLAIM) && !self.memory.has(frame, FolioFlags::WRITEBACK) {
+                self.memory.unset(frame, FolioFlags::RECLAIM);
+                self.events.swap_ra_hit += 1;
+                self.swap.readahead.hit();
+            }
+            return Ok(SwapIn { frame, waited: false });
+        }
+        for offset in self.swap.readahead.around(slot.offset()) {
+            let near = SwapSlot::new(slot.area(), offset);
+            if near == slot || !self.swap.is_used(near) || self.swap.cached(near).is_some() {
+                if near == slot {
+                    self.read_from_swap(slot)?;
+                }
+                continue;
+            }
+            let Ok(ahead) = self.read_from_swap(near) else { continue };
+            self.memory.set(ahead, FolioFlags::RECLAIM);
+            self.events.swap_ra += 1;
+        }
+        let frame = self.swap.cached(slot).expect("it was just read");
+        Ok(SwapIn { frame, waited: true })
+    }
+
+    fn read_from_swap(&mut self, slot: SwapSlot) -> Result<Pfn, OutOfMemory> {
+        let frame = self.memory.allocate(FrameUse::Anonymous)?;
+        self.memory.set(frame, FolioFlags::SWAPBACKED | FolioFlags::UPTODATE);
+        self.memory.copy_page(Holder::Swap(slot.number()), Holder::Frame(frame));
+        self.enter_swap_cache(slot, frame);
+        // The cache's is the only reference for now.
+        self.memory.put(frame);
+        self.memory.lru_add(frame);
+        self.events.pswpin += 1;
+        self.events.pgpgin += PAGE_KIB;
+        Ok(frame)
+    }
+}

@@ -1,0 +1,228 @@
+//! Pages that go to swap and come back: contents, rights, sharing, and every invariant of the kernel's state after each event.
+
+use crate::machine::{Machine, RW, anonymous};
+use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, SplitMix64, VirtAddr};
+use pagewalk_kernel::{Errno, KernelConfig, LruList, SwapError, VmaPolicy};
+use pagewalk_trace::{CloneKind, Syscall};
+use std::collections::BTreeMap;
+
+const AT: u64 = 0x1000_0000;
+const PAGE: u64 = 0x1000;
+
+/// A machine of `frames` frames and `swap` pages of swap, whose pages have contents.
+fn machine(format: PagingFormat, frames: u64, swap: u64) -> Machine {
+    let config = KernelConfig {
+        memory_bytes: frames * PAGE,
+        vma_policy: VmaPolicy::Strict,
+        ..KernelConfig::default()
+    };
+    let mut machine = Machine::with(config, MmuConfig::of(format));
+    machine.kernel.keep_contents();
+    machine.kernel.swap_on(swap + 1, None).expect("a swap area");
+    machine
+}
+
+fn store(machine: &mut Machine, page: u64, value: u8) {
+    let at = machine.access(AT + page * PAGE, AccessKind::Store).expect("a legal store");
+    machine.kernel.store(at, value);
+}
+
+fn load(machine: &mut Machine, page: u64) -> u8 {
+    let at = machine.access(AT + page * PAGE, AccessKind::Load).expect("a legal load");
+    machine.kernel.load(at)
+}
+
+#[test]
+fn memory_beyond_ram_keeps_what_was_written() {
+    for format in PagingFormat::ALL {
+        let mut machine = machine(format, 96, 400);
+        machine.call(1, Syscall::Map(anonymous(AT, 300 * PAGE, RW)));
+        for page in 0..300 {
+            store(&mut machine, page, page as u8 | 1);
+        }
+        machine.check();
+        let counters = machine.kernel.counters(1).unwrap();
+        assert_eq!(counters.anon + counters.swap, 300, "{format}");
+        assert!(counters.swap > 200, "{format}: {counters:?}");
+        let out = machine.kernel.events().pswpout;
+        assert!(out >= counters.swap, "{format}");
+        for page in 0..300 {
+            assert_eq!(load(&mut machine, page), page as u8 | 1, "{format} page {page}");
+        }
+        machine.check();
+        let faults = machine.kernel.faults(1).unwrap();
+        assert!(faults.major > 25 && faults.major < 300, "{format}: clusters of eight: {faults:?}");
+        assert!(machine.kernel.events().swap_ra_hit > 100, "{format}");
+        machine.call(1, Syscall::Unmap { at: VirtAddr(AT), bytes: 300 * PAGE });
+        machine.check();
+        assert_eq!(machine.kernel.swap_free(), 400, "{format}: nothing is left in swap");
+    }
+}
+
+#[test]
+fn a_page_read_back_and_not_written_goes_again_without_being_written() {
+    let mut machine = machine(PagingFormat::Sv39, 96, 1000);
+    machine.call(1, Syscall::Map(anonymous(AT, 200 * PAGE, RW)));
+    (0..200).for_each(|page| store(&mut machine, page, 7));
+    (0..200).for_each(|page| assert_eq!(load(&mut machine, page), 7));
+    let out = machine.kernel.events().pswpout;
+    for _ in 0..3 {
+        (0..200).for_each(|page| assert_eq!(load(&mut machine, page), 7));
+    }
+    let again = machine.kernel.events().pswpout - out;
+    assert!(again < 100, "{again} pages were written again, which had not changed");
+    machine.check();
+}
+
+#[test]
+fn what_fork_shares_is_shared_in_swap_too() {
+    for format in [PagingFormat::La48, PagingFormat::Sv32, PagingFormat::X86Pae] {
+        let mut machine = machine(format, 128, 600);
+        machine.call(1, Syscall::Map(anonymous(AT, 150 * PAGE, RW)));
+        (0..150).for_each(|page| store(&mut machine, page, 1));
+        machine.call(1, Syscall::Clone { child: 2, kind: CloneKind::Process });
+        machine.check();
+        machine.switch(2);
+        (0..75).for_each(|page| store(&mut machine, page, 2));
+        machine.check();
+        machine.switch(1);
+        (0..150).for_each(|page| assert_eq!(load(&mut machine, page), 1, "{format} {page}"));
+        (100..150).for_each(|page| store(&mut machine, page, 3));
+        machine.switch(2);
+        for page in 0..150 {
+            assert_eq!(load(&mut machine, page), if page < 75 { 2 } else { 1 }, "{format} {page}");
+        }
+        machine.check();
+        machine.call(2, Syscall::ExitGroup { status: 0 });
+        machine.switch(1);
+        for page in 0..150 {
+            assert_eq!(load(&mut machine, page), if page < 100 { 1 } else { 3 }, "{format} {page}");
+        }
+        machine.check();
+    }
+}
+
+#[test]
+fn swapoff_brings_everything_back_or_changes_nothing() {
+    let mut machine = machine(PagingFormat::La48, 128, 600);
+    machine.call(1, Syscall::Map(anonymous(AT, 200 * PAGE, RW)));
+    (0..200).for_each(|page| store(&mut machine, page, 9));
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Err(Errno::NoMem), "it does not fit");
+    machine.check();
+    (0..200).for_each(|page| assert_eq!(load(&mut machine, page), 9));
+    machine.call(1, Syscall::Unmap { at: VirtAddr(AT), bytes: 120 * PAGE });
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Ok(()));
+    machine.check();
+    assert_eq!(machine.kernel.counters(1).unwrap().swap, 0);
+    (120..200).for_each(|page| assert_eq!(load(&mut machine, page), 9));
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Err(Errno::Inval), "it is off");
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 7), Err(Errno::Inval), "it never was");
+}
+
+#[test]
+fn an_area_that_no_entry_could_name_is_refused() {
+    let mut machine = machine(PagingFormat::X86Legacy, 128, 60);
+    assert_eq!(machine.kernel.swap_on(1 << 20, None), Ok(1));
+    let refused = SwapError::Size { pages: (1 << 20) + 1, most: 1 << 20 };
+    assert_eq!(machine.kernel.swap_on((1 << 20) + 1, None), Err(refused));
+}
+
+#[test]
+fn locked_pages_stay() {
+    let mut machine = machine(PagingFormat::Sv48, 96, 400);
+    machine.call(1, Syscall::Map(anonymous(AT, 300 * PAGE, RW)));
+    (0..20).for_each(|page| store(&mut machine, page, 5));
+    machine.call(1, Syscall::Lock { at: VirtAddr(AT), bytes: 20 * PAGE, on_fault: false });
+    assert_eq!(machine.kernel.memory().lru_len(LruList::Unevictable), 20);
+    (20..300).for_each(|page| store(&mut machine, page, 6));
+    let majors = machine.kernel.faults(1).unwrap().major;
+    (0..20).for_each(|page| assert_eq!(load(&mut machine, page), 5));
+    assert_eq!(machine.kernel.faults(1).unwrap().major, majors, "none of them had gone");
+    machine.call(1, Syscall::Unlock { at: VirtAddr(AT), bytes: 20 * PAGE });
+    assert_eq!(machine.kernel.memory().lru_len(LruList::Unevictable), 0);
+    machine.check();
+}
+
+#[test]
+fn pages_used_often_outlive_pages_used_once() {
+    let mut machine = machine(PagingFormat::La48, 128, 2000);
+    machine.call(1, Syscall::Map(anonymous(AT, 1000 * PAGE, RW)));
+    (0..10).for_each(|page| store(&mut machine, page, 1));
+    for page in 10..1000 {
+        store(&mut machine, page, 1);
+        if page % 4 == 0 {
+            (0..10).for_each(|hot| assert_eq!(load(&mut machine, hot), 1));
+        }
+    }
+    machine.check();
+    let majors = machine.kernel.faults(1).unwrap().major;
+    assert!(majors < 40, "{majors} times a page in steady use had gone");
+}
+
+/// Stores, loads, forks, unmapping and the ends of processes under pressure: every process sees what it wrote.
+#[test]
+fn random_processes_under_pressure() {
+    for (format, seed) in PagingFormat::ALL.into_iter().zip(1..) {
+        let mut random = SplitMix64(seed);
+        let mut machine = machine(format, 160, 1500);
+        machine.call(1, Syscall::Map(anonymous(AT, 120 * PAGE, RW)));
+        let mut processes: BTreeMap<u32, BTreeMap<u64, u8>> = BTreeMap::from([(1, BTreeMap::new())]);
+        let mut next = 2;
+        for step in 0..6000 {
+            let which = random.below(processes.len() as u32) as usize;
+            let pid = *processes.keys().nth(which).unwrap();
+            machine.switch(pid);
+            let page = u64::from(random.below(120));
+            match random.below(200) {
+                0 if processes.len() < 5 => {
+                    machine.call(pid, Syscall::Clone { child: next, kind: CloneKind::Process });
+                    let copy = processes[&pid].clone();
+                    processes.insert(next, copy);
+                    next += 1;
+                }
+                1 if processes.len() > 1 => {
+                    machine.call(pid, Syscall::ExitGroup { status: 0 });
+                    processes.remove(&pid);
+                }
+                2..=4 => {
+                    let pages = 1 + u64::from(random.below(8)).min(119 - page);
+                    machine.call(
+                        pid,
+                        Syscall::Advise { at: VirtAddr(AT + page * PAGE), bytes: pages * PAGE, advice: 4 },
+                    );
+                    let memory = processes.get_mut(&pid).unwrap();
+                    (page..page + pages).for_each(|page| drop(memory.remove(&page)));
+                }
+                5..=7 => {
+                    let advice = if random.below(2) == 0 { 20 } else { 21 };
+                    machine
+                        .call(pid, Syscall::Advise { at: VirtAddr(AT + page * PAGE), bytes: PAGE, advice });
+                }
+                8..=90 => {
+                    let value = 1 + random.below(255) as u8;
+                    store(&mut machine, page, value);
+                    processes.get_mut(&pid).unwrap().insert(page, value);
+                }
+                _ => {
+                    let expected = processes[&pid].get(&page).copied().unwrap_or(0);
+                    assert_eq!(
+                        load(&mut machine, page),
+                        expected,
+                        "{format} step {step} process {pid} page {page}"
+                    );
+                }
+            }
+            if step % 50 == 0 {
+                machine.check();
+            }
+        }
+        machine.check();
+        assert!(machine.kernel.events().pswpin > 500, "{format}: it was no pressure");
+        machine.kernel.shutdown(&mut machine.mmu);
+        assert_eq!(
+            (machine.kernel.memory().frames_in_use(), machine.kernel.swap_free()),
+            (0, 1500),
+            "{format}"
+        );
+    }
+}
