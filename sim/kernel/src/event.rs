@@ -75,7 +75,7 @@ impl Kernel {
         cpu: CpuId,
         event: &Event,
     ) -> Result<(), EventError> {
-        self.system.this_cpu = cpu;
+        self.system.set_cpu(cpu);
         self.verdict = Ok(());
         match event {
             Event::Switch { pid, .. } => self.switch(platform, cpu, *pid),
@@ -98,6 +98,7 @@ impl Kernel {
                 self.accounted(group, |kernel| {
                     kernel.carry_out(platform, *pid, group, call, *outcome, *line)
                 })?;
+                self.sync_objects_of(group);
             }
         }
         Ok(())

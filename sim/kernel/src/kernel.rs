@@ -5,6 +5,7 @@ use crate::mm_id::MmId;
 use crate::objects::Objects;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
+use crate::slab::KernelObjects;
 use crate::space::{AddressSpace, AllCounters, FaultStop};
 use crate::swap::Swap;
 use crate::system::System;
@@ -54,7 +55,16 @@ impl Kernel {
         // The least that passes the check above holds these few tables, unless PAE wants them lower than that.
         let start = PhysAddr::of_frame(frames.start);
         let no_low_memory = |_| ConfigError::NoLowMemory { start };
-        let mut memory = PhysicalMemory::new(frames, KernelConfig::has_dma32(spec));
+        let (layout, boot) = config.layout(mmu, frames)?;
+        let mut memory = PhysicalMemory::of(layout);
+        let slab = match boot {
+            None => None,
+            Some(boot) => {
+                memory.boot(&boot);
+                let cpus = config.pc.map_or(1, |pc| usize::from(pc.cpus));
+                Some(KernelObjects::boot(cpus, &mut memory).map_err(no_low_memory)?)
+            }
+        };
         let idle = PageTable::new(spec, &mut memory, MmId::IDLE).map_err(no_low_memory)?;
         let zero_frame = memory.allocate(FrameUse::ZeroPage).map_err(no_low_memory)?;
         let mut kernel = Self {
@@ -62,6 +72,7 @@ impl Kernel {
                 spec,
                 config,
                 memory,
+                slab,
                 rules: config.linux.rules(),
                 objects: Objects::default(),
                 mms: AllCounters::default(),
@@ -147,7 +158,7 @@ impl Kernel {
         access: &Access,
         outcome: &Outcome,
     ) -> FaultResolution {
-        self.system.this_cpu = cpu;
+        self.system.set_cpu(cpu);
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
         let address = access.va;
@@ -195,6 +206,10 @@ impl Kernel {
             idle.destroy(platform, &mut self.system.memory);
             self.system.idle_root = PhysAddr(0);
         }
+        if let Some(slab) = &mut self.system.slab {
+            slab.shut_down(&mut self.system.memory);
+        }
+        self.system.memory.shut_down();
     }
 
     pub(crate) fn next_mm(&mut self) -> MmId {

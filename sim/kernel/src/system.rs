@@ -4,6 +4,7 @@ use crate::cpu::Cpu;
 use crate::linux::VersionRules;
 use crate::objects::Objects;
 use crate::reclaim::Reclaim;
+use crate::slab::KernelObjects;
 use crate::space::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
@@ -17,6 +18,8 @@ pub(crate) struct System {
     pub(crate) spec: &'static FormatSpec,
     pub(crate) config: KernelConfig,
     pub(crate) memory: PhysicalMemory,
+    /// The kernel's own objects; `None`: they cost nothing.
+    pub(crate) slab: Option<KernelObjects>,
     pub(crate) rules: VersionRules,
     pub(crate) objects: Objects,
     pub(crate) mms: AllCounters,
@@ -56,6 +59,12 @@ impl System {
                 ..Mode::default()
             },
         }
+    }
+
+    /// `cpu` carries out what goes on from now on.
+    pub(crate) fn set_cpu(&mut self, cpu: CpuId) {
+        self.this_cpu = cpu;
+        self.memory.set_cpu(cpu.0);
     }
 
     /// A number for the anonymous memory that a child inherits.

@@ -67,10 +67,11 @@ impl MemoryLayout {
 }
 
 /// What a PC is equipped with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PcMachine {
     /// Installed memory in bytes, shared out evenly among the nodes.
+    #[serde(skip)]
     pub memory_bytes: u64,
     /// Nodes.
     pub nodes: u8,
@@ -81,6 +82,7 @@ pub struct PcMachine {
     /// Transparent huge pages are on, always or where a program asks for them.
     pub has_huge_pages: bool,
     /// Addresses have 32 bits: there is high memory rather than DMA32.
+    #[serde(skip)]
     pub is_32_bit: bool,
 }
 
@@ -111,6 +113,10 @@ pub struct PcBoot {
     pub below_1m: u64,
     /// Bounce buffers, where memory lies beyond 4 GiB.
     pub bounce: u64,
+    /// What the running kernel holds for itself besides slabs: stacks, modules, what CPUs have of their own.
+    pub running: u64,
+    /// Order of the block that it keeps in the lowest zone, for devices.
+    pub dma_order: usize,
 }
 
 impl Default for PcBoot {
@@ -123,7 +129,16 @@ impl Default for PcBoot {
             per_disk: 3,
             below_1m: 158,
             bounce: 16_579,
+            running: 2380,
+            dma_order: 5,
         }
+    }
+}
+
+impl PcBoot {
+    /// Managed frames below which nothing is left for programs: what the running kernel holds, and as much in slabs.
+    pub fn least(&self) -> u64 {
+        self.running + 4 * 1024
     }
 }
 

@@ -62,17 +62,6 @@ impl fmt::Debug for Pfn {
     }
 }
 
-/// A level of free memory at which something is done: Linux's watermarks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// Below it, whoever asks for memory reclaims first.
-    Min,
-    /// Below it, kswapd is woken.
-    Low,
-    /// kswapd sleeps again once it is reached.
-    High,
-}
-
 /// No frame is free that the request could take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory: no free frame is left; configure more memory")]
@@ -94,6 +83,8 @@ pub struct PhysicalMemory {
     /// Free frames that are promised to a [`Reserve`].
     reserved: u64,
     failure: Option<(u64, AfterFailure)>,
+    /// What the kernel has taken for itself while it started.
+    kernels_own: Vec<(Pfn, usize)>,
 }
 
 impl PhysicalMemory {
@@ -117,6 +108,24 @@ impl PhysicalMemory {
             frames_in_use_max: 0,
             reserved: 0,
             failure: None,
+            kernels_own: Vec::new(),
+        }
+    }
+
+    /// Takes what a running kernel holds for itself besides slabs: what `boot` says, as far as there is.
+    pub fn boot(&mut self, boot: &PcBoot) {
+        let own = FrameRequest::of(FrameUse::Kernel);
+        let pool = FrameRequest { order: boot.dma_order, highest: ZoneKind::Dma, ..own };
+        for request in std::iter::once(pool).chain((0..boot.running).map(|_| own)) {
+            let taken = self.allocate_block(&request, FrameUse::Kernel);
+            self.kernels_own.extend(taken.map(|first| (first, request.order)));
+        }
+    }
+
+    /// Returns that: the machine is switched off.
+    pub fn shut_down(&mut self) {
+        for (first, order) in std::mem::take(&mut self.kernels_own) {
+            self.free_block(first, order);
         }
     }
 
@@ -445,26 +454,25 @@ impl PhysicalMemory {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
     }
 
-    /// Whether `frames` more can be taken without getting below `mark`.
+    /// Whether `frames` more can be taken, one by one for programs, without getting below `mark` anywhere.
     pub(crate) fn is_above(&self, mark: Mark, frames: u64) -> bool {
-        let _ = mark;
-        self.frames_free() - self.reserved >= frames
+        self.zones.frames_above(mark) >= frames + self.reserved
     }
-    /// Whether kswapd may sleep.
+    /// Whether kswapd may sleep: some zone has more free than its high watermark.
     pub(crate) fn is_balanced(&self) -> bool {
-        self.is_above(Mark::High, 0)
+        self.zones.frames_above(Mark::High) > 0
     }
     /// The minimum watermarks of all zones together.
     pub(crate) fn min_total(&self) -> u64 {
-        0
+        self.zones().iter().map(|zone| zone.marks().min).sum()
     }
     /// The high watermarks of all zones together.
     pub(crate) fn high_total(&self) -> u64 {
-        0
+        self.high_total_each(0)
     }
     /// As [`Self::high_total`], each at least `least`.
     pub(crate) fn high_total_each(&self, least: u64) -> u64 {
-        self.zones.len() as u64 * least
+        self.zones().iter().map(|zone| zone.marks().high.max(least)).sum()
     }
 
     /// Frames that are promised to verbs: none between two events.
@@ -486,7 +494,7 @@ impl PhysicalMemory {
         self.zones.nodes()
     }
     /// Whether some zone that serves `request` leaves its mark intact.
-    pub fn is_above(&self, request: &FrameRequest) -> bool {
+    pub fn can_serve(&self, request: &FrameRequest) -> bool {
         self.zones.is_above(request)
     }
     /// What watermarks follow from.

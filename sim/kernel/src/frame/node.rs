@@ -177,6 +177,11 @@ impl Zones {
         self.candidates(request).any(|place| self.zones[place].is_above(request.mark, request.mark_request()))
     }
 
+    /// Frames that requests for programs can take one by one before they find every zone at `mark`.
+    pub(super) fn frames_above(&self, mark: Mark) -> u64 {
+        self.zones.iter().map(|zone| zone.frames_above(mark)).sum()
+    }
+
     /// Takes a block where the highest mark stays intact under which there is one.
     #[inline]
     pub(super) fn allocate_gently(&mut self, request: &FrameRequest) -> Option<u64> {

@@ -153,15 +153,36 @@ impl Zone {
         ZoneSize { kind: self.layout.kind, node: self.layout.node, managed, high: self.marks.high }
     }
 
-    /// Whether `request` leaves `mark` intact: Linux's `zone_watermark_ok`.
-    pub fn is_above(&self, mark: Mark, request: MarkRequest) -> bool {
-        let mark = match mark {
-            Mark::None => return true,
+    fn mark(&self, mark: Mark) -> u64 {
+        match mark {
+            Mark::None => 0,
             Mark::Min => self.marks.min,
             Mark::Low => self.marks.low,
             Mark::High => self.marks.high,
-        } + self.boost;
-        is_above(mark, &self.reserve, self.buddy.frames_free(), || self.buddy.orders_free(), request)
+        }
+    }
+
+    /// Whether `request` leaves `mark` intact: Linux's `zone_watermark_ok`.
+    pub fn is_above(&self, mark: Mark, request: MarkRequest) -> bool {
+        if mark == Mark::None {
+            return true;
+        }
+        is_above(
+            self.mark(mark),
+            &self.reserve,
+            self.buddy.frames_free(),
+            || self.buddy.orders_free(),
+            request,
+        )
+    }
+
+    /// Frames that requests for programs can take before they find the zone at `mark`; those on CPUs' lists where there
+    /// is no mark.
+    pub(super) fn frames_above(&self, mark: Mark) -> u64 {
+        match mark {
+            Mark::None => self.frames_free() + self.frames_per_cpu(),
+            _ => self.frames_free().saturating_sub(self.mark(mark) + self.reserve(ZoneKind::HighMem)),
+        }
     }
 
     /// Takes a block of 2^`order` frames, whatever the watermarks say.
@@ -260,7 +281,7 @@ impl Zone {
     pub fn marks(&self) -> Watermarks {
         self.marks
     }
-    /// By how much its watermarks are raised for now.
+    /// By how much its watermarks are raised for now, because types were mixed. Shown, and for kswapd to act on.
     pub fn boost(&self) -> u64 {
         self.boost
     }

@@ -8,6 +8,7 @@ mod baseline;
 mod cache;
 mod geometry;
 mod held;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ pub use baseline::{BaselineError, CacheSpec, parse_baseline};
 pub use cache::SlabInfo;
 pub use geometry::Geometry;
 pub use held::{HeldObjects, ObjectKind};
+pub(crate) use objects::KernelObjects;
 
 use crate::{FrameRequest, FrameUse, MigrateType, OutOfMemory, Pfn, PhysicalMemory};
 use cache::KmemCache;

@@ -7,7 +7,7 @@ use crate::errno::{CallStop, Errno};
 use crate::reclaim::Gfp;
 use crate::system::System;
 use crate::table::Found;
-use crate::{Backing, FolioFlags, PageRange, Place, VmFlags, Vma, Vpn};
+use crate::{Backing, PageRange, Place, VmFlags, Vma, Vpn};
 use pagewalk_arch::Platform;
 use pagewalk_trace::RemapFlags;
 

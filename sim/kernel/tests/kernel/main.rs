@@ -11,6 +11,7 @@ mod machine;
 mod memory;
 mod mmu;
 mod out_of_memory;
+mod pc;
 mod process;
 mod random;
 mod swap;
