@@ -54,8 +54,6 @@ pub struct KernelConfig {
     pub flush_ceiling_pages: u64,
     /// Bytes to which a stack may grow: RLIMIT_STACK.
     pub stack_bytes_max: u64,
-    /// How much rather anonymous memory is swapped out than pages of files dropped, 0 to 200: `vm.swappiness`.
-    pub swappiness: u32,
     /// Whether a fence follows where reclaim clears an A bit: Linux on x86 and RISC-V leaves it out.
     pub flush_young: bool,
     /// Which version of Linux it is.
@@ -74,7 +72,6 @@ impl Default for KernelConfig {
             mmap_min_addr: VirtAddr(0x1_0000),
             flush_ceiling_pages: 33,
             stack_bytes_max: 8 << 20,
-            swappiness: 60,
             flush_young: false,
             linux: LinuxVersion::default(),
         }

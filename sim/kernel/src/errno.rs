@@ -1,9 +1,15 @@
 //! How a call ends that does not succeed. Owns the error numbers of memory management, Linux's
-//! `asm-generic/errno-base.h`.
+//! `asm-generic/errno-base.h` and `asm-generic/errno.h`.
 
 /// An error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Errno {
+    /// EPERM.
+    Perm = 1,
+    /// ENOENT.
+    NoEnt = 2,
+    /// ESRCH.
+    Srch = 3,
     /// EAGAIN.
     Again = 11,
     /// ENOMEM.
@@ -12,8 +18,19 @@ pub enum Errno {
     Acces = 13,
     /// EFAULT.
     Fault = 14,
+    /// EBUSY.
+    Busy = 16,
     /// EINVAL.
     Inval = 22,
+    /// EOVERFLOW.
+    Overflow = 75,
+}
+
+impl Errno {
+    /// The number.
+    pub const fn number(self) -> i32 {
+        self as i32
+    }
 }
 
 /// Why a call went no further.

@@ -6,8 +6,9 @@
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
+use crate::oom::OomEnd;
 use crate::space::{Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal};
+use crate::{PageRange, Signal, VmFlags};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 
@@ -182,7 +183,11 @@ impl Kernel {
         }
         let result = self.change(platform, mm, call, &site)?;
         self.system.stats.syscalls += 1;
-        self.conclude(platform, pid, result);
+        // Its arguments were good before, and are still.
+        let again = |kernel: &mut Self, platform: &mut dyn Platform| {
+            kernel.change(platform, mm, call, &site).unwrap_or(Ok(()))
+        };
+        let _ = self.conclude(platform, pid, result, again);
         Ok(())
     }
 
@@ -225,7 +230,10 @@ impl Kernel {
         };
         if has_obstacle {
             let result = self.change(platform, mm, call, &site)?;
-            self.conclude(platform, pid, result);
+            let again = |kernel: &mut Self, platform: &mut dyn Platform| {
+                kernel.change(platform, mm, call, &site).unwrap_or(Ok(()))
+            };
+            let _ = self.conclude(platform, pid, result, again);
         }
         Ok(())
     }
@@ -243,7 +251,11 @@ impl Kernel {
         let result = match *call {
             Syscall::Map(ref request) => {
                 let pages = site.range(request.at, request.bytes)?;
-                if pages.is_empty() { Ok(()) } else { space.map(system, platform, pages, request) }
+                if pages.is_empty() {
+                    Ok(())
+                } else {
+                    space.map(system, platform, pages, request, VmFlags::empty())
+                }
             }
             Syscall::Unmap { at, bytes } => {
                 space.unmap(system, platform, site.range(at, bytes)?);
@@ -295,19 +307,35 @@ impl Kernel {
         Ok(result)
     }
 
-    fn conclude(&mut self, platform: &mut dyn Platform, pid: u32, result: Result<(), CallStop>) {
-        match result {
-            Ok(()) | Err(CallStop::Interrupted) => {}
-            Err(CallStop::Errno(errno)) => self.verdict = Err(errno),
-            Err(CallStop::OutOfMemory) => {
-                self.kill(platform, pid, Signal::OutOfMemory);
+    /// A call of `pid` ended as `result`. Where memory ran out others make room, if it is not the caller itself that has to
+    /// go; then what was being faulted in is gone on with, or else the call is made `again`.
+    pub(crate) fn conclude(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        mut result: Result<(), CallStop>,
+        mut again: impl FnMut(&mut Self, &mut dyn Platform) -> Result<(), CallStop>,
+    ) -> Result<(), CallStop> {
+        while result == Err(CallStop::OutOfMemory) {
+            if self.out_of_memory(platform, pid) == OomEnd::Panic {
+                return result;
             }
+            let Some(process) = self.processes.get(&pid) else { return result };
+            let space = self.spaces.get_mut(&process.mm).expect("a process has an address space");
+            result = match space.populate_on(&mut self.system, platform) {
+                Some(went_on) => went_on,
+                None => again(self, platform),
+            };
         }
+        if let Err(CallStop::Errno(errno)) = result {
+            self.verdict = Err(errno);
+        }
+        result
     }
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
     /// that private mappings have made go too, as when a file is truncated.
-    fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
+    pub(crate) fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
         for space in self.spaces.values_mut() {
             space.zap_file(&mut self.system, platform, punch, even_copies);
         }

@@ -1,8 +1,10 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
+use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;
+use crate::oom::OomEnd;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
 use crate::slab::KernelObjects;
@@ -12,7 +14,7 @@ use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents,
+    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
@@ -36,6 +38,10 @@ pub struct Kernel {
     pub(crate) ended: BTreeMap<u32, Ended>,
     /// Processes killed since [`Kernel::take_deaths`] was last called.
     pub(crate) deaths: Vec<Death>,
+    /// What processes are called, where anyone has said so.
+    pub(crate) names: BTreeMap<u32, String>,
+    pub(crate) log: Vec<String>,
+    pub(crate) panicked: Option<String>,
     /// What the model makes of the last system call.
     pub(crate) verdict: Result<(), Errno>,
     /// No event has named the first process yet.
@@ -57,6 +63,13 @@ impl Kernel {
         let no_low_memory = |_| ConfigError::NoLowMemory { start };
         let (layout, boot) = config.layout(mmu, frames)?;
         let mut memory = PhysicalMemory::of(layout);
+        let sysctl = match boot {
+            None => VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+            Some(boot) => VmSysctl {
+                min_free_kbytes: memory.watermark_settings().min_free_kbytes,
+                ..VmSysctl::of_machine(boot.free_early(memory.frames_total()) << (FRAME_SHIFT - 10))
+            },
+        };
         let slab = match boot {
             None => None,
             Some(boot) => {
@@ -87,6 +100,8 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
+                sysctl,
+                commit: Commit::default(),
                 events: VmEvents::default(),
             },
             spaces: BTreeMap::new(),
@@ -94,6 +109,9 @@ impl Kernel {
             thread_of: BTreeMap::new(),
             ended: BTreeMap::new(),
             deaths: Vec::new(),
+            names: BTreeMap::new(),
+            log: Vec::new(),
+            panicked: None,
             verdict: Ok(()),
             is_unnamed: true,
             has_faulted: false,
@@ -169,8 +187,8 @@ impl Kernel {
                 FaultStop::Signal(Signal::Segv { code: SegvCode::Kernel, address })
             }
             FaultKind::Page => {
-                let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                match space.fault(&mut self.system, platform, access) {
+                self.system.events.pgfault += 1;
+                match self.fault_or_kill(platform, pid, mm, access) {
                     Ok(()) => return FaultResolution::Retry,
                     Err(stop) => stop,
                 }
@@ -183,6 +201,33 @@ impl Kernel {
             }
             FaultStop::Signal(signal) => FaultResolution::Killed(self.kill(platform, pid, signal)),
             FaultStop::Refused => FaultResolution::Refused,
+            FaultStop::Killed(death) => FaultResolution::Killed(death),
+            FaultStop::Panic => FaultResolution::Panic,
+        }
+    }
+
+    /// A page fault of `pid`. Where memory runs out the killer makes room, if it is not the faulting process itself that has
+    /// to go.
+    fn fault_or_kill(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        mm: MmId,
+        access: &Access,
+    ) -> Result<(), FaultStop> {
+        loop {
+            let space = self.spaces.get_mut(&mm).expect("a process has an address space");
+            match space.fault(&mut self.system, platform, access) {
+                Err(FaultStop::Signal(Signal::OutOfMemory)) => {}
+                resolved => return resolved,
+            }
+            match self.out_of_memory(platform, pid) {
+                OomEnd::Panic => return Err(FaultStop::Panic),
+                OomEnd::Killed(death) if !self.processes.contains_key(&pid) => {
+                    return Err(FaultStop::Killed(Death { pid, ..death }));
+                }
+                OomEnd::Killed(_) => {}
+            }
         }
     }
 

@@ -12,6 +12,7 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod call;
 mod check;
 mod config;
 mod cpu;
@@ -23,6 +24,7 @@ mod linux;
 mod loading;
 mod mm_id;
 mod objects;
+mod oom;
 mod page;
 mod process;
 mod reclaim;
@@ -31,24 +33,33 @@ mod slab;
 mod space;
 mod stats;
 mod swap;
+mod sysctl;
 mod system;
 mod table;
 mod tlb;
 mod vmstat;
 
+pub use call::{
+    Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
+    Rlimit, Rlimits,
+};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AfterFailure, BootMarks, Buddy, COSTLY_ORDER, FolioFlags, FrameRequest, FrameUse, LruList, MIGRATE_TYPES,
-    Mark, MarkRequest, MemoryLayout, MigrateType, ORDER_COUNT, ORDER_MAX, OutOfMemory, PAGEBLOCK_ORDER,
-    PageData, PcBoot, PcMachine, PerCpuPages, Pfn, PhysicalMemory, Place, Steal, StealPolicy, Urgency,
-    WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest, ZoneSize,
+    AfterFailure, BootMarks, Buddy, COSTLY_ORDER, FolioFlags, Fragmentation, FrameRequest, FrameUse, LruList,
+    MIGRATE_TYPES, Mark, MarkRequest, MemoryLayout, MigrateType, ORDER_COUNT, ORDER_MAX, OutOfMemory,
+    PAGEBLOCK_ORDER, PageData, PcBoot, PcMachine, PerCpuPages, Pfn, PhysicalMemory, Place, Steal,
+    StealPolicy, Urgency, WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest,
+    ZoneSize,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
 pub use mm_id::MmId;
+pub use oom::{
+    Badness, NodeReport, OomKill, OomReport, OomSize, OomTask, ROOT_DISCOUNT_PER_MILLE, ZoneReport,
+};
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
@@ -58,9 +69,12 @@ pub use slab::{
     BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames, SlabInfo,
     SlabObject, parse_baseline,
 };
-pub use space::vma::{AnonVma, Backing, BesideSource, MergeRules, VmFlags, Vma, VmaAttributes, VmaMap};
+pub use space::vma::{
+    AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,
+};
 pub use space::{AddressSpace, MmCounters};
 pub use stats::KernelStats;
 pub use swap::{SwapError, SwapSlot};
+pub use sysctl::{Overcommit, SysctlEffect, VmSysctl, VmSysctlError};
 pub use table::{Cursor, Entry, EntryLayout, Found, Mapped, PageTable, Pte, Swapped};
 pub use vmstat::VmEvents;

@@ -121,6 +121,11 @@ impl Objects {
         self.objects.get(&file).and_then(|object| object.pages).is_some_and(|pages| offset >= pages)
     }
 
+    /// Whether it is there: mapped, or known.
+    pub(crate) fn exists(&self, file: FileId) -> bool {
+        self.objects.contains_key(&file)
+    }
+
     /// What kind of object it is.
     pub(crate) fn kind(&self, file: FileId) -> FileKind {
         self.objects.get(&file).map_or(FileKind::Regular, |object| object.kind)

@@ -1,5 +1,6 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
+use crate::call::{Asker, Commit, CommitMachine};
 use crate::cpu::Cpu;
 use crate::linux::VersionRules;
 use crate::objects::Objects;
@@ -8,7 +9,10 @@ use crate::slab::KernelObjects;
 use crate::space::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
-use crate::{AdMode, AnonVma, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, Vpn};
+use crate::{
+    AdMode, AnonVma, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, VmSysctl, Vpn,
+    WatermarkSettings,
+};
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +45,8 @@ pub(crate) struct System {
     /// What anonymous memory reads from before its first write; `None` once the kernel is shut down.
     pub(crate) zero_frame: Option<Pfn>,
     pub(crate) stats: KernelStats,
+    pub(crate) sysctl: VmSysctl,
+    pub(crate) commit: Commit,
     pub(crate) events: VmEvents,
 }
 
@@ -65,6 +71,31 @@ impl System {
     pub(crate) fn set_cpu(&mut self, cpu: CpuId) {
         self.this_cpu = cpu;
         self.memory.set_cpu(cpu.0);
+    }
+
+    /// Knobs that watermarks follow from were written.
+    pub(crate) fn watermarks_changed(&mut self) {
+        if self.config.pc.is_none() {
+            return;
+        }
+        let VmSysctl { min_free_kbytes, watermark_scale_factor, watermark_boost_factor, .. } = self.sysctl;
+        self.memory.set_watermarks(WatermarkSettings {
+            min_free_kbytes,
+            scale_factor: watermark_scale_factor,
+            boost_factor: watermark_boost_factor,
+            per_cpu_fraction: self.sysctl.percpu_pagelist_high_fraction,
+            ..*self.memory.watermark_settings()
+        });
+    }
+
+    /// What promises are measured by.
+    pub(crate) fn commit_machine(&self) -> CommitMachine {
+        CommitMachine { ram_pages: self.memory.frames_total(), swap_pages: 0, hugetlb_pages: 0 }
+    }
+    /// Promises `pages` more.
+    pub(crate) fn charge(&mut self, pages: u64, asker: &Asker) -> Result<(), Errno> {
+        let machine = self.commit_machine();
+        self.commit.charge(pages, asker, &self.sysctl, &machine)
     }
 
     /// A number for the anonymous memory that a child inherits.

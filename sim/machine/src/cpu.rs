@@ -132,6 +132,9 @@ impl Cpu {
                 self.counts.skipped += 1;
                 Ok(false)
             }
+            FaultResolution::Panic => {
+                Err(MachineError::Panic(kernel.panicked().unwrap_or_default().to_owned()))
+            }
             FaultResolution::Refused => Err(MachineError::Refused {
                 number: self.counts.accesses + self.counts.signals + 1,
                 access: *access,

@@ -17,6 +17,9 @@ pub enum MachineError {
     /// The trace asks of the kernel what it cannot do.
     #[error("trace {0}")]
     Event(EventError),
+    /// The modelled machine is dead.
+    #[error("{0}")]
+    Panic(String),
     /// The MMU refuses what the page tables grant.
     #[error(
         "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",

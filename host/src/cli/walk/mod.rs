@@ -235,7 +235,7 @@ fn in_trace(args: &WalkArgs, at: u64, console: &Console) -> Result<String, CliEr
                 let _ = writeln!(text, "  the kernel ends it: {death}");
                 return Ok(text);
             }
-            FaultResolution::NoProcess | FaultResolution::Refused => {
+            FaultResolution::NoProcess | FaultResolution::Panic | FaultResolution::Refused => {
                 let _ = writeln!(text, "  no process runs any more");
                 return Ok(text);
             }

@@ -105,6 +105,8 @@ pub struct PcBoot {
     pub per_cpu: u64,
     /// Start-up code and data, given back after the watermarks were set.
     pub late: u64,
+    /// What it has allocated when it sets the reserves of memory for users.
+    pub early: u64,
     /// Firmware's tables at the top of memory below 4 GiB.
     pub firmware: u64,
     /// More of these for each further disk.
@@ -125,6 +127,7 @@ impl Default for PcBoot {
             kernel: 8220,
             per_cpu: 61,
             late: 2260,
+            early: 1503,
             firmware: 35,
             per_disk: 3,
             below_1m: 158,
@@ -136,6 +139,11 @@ impl Default for PcBoot {
 }
 
 impl PcBoot {
+    /// Frames that are free when the kernel sets the reserves of memory for users, of `managed`.
+    pub fn free_early(&self, managed: u64) -> u64 {
+        managed.saturating_sub(self.late + self.early)
+    }
+
     /// Managed frames below which nothing is left for programs: what the running kernel holds, and as much in slabs.
     pub fn least(&self) -> u64 {
         self.running + 4 * 1024

@@ -4,6 +4,7 @@
 //! spaces do.
 
 mod buddy;
+mod compact;
 mod contents;
 mod folio;
 mod layout;
@@ -17,6 +18,7 @@ mod watermark;
 mod zone;
 
 pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX, PAGEBLOCK_ORDER, Steal, StealPolicy};
+pub use compact::Fragmentation;
 pub use contents::PageData;
 pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;

@@ -140,7 +140,7 @@ impl Zones {
     fn set_per_cpu(&mut self) {
         let cpus = self.nodes.iter().flat_map(|node| &node.cpus).count().max(1);
         for zone in &mut self.zones {
-            zone.set_per_cpu(cpus, self.nodes[zone.node()].cpus.len());
+            zone.set_per_cpu(cpus, self.nodes[zone.node()].cpus.len(), &self.settings);
         }
     }
 

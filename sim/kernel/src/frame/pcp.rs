@@ -50,13 +50,13 @@ impl PerCpuPages {
         order <= COSTLY_ORDER || order == PAGEBLOCK_ORDER
     }
 
-    /// Sets batch and high mark for a zone of `managed` frames whose low watermark is shared by `cpus` CPUs.
-    pub fn resize(&mut self, managed: u64, low: u64, cpus: u64) {
+    /// Sets batch and high mark for a zone of `managed` frames, of which `cpus` CPUs may hold `total`.
+    pub fn resize(&mut self, managed: u64, total: u64, cpus: u64) {
         // A thousandth of the zone, at most 1 MiB, in four batches; a power of two less one, so that batches and the
         // sizes of caches do not fall into step.
         let quarter = ((managed >> 10).min(256) / 4).max(1);
         self.batch = (1u64 << (quarter + quarter / 2).ilog2()).saturating_sub(1).max(1);
-        self.high = (low / cpus.max(1)).max(self.batch << 2);
+        self.high = (total / cpus.max(1)).max(self.batch << 2);
     }
 
     /// Takes a block; `refill` takes one from the buddy lists.

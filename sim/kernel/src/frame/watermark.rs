@@ -74,6 +74,9 @@ pub struct WatermarkSettings {
     /// `vm.lowmem_reserve_ratio`: by zone, which fraction of the zones above it is kept from those who could use these.
     /// 0: nothing.
     pub lowmem_reserve_ratio: [u64; ZONE_KINDS],
+    /// `vm.percpu_pagelist_high_fraction`: the part of a zone that CPUs' lists may hold together; 0: as much as its low
+    /// watermark.
+    pub per_cpu_fraction: u64,
 }
 
 impl Default for WatermarkSettings {
@@ -83,6 +86,7 @@ impl Default for WatermarkSettings {
             scale_factor: 10,
             boost_factor: 15_000,
             lowmem_reserve_ratio: [256, 256, 32, 0],
+            per_cpu_fraction: 0,
         }
     }
 }

@@ -128,11 +128,13 @@ impl Zone {
 
     /// Gives each of `cpus` CPUs a list of its own in front of the buddy lists, as long as watermarks and size say;
     /// `local` of them belong to this node.
-    pub fn set_per_cpu(&mut self, cpus: usize, local: usize) {
+    pub fn set_per_cpu(&mut self, cpus: usize, local: usize, settings: &WatermarkSettings) {
         self.pcp.resize_with(cpus, PerCpuPages::default);
         let sharing = if local > 0 { local } else { cpus }.max(1) as u64;
+        let managed = self.managed();
+        let total = managed.checked_div(settings.per_cpu_fraction).unwrap_or(self.marks.low);
         for pcp in &mut self.pcp {
-            pcp.resize(self.buddy.span().end - self.buddy.span().start, self.marks.low, sharing);
+            pcp.resize(managed, total, sharing);
         }
     }
 

@@ -8,9 +8,11 @@ pub(crate) mod signal;
 pub(crate) mod state;
 
 use crate::cpu::Task;
+use crate::errno::CallStop;
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
-use crate::space::AddressSpace;
+use crate::oom::OomEnd;
+use crate::space::{AddressSpace, Layout};
 use crate::{Bound, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
@@ -120,8 +122,7 @@ impl Kernel {
         kind: CloneKind,
     ) {
         // The parent first: it may be new, and a broken trace may name it as its own child.
-        let Some(mm) = self.process_or_new(parent) else { return };
-        if self.processes.contains_key(&child) {
+        if self.process_or_new(parent).is_none() || self.processes.contains_key(&child) {
             return;
         }
         let maker = self.processes[&parent];
@@ -136,21 +137,35 @@ impl Kernel {
                 self.add_process(child, Process { threads: 1, faults: Faults::default(), ..maker });
             }
             CloneKind::Process => {
-                self.system.stats.forks += 1;
-                let id = self.next_mm();
-                let space = self.spaces.get_mut(&mm).expect("a process has an address space");
-                match space.fork(id, &mut self.system, platform) {
-                    Ok(copy) => {
-                        self.add_process(
-                            child,
-                            Process { mm: id, threads: 1, faults: Faults::default(), ..maker },
-                        );
-                        self.spaces.insert(id, copy);
-                    }
-                    Err(OutOfMemory) => self.never_began(child),
+                if self.fork_process(platform, parent, child).is_err() {
+                    self.never_began(child);
                 }
             }
         }
+    }
+
+    /// `child` begins with a copy of the address space of `parent`, which lives.
+    pub(crate) fn fork_process(
+        &mut self,
+        platform: &mut dyn Platform,
+        parent: u32,
+        child: u32,
+    ) -> Result<(), CallStop> {
+        let maker = self.processes[&parent];
+        self.system.stats.forks += 1;
+        let id = self.next_mm();
+        let space = self.spaces.get_mut(&maker.mm).expect("a process has an address space");
+        let mut copied = space.fork(id, &mut self.system, platform);
+        while matches!(copied, Err(CallStop::OutOfMemory)) {
+            // As for any page of a table, others make room; the child begins anew.
+            let is_over = self.out_of_memory(platform, parent) == OomEnd::Panic;
+            let Some(space) = self.spaces.get_mut(&maker.mm).filter(|_| !is_over) else { break };
+            copied = space.fork(id, &mut self.system, platform);
+        }
+        let copy = copied?;
+        self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
+        self.spaces.insert(id, copy);
+        Ok(())
     }
 
     /// `pid` executes a program: an empty address space, one thread, no handlers, the same pid.
@@ -158,10 +173,13 @@ impl Kernel {
         let Some(old) = self.process_or_new(pid) else { return };
         self.system.stats.execs += 1;
         let id = self.next_mm();
-        let Ok(space) = AddressSpace::new(id, &mut self.system) else {
+        let Ok(mut space) = AddressSpace::new(id, &mut self.system) else {
             self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
+        let credentials = self.processes[&pid].credentials;
+        let is_legacy = self.system.sysctl.legacy_va_layout;
+        space.layout = Layout::new(self.system.spec, credentials.limits.stack.soft, is_legacy);
         // The calling thread goes on, and its CPU with it; the others are gone.
         let running = self.system.cpus_running(pid);
         let stays =
@@ -171,7 +189,7 @@ impl Kernel {
         }
         self.thread_of.retain(|_, group| *group != pid);
         let faults = self.processes.get(&pid).map_or_else(Faults::default, |process| process.faults);
-        self.processes.insert(pid, Process { faults, ..Process::new(id) });
+        self.processes.insert(pid, Process { faults, credentials, ..Process::new(id) });
         self.spaces.insert(id, space);
         self.free_if_unused(platform, old);
         if let Some(cpu) = stays {

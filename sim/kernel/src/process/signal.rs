@@ -122,4 +122,6 @@ pub enum FaultResolution {
     /// The page tables grant the access and the MMU refuses it again after a retry: the MMU is at fault. Nothing
     /// was changed.
     Refused,
+    /// The machine is dead: [`crate::Kernel::panicked`].
+    Panic,
 }

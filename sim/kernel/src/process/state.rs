@@ -1,7 +1,7 @@
 //! What is known of a process, and of one that has ended.
 
-use crate::Signal;
 use crate::mm_id::MmId;
+use crate::{Credentials, Signal};
 
 /// A process that lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Process {
     pub(crate) threads: u32,
     /// Signals for which it has set a handler, bit n − 1 for signal n.
     pub(crate) handled: u64,
+    /// Who it is, and what it may have.
+    pub(crate) credentials: Credentials,
     pub(crate) faults: Faults,
 }
 
@@ -36,7 +38,7 @@ impl Faults {
 
 impl Process {
     pub(super) fn new(mm: MmId) -> Self {
-        Self { mm, threads: 1, handled: 0, faults: Faults::default() }
+        Self { mm, threads: 1, handled: 0, credentials: Credentials::default(), faults: Faults::default() }
     }
     /// The address space that it runs in.
     pub fn mm(&self) -> MmId {

@@ -87,7 +87,7 @@ impl System {
     }
 
     fn targets(&self, scan: &Scan) -> Targets {
-        let swappiness = u64::from(self.config.swappiness);
+        let swappiness = self.sysctl.swappiness;
         let balance = if self.swap.slots_free() == 0 {
             Balance::File
         } else if scan.priority == 0 && swappiness > 0 {

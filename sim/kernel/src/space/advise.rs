@@ -77,6 +77,11 @@ fn action(advice: i32) -> Option<Action> {
     })
 }
 
+/// Whether Linux knows this advice.
+pub(crate) fn is_advice(advice: i32) -> bool {
+    action(advice).is_some()
+}
+
 /// Whether advice leaves something behind that accesses will notice, so that what it succeeded on is to be an area.
 pub(crate) fn advice_changes_areas(advice: i32) -> bool {
     matches!(action(advice), Some(Action::Populate(_) | Action::Guard | Action::WipeOnFork(_)))
@@ -156,12 +161,12 @@ impl AddressSpace {
         }
         match action {
             Action::Nothing => {}
-            Action::Flags { set, clear } => self.set_flags(area, set, clear),
+            Action::Flags { set, clear } => self.set_flags(area, set, clear)?,
             Action::Merge(_) if !area.is_private() => {}
-            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty()),
-            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE),
-            Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty()),
-            Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK),
+            Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty())?,
+            Action::Merge(false) => self.set_flags(area, VmFlags::empty(), VmFlags::MERGEABLE)?,
+            Action::WipeOnFork(true) => self.set_flags(area, VmFlags::WIPEONFORK, VmFlags::empty())?,
+            Action::WipeOnFork(false) => self.set_flags(area, VmFlags::empty(), VmFlags::WIPEONFORK)?,
             Action::Zap { .. } => self.forget(system, platform, area),
             Action::Free => self.offer(system, platform, area.pages),
             Action::Punch => punches.extend(area.attributes.backing.file().map(|file| {
@@ -190,10 +195,11 @@ impl AddressSpace {
         self.has_hole(pages) || self.vmas.overlapping(pages).any(refuses)
     }
 
-    fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) {
+    fn set_flags(&mut self, area: &Vma, set: VmFlags, clear: VmFlags) -> Result<(), Errno> {
         let mut attributes = area.attributes;
         attributes.flags = attributes.flags.difference(clear).union(set);
-        self.vmas.modify(area.pages, attributes);
+        // "Out of areas" is EAGAIN to madvise(2): ENOMEM says that there is a hole.
+        self.vmas.modify(area.pages, attributes, self.areas_max()).map_err(|_| Errno::Again)
     }
 
     /// Private contents are lost, shared ones lose only their entries. Areas and tables stay.

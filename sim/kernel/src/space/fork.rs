@@ -1,6 +1,7 @@
 //! fork(2): a second address space with the same areas and, until one of the two writes, the same frames.
 
 use super::{AddressSpace, Gather, MmId};
+use crate::errno::CallStop;
 use crate::reclaim::Gfp;
 use crate::system::System;
 use crate::table::{Found, Swapped};
@@ -20,10 +21,11 @@ impl AddressSpace {
         id: MmId,
         system: &mut System,
         platform: &mut dyn Platform,
-    ) -> Result<AddressSpace, OutOfMemory> {
+    ) -> Result<AddressSpace, CallStop> {
         let mut child = AddressSpace::new(id, system)?;
         child.heap = self.heap;
         child.unmapped = self.unmapped.clone();
+        (child.layout, child.limits) = (self.layout, self.limits);
         let mut protected = Gather::default();
         let copied = self.copy_areas(&mut child, system, platform, &mut protected);
         if !protected.is_empty() {
@@ -33,9 +35,9 @@ impl AddressSpace {
         self.flush(system, platform, protected);
         match copied {
             Ok(()) => Ok(child),
-            Err(out_of_memory) => {
+            Err(stop) => {
                 child.destroy(system, platform);
-                Err(out_of_memory)
+                Err(stop)
             }
         }
     }
@@ -46,10 +48,13 @@ impl AddressSpace {
         system: &mut System,
         platform: &mut dyn Platform,
         protected: &mut Gather,
-    ) -> Result<(), OutOfMemory> {
+    ) -> Result<(), CallStop> {
         for vma in self.vmas.iter().copied().collect::<Vec<_>>() {
             if vma.has(VmFlags::DONTCOPY) {
                 continue;
+            }
+            if vma.has(VmFlags::ACCOUNT) {
+                self.charge(system, vma.pages.pages())?;
             }
             let is_wiped = vma.has(VmFlags::WIPEONFORK);
             let mut copy = vma;

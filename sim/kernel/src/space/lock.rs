@@ -57,7 +57,7 @@ impl AddressSpace {
             return Ok(());
         }
         let everything = self.everything(system);
-        self.change_locks(system, platform, everything, flags);
+        self.change_locks(system, platform, everything, flags)?;
         self.populate(system, platform, everything, OnRefusal::NextArea)
     }
 
@@ -65,7 +65,8 @@ impl AddressSpace {
     pub(crate) fn unlock_all(&mut self, system: &mut System, platform: &dyn Platform) {
         self.future_flags = VmFlags::default();
         let everything = self.everything(system);
-        self.change_locks(system, platform, everything, VmFlags::default());
+        // Areas become alike, so there cannot be too many.
+        let _ = self.change_locks(system, platform, everything, VmFlags::default());
     }
 
     /// Whether populating `pages` for a lock finds a page that cannot be had.
@@ -81,7 +82,7 @@ impl AddressSpace {
         flags: VmFlags,
     ) -> Result<(), CallStop> {
         let contiguous = self.vmas.contiguous(pages);
-        self.change_locks(system, platform, contiguous, flags);
+        self.change_locks(system, platform, contiguous, flags)?;
         if contiguous == pages { Ok(()) } else { Err(Errno::NoMem.into()) }
     }
 
@@ -92,24 +93,29 @@ impl AddressSpace {
         platform: &dyn Platform,
         pages: PageRange,
         flags: VmFlags,
-    ) {
+    ) -> Result<(), CallStop> {
         let is_locking = flags.contains(VmFlags::LOCKED);
         let changes = |vma: &&Vma| vma.has(VmFlags::LOCKED) != is_locking;
-        for vma in
-            self.vmas.overlapping(pages).filter(changes).map(|vma| vma.part(&pages)).collect::<Vec<_>>()
-        {
+        let changing: Vec<Vma> =
+            self.vmas.overlapping(pages).filter(changes).map(|vma| vma.part(&pages)).collect();
+        let changed = self.vmas.update_within(pages, self.areas_max(), |attributes| {
+            attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
+        });
+        // Where there would be too many areas, those before are changed.
+        let is_changed = |vma: &&Vma| {
+            self.vmas.find(vma.pages.start()).is_some_and(|now| now.has(VmFlags::LOCKED) == is_locking)
+        };
+        for vma in changing.iter().filter(is_changed) {
             let mut leaves = self.table.cursor(vma.pages);
             while let Some(mapped) = leaves.next(platform) {
                 if is_locking {
                     system.mlock(mapped.pte.frame);
                 } else {
-                    system.munlock(&vma, mapped.pte.frame);
+                    system.munlock(vma, mapped.pte.frame);
                 }
             }
         }
-        self.vmas.update(pages, |attributes| {
-            attributes.flags = attributes.flags.difference(LOCKED_MASK).union(flags);
-        });
+        changed.map_err(|_| Errno::NoMem.into())
     }
 }
 

@@ -10,7 +10,7 @@ use pagewalk_arch::{FRAME_SHIFT, Platform};
 use pagewalk_trace::{FileKind, MapRequest};
 
 impl AddressSpace {
-    /// Maps `pages` as `request` says. What lay there is unmapped first (MAP_FIXED): the trace knows better than
+    /// Maps `pages` as `request` says, with `extra` flags. What lay there is unmapped first (MAP_FIXED): the trace knows better than
     /// this model what was in the way.
     pub(crate) fn map(
         &mut self,
@@ -18,6 +18,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         pages: PageRange,
         request: &MapRequest,
+        extra: VmFlags,
     ) -> Result<(), CallStop> {
         let backing = match (request.shared, request.source) {
             (true, Some(source)) => Backing::Shared(source.file),
@@ -30,7 +31,7 @@ impl AddressSpace {
             _ => request.source.map_or(0, |source| source.offset >> FRAME_SHIFT),
         };
         let protection = request.protection;
-        let mut flags = self.future_flags;
+        let mut flags = self.future_flags.union(extra);
         flags.set(VmFlags::LOCKED, request.locked || flags.contains(VmFlags::LOCKED));
         flags.set(VmFlags::NORESERVE, request.noreserve);
         // `accountable_mapping`.

@@ -12,8 +12,10 @@ mod counters;
 mod fault;
 mod flush;
 mod fork;
+mod layout;
 mod lock;
 mod map;
+mod may;
 mod populate;
 mod protect;
 mod remap;
@@ -21,12 +23,15 @@ mod unmap;
 pub(crate) mod vma;
 
 use crate::tlb::Gather;
-pub(crate) use advise::{Punch, advice_changes_areas};
+pub(crate) use advise::{Punch, advice_changes_areas, is_advice};
 pub(crate) use counters::AllCounters;
 pub use counters::MmCounters;
 pub(crate) use fault::FaultStop;
+pub(crate) use layout::{Layout, Placement};
 pub(crate) use lock::lock_flags;
+pub(crate) use may::Growth;
 
+use crate::call::Limits;
 use crate::errno::{CallStop, Errno};
 use crate::mm_id::MmId;
 use crate::space::vma::RangeSet;
@@ -68,6 +73,12 @@ pub struct AddressSpace {
     guards: RangeSet,
     /// Flags of every area to come: `def_flags`, which mlockall(MCL_FUTURE) sets.
     future_flags: VmFlags,
+    /// What a call was to fault in when memory ran out.
+    left_to_populate: Option<PageRange>,
+    /// Where areas are placed that name no address.
+    pub(crate) layout: Layout,
+    /// What its process may have; `None` where a trace says what came out.
+    pub(crate) limits: Option<Limits>,
 }
 
 impl AddressSpace {
@@ -81,6 +92,9 @@ impl AddressSpace {
             unmapped: RangeSet::default(),
             guards: RangeSet::default(),
             future_flags: VmFlags::default(),
+            left_to_populate: None,
+            layout: Layout::new(system.spec, system.config.stack_bytes_max, false),
+            limits: None,
         })
     }
 
@@ -107,6 +121,10 @@ impl AddressSpace {
     /// A range of `pages` that the trace itself unmapped and did not map again.
     pub(crate) fn unmapped_within(&self, pages: PageRange) -> Option<PageRange> {
         self.unmapped.within(pages).first().copied()
+    }
+    /// The heap, where it is known.
+    pub(crate) fn heap(&self) -> Option<Heap> {
+        self.heap
     }
     /// Whether `vma` is the heap, as `/proc/PID/maps` names it.
     pub fn is_heap(&self, vma: &Vma) -> bool {
@@ -248,11 +266,12 @@ impl AddressSpace {
     /// Gives the anonymous areas of `pages` a name, up to the first that is of another kind.
     pub(crate) fn name_area(&mut self, pages: PageRange, name: Option<u64>) -> Result<(), CallStop> {
         let had_hole = self.has_hole(pages);
-        self.vmas.update(pages, |attributes| {
+        let named = self.vmas.update_within(pages, self.areas_max(), |attributes| {
             if attributes.backing == Backing::Anonymous {
                 attributes.name = name;
             }
         });
+        named.map_err(|_| Errno::Again)?;
         if had_hole { Err(Errno::NoMem.into()) } else { Ok(()) }
     }
 

@@ -44,12 +44,28 @@ impl AddressSpace {
             } else {
                 Err(Errno::Fault.into())
             };
+            if faulted == Err(CallStop::OutOfMemory)
+                && let Some(left) = self.left_to_populate.as_mut()
+            {
+                *left = PageRange::new(left.start(), pages.end());
+            }
             match (faulted, on_refusal) {
                 (Err(CallStop::Errno(_)), OnRefusal::NextArea) | (Ok(()), _) => {}
                 (Err(stop), _) => return Err(stop),
             }
         }
         Ok(())
+    }
+
+    /// Goes on where the last populating ran out of memory, after others have made room. `None` where there is nothing to go on
+    /// with.
+    pub(crate) fn populate_on(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+    ) -> Option<Result<(), CallStop>> {
+        let left = self.left_to_populate.take()?;
+        Some(self.populate(system, platform, left, OnRefusal::NextArea))
     }
 
     /// Faults every page of `pages`, which lie in one area, in for an access of `kind`.
@@ -67,7 +83,11 @@ impl AddressSpace {
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
-            self.fault_page_in(system, platform, &mut touch)?;
+            let faulted = self.fault_page_in(system, platform, &mut touch);
+            if faulted == Err(CallStop::OutOfMemory) {
+                self.left_to_populate = Some(PageRange::new(page, pages.end()));
+            }
+            faulted?;
         }
         Ok(())
     }

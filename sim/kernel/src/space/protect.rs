@@ -1,5 +1,6 @@
 //! mprotect(2): the rights of areas change, and with them those of every entry already there.
 
+use super::may::Growth;
 use super::populate::OnRefusal;
 use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
@@ -36,9 +37,24 @@ impl AddressSpace {
         protection: Protection,
     ) -> Result<(), CallStop> {
         let before = area.attributes;
+        if protection.write && area.has(VmFlags::NEVER_WRITABLE) {
+            return Err(Errno::Acces.into());
+        }
         let mut after = VmaAttributes { protection, inferred: false, ..before };
+        if before == after {
+            return Ok(());
+        }
+        let pages = area.pages.pages();
+        let (now, then) =
+            (Growth::like(area, pages), Growth::like(&Vma { attributes: after, ..*area }, pages));
+        if protection.write && !self.may_grow(then) && self.may_grow(now) {
+            return Err(Errno::NoMem.into());
+        }
         let never_accounted = VmFlags::ACCOUNT.union(VmFlags::NORESERVE);
         if protection.write && area.is_private() && !before.flags.intersects(never_accounted) {
+            if !before.protection.write {
+                self.charge(system, pages)?;
+            }
             after.flags.insert(VmFlags::ACCOUNT);
         } else if system.rules.unaccounts_unwritable
             && !protection.write
@@ -50,7 +66,7 @@ impl AddressSpace {
         if before == after {
             return Ok(());
         }
-        self.vmas.modify(area.pages, after);
+        self.vmas.modify(area.pages, after, self.areas_max()).map_err(|_| Errno::NoMem)?;
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {

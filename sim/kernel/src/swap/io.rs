@@ -23,6 +23,12 @@ pub(crate) struct SwapIn {
 }
 
 impl System {
+    /// The most pages that are read from swap at once: 2^`vm.page-cluster`.
+    pub(crate) fn swap_cluster(&self) -> u64 {
+        // Linux takes up to 31, with which nothing would ever be read.
+        1 << self.sysctl.page_cluster.min(10)
+    }
+
     /// The slot of a page in the swap cache.
     pub(crate) fn slot_of(&self, frame: Pfn) -> Option<SwapSlot> {
         let is_cached = self.memory.has(frame, FolioFlags::SWAPCACHE);
@@ -133,7 +139,8 @@ impl System {
             }
             return Ok(SwapIn { frame, waited: false });
         }
-        for offset in self.swap.readahead.around(slot.offset()) {
+        let most = self.swap_cluster() as u32;
+        for offset in self.swap.readahead.around(slot.offset(), most) {
             let near = SwapSlot::new(slot.area(), offset);
             if near == slot || !self.swap.is_used(near) || self.swap.cached(near).is_some() {
                 if near == slot {

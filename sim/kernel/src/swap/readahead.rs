@@ -2,14 +2,9 @@
 //! Neighbours in swap went together, so they may come back together; how many are read follows how many of the last were
 //! used.
 
-/// The highest `vm.page-cluster`: Linux takes up to 31, by which no machine could read.
-const PAGE_CLUSTER_MAX: u32 = 10;
-
 /// What was read ahead, and how well it went.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readahead {
-    /// log2 of the most pages that are read at once: `vm.page-cluster`.
-    pub(crate) page_cluster: u32,
     /// Pages read ahead that were used since the last reading.
     hits: u32,
     /// What was last wanted.
@@ -20,7 +15,7 @@ pub(crate) struct Readahead {
 
 impl Default for Readahead {
     fn default() -> Self {
-        Self { page_cluster: 3, hits: 4, offset: 0, window: 0 }
+        Self { hits: 4, offset: 0, window: 0 }
     }
 }
 
@@ -30,14 +25,8 @@ impl Readahead {
         self.hits += 1;
     }
 
-    /// The most pages that are read at once.
-    pub(crate) fn pages_max(&self) -> u64 {
-        1 << self.page_cluster.min(PAGE_CLUSTER_MAX)
-    }
-
-    /// The slots of the area to read for the page at `offset`, itself included.
-    pub(super) fn around(&mut self, offset: u32) -> std::ops::RangeInclusive<u32> {
-        let most = self.pages_max() as u32;
+    /// The slots of the area to read for the page at `offset`, itself included: at most `most`, a power of two.
+    pub(super) fn around(&mut self, offset: u32, most: u32) -> std::ops::RangeInclusive<u32> {
         let pages = if most <= 1 { 1 } else { self.pages(offset, most) };
         let start = offset & !(pages - 1);
         // Slot 0 is the header.
@@ -69,16 +58,15 @@ mod tests {
     #[test]
     fn the_window_follows_what_is_used() {
         let mut ahead = Readahead::default();
-        assert_eq!(ahead.around(21), 16..=23, "at first all eight");
-        assert_eq!(ahead.around(100), 100..=103, "none was used: half as many");
-        assert_eq!(ahead.around(200), 200..=201);
-        assert_eq!(ahead.around(301), 301..=301);
-        assert_eq!(ahead.around(302), 302..=303, "the neighbour of the last");
+        assert_eq!(ahead.around(21, 8), 16..=23, "at first all eight");
+        assert_eq!(ahead.around(100, 8), 100..=103, "none was used: half as many");
+        assert_eq!(ahead.around(200, 8), 200..=201);
+        assert_eq!(ahead.around(301, 8), 301..=301);
+        assert_eq!(ahead.around(302, 8), 302..=303, "the neighbour of the last");
         ahead.hit();
-        assert_eq!(ahead.around(400), 400..=403);
+        assert_eq!(ahead.around(400, 8), 400..=403);
         (0..3).for_each(|_| ahead.hit());
-        assert_eq!(ahead.around(5), 1..=7, "never the header");
-        ahead.page_cluster = 0;
-        assert_eq!(ahead.around(9), 9..=9);
+        assert_eq!(ahead.around(5, 8), 1..=7, "never the header");
+        assert_eq!(ahead.around(9, 1), 9..=9);
     }
 }

@@ -107,7 +107,7 @@ fn a_signal_of_the_recorded_kernel_ends_a_process_and_a_handler_saves_it() {
 }
 
 #[test]
-fn a_fork_that_finds_no_memory_makes_a_child_that_was_killed() {
+fn a_fork_that_finds_no_memory_ends_whoever_is_largest() {
     let config =
         KernelConfig { memory_bytes: 22 << 12, vma_policy: VmaPolicy::Strict, ..KernelConfig::default() };
     let mut machine = Machine::with(config, pagewalk_arch::MmuConfig::of(PagingFormat::Sv39));
@@ -116,8 +116,10 @@ fn a_fork_that_finds_no_memory_makes_a_child_that_was_killed() {
         machine.store(AT + page * 0x1000);
     }
     machine.fork(1, 2);
-    assert_eq!(machine.kernel.ended(2), Some(Ended::Killed(Signal::OutOfMemory)));
-    machine.store(AT);
+    for (pid, whose) in [(1, "the parent is the largest"), (2, "the child never began")] {
+        assert_eq!(machine.kernel.ended(pid), Some(Ended::Killed(Signal::OutOfMemory)), "{whose}");
+    }
+    machine.check();
     machine.shut_down();
 }
 

@@ -2,11 +2,13 @@
 
 mod address_space;
 mod calls;
+mod compaction;
 mod cpus;
 mod engines;
 mod fault;
 mod hostile;
 mod life;
+mod live;
 mod machine;
 mod memory;
 mod mmu;

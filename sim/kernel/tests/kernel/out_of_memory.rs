@@ -126,6 +126,7 @@ fn a_move_that_lacks_tables_has_moved_nothing() {
     let frames: Vec<_> = (0..4).map(|page| machine.store(AT + page * 0x1000)).collect();
     // A second process shares the memory, so that it can be looked at once the caller is gone.
     machine.call(1, Syscall::Clone { child: 2, kind: CloneKind::Process });
+    machine.kernel.set_oom_score_adj(2, -1000).expect("the user 0 may");
     let (resident, tables) = (machine.kernel.stats().rss_bytes, machine.kernel.stats().page_table_bytes);
     machine.kernel.fail_page_alloc(1, AfterFailure::Recovers);
     machine.call(1, remap(AT, 0x4000, FAR, 0x4000, MOVES));

@@ -106,3 +106,21 @@ fn a_pc_too_small_for_its_kernel_says_so() {
     }
     assert!(Kernel::new(config(80), &MmuConfig::of(PagingFormat::La48)).is_ok());
 }
+
+#[test]
+fn knobs_move_the_watermarks() {
+    let mut machine = pc(PagingFormat::La48);
+    let marks = |machine: &Machine| {
+        let marks = machine.kernel.memory().zones()[1].marks();
+        [marks.min, marks.low, marks.high]
+    };
+    assert_eq!(machine.kernel.sysctls().user_reserve_kbytes, 6517, "measured");
+    assert_eq!((machine.kernel.sysctls().min_free_kbytes, marks(&machine)), (1852, [429, 536, 643]));
+    machine.kernel.sysctl("vm.min_free_kbytes", "16384").unwrap();
+    assert_eq!(marks(&machine), [3814, 4767, 5720]);
+    machine.kernel.sysctl("vm.min_free_kbytes", "1852").unwrap();
+    machine.kernel.sysctl("vm.watermark_scale_factor", "1000").unwrap();
+    assert_eq!(marks(&machine), [431, 5637, 10_843]);
+    machine.kernel.sysctl("vm.percpu_pagelist_high_fraction", "8").unwrap();
+    assert_eq!(machine.kernel.memory().zones()[1].per_cpu()[0].high(), 52_065 / 8);
+}

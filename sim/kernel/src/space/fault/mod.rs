@@ -15,7 +15,7 @@ use crate::reclaim::Gfp;
 use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::table::Found;
-use crate::{AdMode, Backing, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
+use crate::{AdMode, Backing, Death, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
 use file::{file_frame, is_beyond_end};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
@@ -33,6 +33,10 @@ pub(crate) enum FaultStop {
     Signal(Signal),
     /// The tables grant what the MMU refused twice.
     Refused,
+    /// The process was killed, so that others have memory.
+    Killed(Death),
+    /// The machine is dead.
+    Panic,
 }
 
 /// A page that is touched, or faulted in as if it were.
@@ -75,7 +79,6 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         access: &Access,
     ) -> Result<(), FaultStop> {
-        system.events.pgfault += 1;
         let page = Vpn::of(access.va);
         let segv = |code| FaultStop::Signal(Signal::Segv { code, address: access.va });
         let area = self.area_for(system, access.va, access.kind).map_err(segv)?;
@@ -140,7 +143,11 @@ impl AddressSpace {
                 && page.pages_above(below.pages.end()) < STACK_GUARD_PAGES
         });
         let too_low = page.addr() < system.config.mmap_min_addr;
-        if pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT || guarded || too_low {
+        let too_far = match self.limits {
+            Some(_) => !self.may_grow_stack(system, &stack, page),
+            None => pages.pages() > system.config.stack_bytes_max >> FRAME_SHIFT,
+        };
+        if guarded || too_low || too_far {
             return None;
         }
         // `expand_downwards`: it counts as used from now on, and does not merge with what it meets.
@@ -164,7 +171,7 @@ impl AddressSpace {
         system.make_room(platform, FAULT_FRAMES_MAX, Gfp::User);
         if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
             // Those that come with it take frames too, and a copy may be due.
-            system.make_room(platform, FAULT_FRAMES_MAX + system.swap.readahead.pages_max(), Gfp::User);
+            system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User);
         }
         match self.table.find(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),

@@ -2,7 +2,7 @@
 //! `split_vma` and `vma_merge`; whether two areas may be one is judged in [`super::merge`].
 
 use super::merge::{self, Candidate, MergeRules};
-use super::{AnonVma, VmFlags, Vma, VmaAttributes};
+use super::{AnonVma, AreaCounts, VmFlags, Vma, VmaAttributes};
 use crate::{PageRange, Vpn};
 use std::collections::BTreeMap;
 
@@ -10,9 +10,13 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmaMap {
     by_start: BTreeMap<Vpn, Vma>,
-    pages: u64,
+    counts: AreaCounts,
     rules: MergeRules,
 }
+
+/// A split that would have made more areas than there may be; the part before it is split off already, as in Linux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyAreas;
 
 impl VmaMap {
     /// No areas, to be merged by `rules`.
@@ -45,7 +49,7 @@ impl VmaMap {
     }
 
     /// The areas that have a page in `pages`, whole, upwards.
-    pub fn overlapping(&self, pages: PageRange) -> impl Iterator<Item = &Vma> {
+    pub fn overlapping(&self, pages: PageRange) -> impl DoubleEndedIterator<Item = &Vma> {
         let first = self.find(pages.start()).map_or(pages.start(), |vma| vma.pages.start());
         let last = pages.end().max(first);
         let touched = move |vma: &&Vma| !pages.is_empty() && vma.pages.overlaps(&pages);
@@ -95,51 +99,62 @@ impl VmaMap {
     pub fn insert(&mut self, vma: Vma) {
         assert!(!vma.pages.is_empty(), "an area without pages");
         assert!(self.overlapping(vma.pages).next().is_none(), "{vma:?} overlaps another area");
-        self.pages += vma.pages.pages();
         self.join(vma, Candidate::New(vma.anon), true);
     }
 
     /// As [`Self::insert`], of the continuation of an area.
     pub(crate) fn insert_grown(&mut self, vma: Vma) {
-        self.pages += vma.pages.pages();
         self.join(vma, Candidate::Grown(vma.anon), true);
     }
 
     /// As [`Self::insert`], of an area that mremap moves, from `source` if that stays mapped.
     pub(crate) fn insert_moved(&mut self, vma: Vma, source: Option<Vpn>) {
-        self.pages += vma.pages.pages();
         self.join(vma, Candidate::Moved(vma.anon, source), true);
     }
 
     /// Adds an area as it is: fork copies areas without merging them.
     pub(crate) fn insert_copy(&mut self, vma: Vma) {
-        self.pages += vma.pages.pages();
-        self.by_start.insert(vma.pages.start(), vma);
+        self.put(vma);
     }
 
     /// Adds `vma` where none is, merged with the area below alone: the heap grows so.
     pub(crate) fn insert_above(&mut self, vma: Vma) {
-        self.pages += vma.pages.pages();
         self.join(vma, Candidate::New(vma.anon), false);
     }
 
     fn join(&mut self, vma: Vma, candidate: Candidate, looks_up: bool) {
-        let may_join = |neighbour: &Vma| self.rules.may_join(candidate, neighbour);
-        let below = self.at_or_below(vma.pages.start()).copied();
-        let below = below.filter(|below| merge::continues(below, &vma) && may_join(below));
-        let above = self.by_start.get(&vma.pages.end()).copied().filter(|_| looks_up);
-        let above = above.filter(|above| merge::continues(&vma, above) && may_join(above));
-        let (below, above) = self.rules.choose(candidate, below, above);
+        let (below, above) = self.partners(&vma, candidate, looks_up);
         let mut merged = vma;
         if let Some(above) = above {
-            self.by_start.remove(&above.pages.start());
+            self.take(above.pages.start());
             merged = merge::joined(&merged, &above);
         }
         if let Some(below) = below {
-            self.by_start.remove(&below.pages.start());
+            self.take(below.pages.start());
             merged = merge::joined(&below, &merged);
         }
-        self.by_start.insert(merged.pages.start(), merged);
+        self.put(merged);
+    }
+
+    /// The neighbours that `vma`, which is to take the place of what is there, becomes one with.
+    fn partners(&self, vma: &Vma, candidate: Candidate, looks_up: bool) -> (Option<Vma>, Option<Vma>) {
+        let may_join = |neighbour: &Vma| self.rules.may_join(candidate, neighbour);
+        let below = self.below(vma.pages.start()).copied();
+        let below = below.filter(|below| merge::continues(below, vma) && may_join(below));
+        let above = self.by_start.get(&vma.pages.end()).copied().filter(|_| looks_up);
+        let above = above.filter(|above| merge::continues(vma, above) && may_join(above));
+        self.rules.choose(candidate, below, above)
+    }
+
+    fn put(&mut self, vma: Vma) {
+        self.counts.add(&vma);
+        self.by_start.insert(vma.pages.start(), vma);
+    }
+
+    fn take(&mut self, start: Vpn) -> Option<Vma> {
+        let vma = self.by_start.remove(&start)?;
+        self.counts.take(&vma);
+        Some(vma)
     }
 
     /// Takes `pages` out, splitting areas at its ends, and returns the pieces taken, upwards.
@@ -151,39 +166,64 @@ impl VmaMap {
         self.split_at(pages.end());
         let taken: Vec<Vma> = self.by_start.range(pages.start()..pages.end()).map(|(_, vma)| *vma).collect();
         for vma in &taken {
-            self.by_start.remove(&vma.pages.start());
-            self.pages -= vma.pages.pages();
+            self.take(vma.pages.start());
         }
         taken
     }
 
     /// Gives the part `pages` of one area new attributes, splitting and merging as that needs: `vma_modify`. What has
-    /// them already is left alone, as in Linux, even if it could merge now.
+    /// them already is left alone, as in Linux, even if it could merge now. Where it can only be split off, there may
+    /// be at most `areas_max` areas before each split.
     ///
     /// # Panics
     /// Where `pages` is empty or not all in one area.
-    pub fn modify(&mut self, pages: PageRange, attributes: VmaAttributes) {
+    pub fn modify(
+        &mut self,
+        pages: PageRange,
+        attributes: VmaAttributes,
+        areas_max: usize,
+    ) -> Result<(), TooManyAreas> {
         let whole = *self.find(pages.start()).expect("an area holds the pages");
         assert!(!pages.is_empty() && whole.pages.covers(&pages), "{pages:?} is not in one area");
         if whole.attributes == attributes {
-            return;
+            return Ok(());
         }
-        self.split_at(pages.start());
-        self.split_at(pages.end());
-        let mut piece = self.by_start.remove(&pages.start()).expect("the area was split there");
-        piece.attributes = attributes;
-        self.join(piece, Candidate::Changed(piece.anon), true);
+        let candidate = Candidate::Changed(whole.anon);
+        let changed = Vma { attributes, ..whole.part(&pages) };
+        let merges = self.partners(&changed, candidate, true) != (None, None);
+        for end in [pages.start(), pages.end()] {
+            let is_inside = whole.pages.start() < end && end < whole.pages.end();
+            if is_inside && !merges && self.len() >= areas_max {
+                return Err(TooManyAreas);
+            }
+            self.split_at(end);
+        }
+        self.take(pages.start());
+        self.join(changed, candidate, true);
+        Ok(())
     }
 
-    /// Changes the attributes of everything in `pages`, area by area, upwards.
-    pub fn update(&mut self, pages: PageRange, mut change: impl FnMut(&mut VmaAttributes)) {
+    /// Changes the attributes of everything in `pages`, area by area, upwards, however many areas that makes.
+    pub fn update(&mut self, pages: PageRange, change: impl FnMut(&mut VmaAttributes)) {
+        let unlimited = self.update_within(pages, usize::MAX, change);
+        unlimited.expect("there is no limit");
+    }
+
+    /// As [`Self::update`], up to the first split that would make more than `areas_max` areas.
+    pub fn update_within(
+        &mut self,
+        pages: PageRange,
+        areas_max: usize,
+        mut change: impl FnMut(&mut VmaAttributes),
+    ) -> Result<(), TooManyAreas> {
         let mut from = pages.start();
         while let Some(vma) = self.next_in(PageRange::new(from, pages.end())) {
             let mut attributes = vma.attributes;
             change(&mut attributes);
-            self.modify(vma.pages, attributes);
+            self.modify(vma.pages, attributes, areas_max)?;
             from = vma.pages.end();
         }
+        Ok(())
     }
 
     /// The part in `pages` of the first area that has one.
@@ -229,7 +269,9 @@ impl VmaMap {
     /// Takes flags from the whole area of `page`, without a look at its neighbours.
     pub(crate) fn clear_flags(&mut self, page: Vpn, flags: VmFlags) {
         if let Some((_, vma)) = self.by_start.range_mut(..=page).next_back() {
+            self.counts.take(vma);
             vma.attributes.flags.remove(flags);
+            self.counts.add(vma);
         }
     }
 
@@ -246,8 +288,9 @@ impl VmaMap {
         }
         let lower = vma.part(&PageRange::new(vma.pages.start(), page));
         let upper = vma.part(&PageRange::new(page, vma.pages.end()));
-        self.by_start.insert(lower.pages.start(), lower);
-        self.by_start.insert(upper.pages.start(), upper);
+        self.take(vma.pages.start());
+        self.put(lower);
+        self.put(upper);
     }
 
     /// Number of areas.
@@ -260,7 +303,15 @@ impl VmaMap {
     }
     /// Pages in all areas.
     pub fn pages(&self) -> u64 {
-        self.pages
+        self.counts.total
+    }
+    /// What they come to.
+    pub fn counts(&self) -> AreaCounts {
+        self.counts
+    }
+    /// Pages in `pages` that lie in an area.
+    pub fn pages_within(&self, pages: PageRange) -> u64 {
+        self.overlapping(pages).map(|vma| vma.part(&pages).pages.pages()).sum()
     }
 }
 
@@ -381,6 +432,9 @@ mod tests {
                     .filter(|&i| cells[i].is_some() && (i == 0 || cells[i] != cells[i - 1]))
                     .count();
                 prop_assert_eq!(map.len(), runs);
+                let mut counts = AreaCounts::default();
+                map.iter().for_each(|vma| counts.add(vma));
+                prop_assert_eq!(map.counts(), counts);
                 prop_assert_eq!(map.pages(), cells.iter().flatten().count() as u64);
                 let gaps: u64 = map.gaps(range(0, PAGES)).iter().map(PageRange::pages).sum();
                 prop_assert_eq!(gaps + map.pages(), PAGES);

@@ -4,11 +4,14 @@
 //! memory that it has used ([`AnonVma`]). Owns no page tables; the verb that changes an area here changes the page
 //! tables to match.
 
+mod counts;
 mod map;
 mod merge;
 mod ranges;
 
-pub use map::VmaMap;
+pub use counts::AreaCounts;
+pub(crate) use counts::is_data;
+pub use map::{TooManyAreas, VmaMap};
 pub use merge::{BesideSource, MergeRules};
 pub(crate) use ranges::RangeSet;
 
@@ -73,6 +76,8 @@ bitflags! {
         const NORESERVE = 1 << 11;
         /// VM_ACCOUNT: counted against the commit limit, since it is or was private and writable.
         const ACCOUNT = 1 << 12;
+        /// Without VM_MAYWRITE: a shared mapping of a file that was opened for reading.
+        const NEVER_WRITABLE = 1 << 13;
     }
 }
 
