@@ -31,8 +31,8 @@ mod split_and_merge {
 
     #[divan::bench]
     fn buddy_system_allocator(bencher: Bencher<'_, '_>) {
-        let mut buddy = buddy_system_allocator::FrameAllocator::<11>::new();
-        buddy.add_frame(0, FRAMES as usize);
+        let mut buddy = buddy_system_allocator::FrameAllocator::<33>::new();
+        buddy.add_frame(FRAMES as usize, 2 * FRAMES as usize);
         bencher.counter(ItemsCount::new(2 * FRAMES)).bench_local(|| {
             let frames: Vec<usize> = (0..FRAMES).map_while(|_| buddy.alloc(1)).collect();
             frames.iter().for_each(|&frame| buddy.dealloc(frame, 1));
@@ -46,10 +46,10 @@ mod ten_orders {
 
     #[divan::bench]
     fn pagewalk(bencher: Bencher<'_, '_>) {
-        let mut buddy = Buddy::new(0..FRAMES);
+        let mut buddy = Buddy::new(0..1024);
         bencher.counter(ItemsCount::new(20_000u64)).bench_local(|| {
             for _ in 0..1000 {
-                let frame = black_box(buddy.allocate(0)).unwrap_or(0);
+                let frame = black_box(buddy.allocate(0)).expect("all is free");
                 buddy.free(frame, 0);
             }
         });
@@ -57,11 +57,11 @@ mod ten_orders {
 
     #[divan::bench]
     fn buddy_system_allocator(bencher: Bencher<'_, '_>) {
-        let mut buddy = buddy_system_allocator::FrameAllocator::<11>::new();
-        buddy.add_frame(0, FRAMES as usize);
+        let mut buddy = buddy_system_allocator::FrameAllocator::<33>::new();
+        buddy.add_frame(1024, 2048);
         bencher.counter(ItemsCount::new(20_000u64)).bench_local(|| {
             for _ in 0..1000 {
-                let frame = black_box(buddy.alloc(1)).unwrap_or(0);
+                let frame = black_box(buddy.alloc(1)).expect("all is free");
                 buddy.dealloc(frame, 1);
             }
         });

@@ -259,8 +259,8 @@ impl Buddy {
 
     #[inline]
     fn insert(&mut self, slot: Slot, node: Node, kind: MigrateType) {
-        let is_first = self.chunk_mut(slot).insert(node, kind);
         let order = order_of(node);
+        let is_first = self.chunk_mut(slot).insert(node, order, kind);
         if is_first && slot != TAIL {
             self.index[kind as usize][order].insert(slot);
         }
@@ -269,8 +269,8 @@ impl Buddy {
 
     #[inline]
     fn remove(&mut self, slot: Slot, node: Node, kind: MigrateType) {
-        let was_last = self.chunk_mut(slot).remove(node, kind);
         let order = order_of(node);
+        let was_last = self.chunk_mut(slot).remove(node, order, kind);
         if was_last && slot != TAIL {
             self.index[kind as usize][order].remove(slot);
         }

@@ -47,17 +47,29 @@ pub(super) const fn offset_of(node: Node) -> u64 {
     ((node - (1 << (ORDER_MAX - order))) << order) as u64
 }
 
-/// The words that hold nodes of an order below [`WORD_0_ORDER`], as bits of a summary.
-const fn words_of(order: usize) -> u32 {
-    let count = 1 << (WORD_0_ORDER - 1 - order);
-    (((1u64 << count) - 1) << count) as u32
-}
+/// By order below [`WORD_0_ORDER`], the words that hold its nodes, as bits of a summary.
+const WORDS_OF: [u32; ORDER_MAX + 1] = {
+    let mut words = [0; ORDER_MAX + 1];
+    let mut order = 0;
+    while order < WORD_0_ORDER {
+        let count = 1 << (WORD_0_ORDER - 1 - order);
+        words[order] = (((1u64 << count) - 1) << count) as u32;
+        order += 1;
+    }
+    words
+};
 
-/// The nodes of an order from [`WORD_0_ORDER`] up, in word 0.
-const fn nodes_of(order: usize) -> u64 {
-    let count = 1 << (ORDER_MAX - order);
-    (((1u128 << count) - 1) << count) as u64
-}
+/// By order from [`WORD_0_ORDER`] up, its nodes in word 0.
+const NODES_OF: [u64; ORDER_MAX + 1] = {
+    let mut nodes = [0; ORDER_MAX + 1];
+    let mut order = WORD_0_ORDER;
+    while order <= ORDER_MAX {
+        let count = 1 << (ORDER_MAX - order);
+        nodes[order] = (((1u128 << count) - 1) << count) as u64;
+        order += 1;
+    }
+    nodes
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Chunk {
@@ -105,9 +117,9 @@ impl Chunk {
     #[inline]
     pub(super) fn is_empty(&self, order: usize, kind: MigrateType) -> bool {
         if order >= WORD_0_ORDER {
-            self.word(0, kind) & nodes_of(order) == 0
+            self.word(0, kind) & NODES_OF[order] == 0
         } else {
-            self.summary[kind as usize] & words_of(order) == 0
+            self.summary[kind as usize] & WORDS_OF[order] == 0
         }
     }
 
@@ -115,9 +127,9 @@ impl Chunk {
     #[inline]
     pub(super) fn lowest(&self, order: usize, kind: MigrateType) -> Option<Node> {
         let (word, nodes) = if order >= WORD_0_ORDER {
-            (0, self.word(0, kind) & nodes_of(order))
+            (0, self.word(0, kind) & NODES_OF[order])
         } else {
-            let word = (self.summary[kind as usize] & words_of(order)).trailing_zeros() as usize;
+            let word = (self.summary[kind as usize] & WORDS_OF[order]).trailing_zeros() as usize;
             (word, if word < WORDS { self.word(word, kind) } else { 0 })
         };
         (nodes != 0).then(|| word * 64 + nodes.trailing_zeros() as usize)
@@ -125,8 +137,8 @@ impl Chunk {
 
     /// Lists a block that was not free. Says whether it is the first of its order and kind.
     #[inline]
-    pub(super) fn insert(&mut self, node: Node, kind: MigrateType) -> bool {
-        let was_empty = self.is_empty(order_of(node), kind);
+    pub(super) fn insert(&mut self, node: Node, order: usize, kind: MigrateType) -> bool {
+        let was_empty = self.is_empty(order, kind);
         let code = kind as u64 + 1;
         let [low, high] = &mut self.planes[node / 64];
         *low |= (code & 1) << (node % 64);
@@ -137,7 +149,7 @@ impl Chunk {
 
     /// Takes a block off its list. Says whether it was the last of its order and kind.
     #[inline]
-    pub(super) fn remove(&mut self, node: Node, kind: MigrateType) -> bool {
+    pub(super) fn remove(&mut self, node: Node, order: usize, kind: MigrateType) -> bool {
         let word = node / 64;
         let keep = !(1 << (node % 64));
         let [low, high] = &mut self.planes[word];
@@ -146,7 +158,7 @@ impl Chunk {
         if self.word(word, kind) == 0 {
             self.summary[kind as usize] &= !(1 << word);
         }
-        self.is_empty(order_of(node), kind)
+        self.is_empty(order, kind)
     }
 
     /// The free block that `node` is or lies in.
@@ -183,7 +195,7 @@ impl Chunk {
         let (first, end) = (1 << (ORDER_MAX - order), 2 << (ORDER_MAX - order));
         (first / 64..=(end - 1) / 64).flat_map(move |word| {
             let [low, high] = self.planes[word];
-            let mask = if order >= WORD_0_ORDER { nodes_of(order) } else { u64::MAX };
+            let mask = if order >= WORD_0_ORDER { NODES_OF[order] } else { u64::MAX };
             let mut left = (low | high) & mask;
             std::iter::from_fn(move || {
                 let node = (left != 0).then(|| word * 64 + left.trailing_zeros() as usize)?;
