@@ -1,6 +1,6 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
-use crate::call::Commit;
+use crate::commit::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::mm_id::MmId;
 use crate::objects::Objects;

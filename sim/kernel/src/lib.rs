@@ -14,8 +14,10 @@
 
 mod call;
 mod check;
+mod commit;
 mod config;
 mod cpu;
+mod credentials;
 mod errno;
 mod event;
 mod frame;
@@ -38,12 +40,12 @@ mod table;
 mod tlb;
 mod vmstat;
 
-pub use call::{
-    Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
-    Rlimit, Rlimits,
-};
+pub use call::{MmapArgs, MremapArgs, Msync};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use credentials::{
+    Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
+};
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{

@@ -3,6 +3,7 @@
 //!
 //! Owns values and what may be written. Does not own what they mean: whoever heeds a knob reads it in [`VmSysctl`].
 
+use crate::Errno;
 use serde::{Deserialize, Serialize};
 
 /// vm.overcommit_memory.
@@ -68,6 +69,15 @@ pub enum VmSysctlError {
         /// The most.
         most: i64,
     },
+}
+
+impl From<VmSysctlError> for Errno {
+    fn from(error: VmSysctlError) -> Self {
+        match error {
+            VmSysctlError::Unknown { .. } => Errno::NoEnt,
+            VmSysctlError::OutOfRange { .. } | VmSysctlError::NoNumber { .. } => Errno::Inval,
+        }
+    }
 }
 
 fn near(name: &str) -> String {

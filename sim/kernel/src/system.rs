@@ -1,6 +1,6 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
-use crate::call::{Asker, Commit, CommitMachine};
+use crate::commit::{Asker, Commit, Machine as CommitMachine};
 use crate::cpu::Cpu;
 use crate::linux::VersionRules;
 use crate::objects::Objects;

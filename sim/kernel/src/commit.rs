@@ -4,8 +4,8 @@
 //! Owns the sum of promises and the decision whether another fits. Does not own who made them: the sum is taken anew
 //! from areas and shared objects at every call, so that it cannot drift.
 
+use crate::Errno;
 use crate::sysctl::{Overcommit, VmSysctl};
-use crate::{Errno, VmSysctlError};
 use pagewalk_trace::FileId;
 use std::collections::BTreeMap;
 
@@ -113,15 +113,6 @@ fn allowed(asker: &Asker, sysctl: &VmSysctl, machine: &Machine) -> i64 {
         allowed -= (sysctl.admin_reserve_kbytes >> 2) as i64;
     }
     allowed - (asker.total_pages / 32).min(sysctl.user_reserve_kbytes >> 2) as i64
-}
-
-impl From<VmSysctlError> for Errno {
-    fn from(error: VmSysctlError) -> Self {
-        match error {
-            VmSysctlError::Unknown { .. } => Errno::NoEnt,
-            VmSysctlError::OutOfRange { .. } | VmSysctlError::NoNumber { .. } => Errno::Inval,
-        }
-    }
 }
 
 #[cfg(test)]
