@@ -34,6 +34,7 @@ mod translate;
 mod translations;
 mod walk;
 mod watch;
+mod workload;
 
 pub use error::CliError;
 pub(crate) use exit::Verdict;

@@ -12,12 +12,14 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod cache;
 mod call;
 mod check;
 mod commit;
 mod config;
 mod cpu;
 mod credentials;
+mod device;
 mod errno;
 mod event;
 mod frame;
@@ -25,7 +27,6 @@ mod kernel;
 mod linux;
 mod loading;
 mod mm_id;
-mod objects;
 mod oom;
 mod page;
 mod process;
@@ -39,13 +40,16 @@ mod system;
 mod table;
 mod tlb;
 mod vmstat;
+pub mod workload;
 
+pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
 pub use call::{MmapArgs, MremapArgs, Msync};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
 pub use credentials::{
     Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
 };
+pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{

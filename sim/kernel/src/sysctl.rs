@@ -380,7 +380,7 @@ mod tests {
         ];
         for (name, value) in refused {
             let error = vm.write(name, value).expect_err(name);
-            assert_eq!(crate::Errno::from(error), crate::Errno::Inval, "{name} = {value}");
+            assert_eq!(Errno::from(error), Errno::Inval, "{name} = {value}");
         }
         assert_eq!(vm, VmSysctl::default());
         let taken = [

@@ -242,6 +242,14 @@ impl Kernel {
         self.processes.entry(pid).and_modify(|process| process.handled |= signal_bit(signal));
     }
 
+    /// Whether `pid` handles signal number `signal` from now on.
+    pub fn handle_signal(&mut self, pid: u32, signal: i32, handled: bool) {
+        self.processes.entry(pid).and_modify(|process| match handled {
+            true => process.handled |= signal_bit(signal),
+            false => process.handled &= !signal_bit(signal),
+        });
+    }
+
     /// Kills `pid`; where memory ran out, everything that shares its memory too.
     pub(crate) fn kill(&mut self, platform: &mut dyn Platform, pid: u32, signal: Signal) -> Death {
         self.count_signal(signal);

@@ -5,6 +5,7 @@ mod calls;
 mod cpus;
 mod engines;
 mod fault;
+mod files;
 mod hostile;
 mod life;
 mod live;
