@@ -34,10 +34,8 @@ pub(crate) struct Asker {
 pub(crate) struct Commit {
     /// By processes that are not modelled.
     pub(crate) beside: u64,
-    /// For shared memory and tmpfs files, by object: those made as a whole.
+    /// For shared memory that is promised as a whole, by object. Of all other, as of tmpfs files, each page is when it comes.
     pub(crate) objects: BTreeMap<FileId, u64>,
-    /// For shared memory that is promised page by page, as tmpfs files are.
-    pub(crate) shmem_pages: u64,
     /// Of all of it, as last counted.
     sum: u64,
     /// How much of the sum the counter that decisions read does not know yet: `vm_committed_as` is a counter per CPU,

@@ -64,7 +64,7 @@ impl Kernel {
         let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
         let is_there = |&(&file, _): &(&FileId, &u64)| self.system.cache.exists(file);
         let shared: u64 = commit.objects.iter().filter(is_there).map(|(_, pages)| pages).sum();
-        areas + shared + commit.shmem_pages + commit.beside
+        areas + shared + self.system.cache.shmem_pages_beside(&commit.objects) + commit.beside
     }
 
     /// CommitLimit, in pages.
