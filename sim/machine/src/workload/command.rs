@@ -105,8 +105,19 @@ impl World<'_> {
         }
     }
 
+    /// Lists what the format's addresses cannot hold.
+    fn does_not_fit(&mut self, address: u64) {
+        let (number, format) = (self.step.n, self.kernel.spec().name);
+        self.report
+            .notes
+            .push(format!("step {number}: {address:#x} lies beyond what programs of {format} have"));
+    }
+
     fn map(&mut self, at: usize, map: &MapCommand, reply: &mut Reply) -> Return {
         let pid = self.pid(at);
+        if let Some(wanted) = map.at.filter(|at| at.saturating_add(map.bytes) > self.layout.top) {
+            self.does_not_fit(wanted);
+        }
         let start = self.caller(pid).map(map)?;
         self.name(at, &map.region, start, map.bytes, reply)
     }
@@ -247,6 +258,10 @@ impl World<'_> {
         };
         let address = start.wrapping_add(offset);
         let pid = self.pid(at);
+        let register_bits = self.kernel.spec().va_register_bits;
+        if register_bits < u64::BITS && address >> register_bits != 0 {
+            self.does_not_fit(address);
+        }
         for signal in [SIGSEGV, SIGBUS] {
             self.kernel.handle_signal(pid, signal, survive);
         }
