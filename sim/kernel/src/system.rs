@@ -1,15 +1,17 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
+use crate::cache::Cache;
 use crate::call::{Asker, Commit, CommitMachine};
 use crate::cpu::Cpu;
+use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
-use crate::objects::Objects;
 use crate::reclaim::Reclaim;
 use crate::space::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    AdMode, AnonVma, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, VmSysctl, Vpn,
+    AdMode, AnonVma, Backing, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents,
+    VmSysctl, Vma, Vpn,
 };
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
@@ -21,7 +23,10 @@ pub(crate) struct System {
     pub(crate) config: KernelConfig,
     pub(crate) memory: PhysicalMemory,
     pub(crate) rules: VersionRules,
-    pub(crate) objects: Objects,
+    pub(crate) cache: Cache,
+    /// The one that files lie on.
+    pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     pub(crate) mms: AllCounters,
     pub(crate) swap: Swap,
     pub(crate) reclaim: Reclaim,
@@ -85,6 +90,10 @@ impl System {
     /// Faults resolved so far, of all processes.
     pub(crate) fn faults(&self) -> Faults {
         Faults { minor: self.stats.page_faults_minor, major: self.stats.page_faults_major }
+    }
+    /// Whether the first write to a clean page of `vma` must fault: it shows a file of a disk to all who map it.
+    pub(crate) fn wants_write_faults(&self, vma: &Vma) -> bool {
+        matches!(vma.attributes.backing, Backing::Shared(file) if self.cache.wants_write_faults(file))
     }
     /// Whether a long call is to end now.
     pub(crate) fn is_interrupted(&self) -> bool {
