@@ -55,6 +55,9 @@ impl Kernel {
             self.recount_promises();
             self.system.commit.policy_changed();
         }
+        if matches!(effect, SysctlEffect::Watermarks | SysctlEffect::PerCpuLists) {
+            self.system.watermarks_changed();
+        }
         Ok(effect)
     }
 
@@ -97,7 +100,7 @@ impl Kernel {
         let process = self.processes.get(&pid).ok_or(Errno::Srch)?;
         let (mm, credentials) = (process.mm, process.credentials);
         if let Some(&cpu) = self.system.cpus_running(pid).first() {
-            self.system.this_cpu = cpu;
+            self.system.set_cpu(cpu);
         }
         let areas_max = usize::try_from(self.system.sysctl.max_map_count).unwrap_or(usize::MAX);
         let space = self.spaces.get_mut(&mm).expect("a process has an address space");

@@ -293,5 +293,8 @@ impl Kernel {
         if let Some(space) = self.spaces.remove(&mm) {
             space.destroy(&mut self.system, platform);
         }
+        if let Some(objects) = &mut self.system.slab {
+            objects.release_space(&mut self.system.memory, mm);
+        }
     }
 }
