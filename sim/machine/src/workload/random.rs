@@ -23,7 +23,7 @@ pub struct Shape {
 impl Default for Shape {
     /// Small enough that hundreds can be run, and under pressure.
     fn default() -> Self {
-        Self { steps: 60, pages_max: 1500, memory_mib: 16, swap_mib: 8 }
+        Self { steps: 60, pages_max: 4000, memory_mib: 64, swap_mib: 16 }
     }
 }
 
