@@ -340,7 +340,7 @@ impl Kernel {
     }
     /// The name of `vma` of `space`, as `/proc/PID/maps` shows it; empty where it has none.
     pub fn area_name(&self, space: &AddressSpace, vma: &Vma) -> String {
-        Maps::new(space, &self.system.objects, self.system.spec).name(vma)
+        Maps::new(space, &self.system.cache, self.system.spec).name(vma)
     }
     /// Where the stack of a program ends, and below which address its areas are placed, under the default limits:
     /// `STACK_TOP` and `mmap_base`.

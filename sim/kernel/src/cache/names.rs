@@ -76,7 +76,10 @@ impl Cache {
         let mut mapping = Mapping::new(file, kind, store);
         mapping.bytes = Some(0);
         mapping.persists = true;
-        mapping.name = Some(format!("/{}", path.trim_start_matches('/')).into());
+        let shown = path.trim_start_matches('/');
+        // What the kernel itself maps has a name and no path.
+        let root = if shown.starts_with('[') { "" } else { "/" };
+        mapping.name = Some(format!("{root}{shown}").into());
         self.add(mapping);
         self.names.by_path.insert(path.to_owned(), file);
         self.names.remembered.insert(file);

@@ -3,37 +3,32 @@
 //! Owns what lies between a worker's words and the kernel's calls: names of files, negative errnos. Does not own what comes
 //! out: the kernel's live calls decide it. Where the kernel has no such call yet, the answer is ENOSYS.
 
-use super::image::{Area, AreaKind, Program};
+use super::image::{Area, AreaKind};
 use super::layout::Layout;
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
-use pagewalk_kernel::workload::{MapCommand, RangeVerb, RemapCommand, Resource};
-use pagewalk_kernel::{Errno, Kernel, MmapArgs, MremapArgs, Rlimit};
-use pagewalk_trace::{Event, FileFact, FileId, FileKind, FileSource, Protection, Syscall, SyscallOutcome};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use pagewalk_kernel::workload::{FileSpan, MapCommand, RangeVerb, RemapCommand, Resource};
+use pagewalk_kernel::{AccessPattern, Errno, FileRange, Kernel, MmapArgs, MremapArgs, OpenFile, Rlimit};
+use pagewalk_trace::{Event, FileId, FileSource, Protection, Syscall, SyscallOutcome};
 
 /// What a call returns: a number, or an errno.
 pub(super) type Return = Result<u64, i64>;
 
-const ENOENT: i64 = Errno::NoEnt as i64;
 const EINVAL: i64 = Errno::Inval as i64;
 /// What is not modelled.
 pub(super) const ENOSYS: i64 = 38;
+/// The most that one call reads or writes: the worker's buffer.
+const CHUNK_MAX: u64 = 64 << 10;
+/// What the machine copies at once.
+const COPY_BYTES: u64 = 64 << 10;
+/// BINPRM_BUF_SIZE.
+const HEAD_BYTES: u64 = 256;
 /// The largest offset of a file.
 const OFFSET_MAX: u64 = i64::MAX as u64;
-
-/// The files that names stand for.
-#[derive(Debug, Default)]
-pub(super) struct Files {
-    by_name: BTreeMap<String, (FileId, u64)>,
-    made: u64,
-}
 
 /// One who calls: the kernel and the machine, and a process of theirs.
 pub(super) struct Caller<'m> {
     pub(super) kernel: &'m mut Kernel,
     pub(super) platform: &'m mut dyn Platform,
-    pub(super) files: &'m mut Files,
     pub(super) layout: Layout,
     pub(super) pid: u32,
 }
@@ -43,36 +38,27 @@ fn number(errno: Errno) -> i64 {
 }
 
 impl Caller<'_> {
-    fn tell(&mut self, file: FileId, name: &str, bytes: u64) {
-        let kind = if name.starts_with("tmp/") { FileKind::Memory } else { FileKind::Regular };
-        let shown = if name.starts_with('[') { name.to_owned() } else { format!("/{name}") };
-        let fact = FileFact { file, kind, bytes: Some(bytes), name: Arc::from(shown), line: 0 };
-        let event = Event::File(fact);
-        self.kernel.on_event(self.platform, CpuId::BOOT, &event).expect("a fact names no address");
+    /// The file `name`, which is `bytes` long where it is new.
+    pub(super) fn installed(&mut self, name: &str, bytes: u64) -> FileId {
+        if let Ok(file) = self.kernel.file_existing(name) {
+            return file;
+        }
+        let mut open = OpenFile::new(self.kernel.file_named(name));
+        let range = FileRange { offset: 0, bytes };
+        // What does not fit into memory is missing from the file.
+        let _ = self.kernel.file_write(self.platform, self.pid, &mut open, range, &|_| 0);
+        open.file()
     }
 
-    /// The file `name`, made where it is not there, at least `bytes` long.
-    fn grown(&mut self, name: &str, bytes: u64) -> FileId {
-        let made = &mut self.files.made;
-        let (file, before) = *self.files.by_name.entry(name.to_owned()).or_insert_with(|| {
-            *made += 1;
-            (FileId(*made), 0)
-        });
-        let bytes = bytes.max(before);
-        self.files.by_name.insert(name.to_owned(), (file, bytes));
-        self.tell(file, name, bytes);
-        file
-    }
-
-    /// Maps an area of a program's image.
-    pub(super) fn map_area(&mut self, program: &Program, area: &Area) -> Return {
+    /// Maps an area of the image of the program in `file`.
+    pub(super) fn map_area(&mut self, file: FileId, area: &Area) -> Return {
         let file = match area.kind {
             AreaKind::File => {
                 let offset = area.offset.map_or(0, |offset| offset.0);
-                Some(FileSource { file: self.grown(&program.path, program.bytes.0), offset })
+                Some(FileSource { file, offset })
             }
-            AreaKind::Vvar => Some(FileSource { file: self.grown("[vvar]", 4 * FRAME_BYTES), offset: 0 }),
-            AreaKind::Vdso => Some(FileSource { file: self.grown("[vdso]", 2 * FRAME_BYTES), offset: 0 }),
+            AreaKind::Vvar => Some(FileSource { file: self.installed("[vvar]", 4 * FRAME_BYTES), offset: 0 }),
+            AreaKind::Vdso => Some(FileSource { file: self.installed("[vdso]", 2 * FRAME_BYTES), offset: 0 }),
             AreaKind::Bss | AreaKind::Stack => None,
         };
         let args = MmapArgs {
@@ -106,7 +92,7 @@ impl Caller<'_> {
         let file = match &map.file {
             None => None,
             Some(name) => {
-                let &(file, _) = self.files.by_name.get(name).ok_or(ENOENT)?;
+                let file = self.kernel.file_existing(name).map_err(number)?;
                 Some(FileSource { file, offset: map.offset })
             }
         };
@@ -142,7 +128,7 @@ impl Caller<'_> {
             RangeVerb::Lock => kernel.sys_mlock(platform, pid, at, bytes, false),
             RangeVerb::LockOnFault => kernel.sys_mlock(platform, pid, at, bytes, true),
             RangeVerb::Unlock => kernel.sys_munlock(platform, pid, at, bytes),
-            RangeVerb::Sync => kernel.sys_msync(pid, at, bytes, false).and_then(|sync| sync.result),
+            RangeVerb::Sync => kernel.msync(platform, pid, at, bytes, false),
         };
         result.map(|()| 0).map_err(number)
     }
@@ -207,26 +193,100 @@ impl Caller<'_> {
         }
     }
 
-    /// Writes to a file: how long it is afterwards, and no more.
-    pub(super) fn file_write(&mut self, name: &str, offset: u64, bytes: u64) -> Return {
-        let end = offset.checked_add(bytes).filter(|&end| end <= OFFSET_MAX).ok_or(EINVAL)?;
-        self.grown(name, end);
-        Ok(bytes)
+    /// Opens `span`'s file and writes it piece by piece. `byte_at` tells what begins a page, by its offset in the file.
+    pub(super) fn file_write(&mut self, span: &FileSpan, sync: bool, byte_at: &dyn Fn(u64) -> u8) -> Return {
+        let mut open = OpenFile::new(self.kernel.file_named(&span.file));
+        let written =
+            pieces(span, |range| self.kernel.file_write(self.platform, self.pid, &mut open, range, byte_at));
+        if sync {
+            self.kernel.fsync(self.platform, open.file());
+        }
+        written
     }
 
-    pub(super) fn file_read(&self, name: &str, offset: u64, bytes: u64) -> Return {
-        let &(_, size) = self.files.by_name.get(name).ok_or(ENOENT)?;
-        Ok(bytes.min(size.saturating_sub(offset)))
+    /// Opens `span`'s file and reads it piece by piece, from any place at any time if `random`.
+    pub(super) fn file_read(&mut self, span: &FileSpan, random: bool) -> Return {
+        let mut open = OpenFile::new(self.kernel.file_existing(&span.file).map_err(number)?);
+        if random {
+            open.advise(AccessPattern::Random);
+        }
+        pieces(span, |range| self.kernel.file_read(self.platform, self.pid, &mut open, range))
     }
 
+    /// ftruncate(2).
     pub(super) fn truncate(&mut self, name: &str, bytes: u64) -> Return {
-        let file = self.grown(name, 0);
-        self.files.by_name.insert(name.to_owned(), (file, bytes));
-        self.tell(file, name, bytes);
+        if bytes > OFFSET_MAX {
+            return Err(EINVAL);
+        }
+        let file = self.kernel.file_named(name);
+        self.kernel.ftruncate(self.platform, file, bytes);
         Ok(0)
     }
 
-    pub(super) fn unlink(&mut self, name: &str) -> Return {
-        self.files.by_name.remove(name).map(|_| 0).ok_or(ENOENT)
+    /// fsync(2).
+    pub(super) fn file_sync(&mut self, name: &str) -> Return {
+        let file = self.kernel.file_named(name);
+        self.kernel.fsync(self.platform, file);
+        Ok(0)
     }
+
+    /// posix_fadvise(2), of the whole file.
+    pub(super) fn file_dont_need(&mut self, name: &str) -> Return {
+        let file = self.kernel.file_named(name);
+        let whole = FileRange { offset: 0, bytes: 0 };
+        self.kernel.fadvise_dont_need(self.platform, file, whole);
+        Ok(0)
+    }
+
+    /// Makes or removes files by the thousand.
+    pub(super) fn many_files(&mut self, prefix: &str, count: u64, remove: bool) -> Return {
+        if remove {
+            self.kernel.remove_many_files(prefix, count).map_err(number)?;
+        } else {
+            self.kernel.create_many_files(prefix, count);
+        }
+        Ok(count)
+    }
+
+    /// Copies a file.
+    pub(super) fn copy(&mut self, from: &str, to: &str) -> Return {
+        let file = self.kernel.file_existing(from).map_err(number)?;
+        let span = |name: &str| FileSpan {
+            file: name.to_owned(),
+            bytes: self.kernel.file_bytes(file).unwrap_or(0),
+            offset: 0,
+            chunk: COPY_BYTES,
+        };
+        let (source, target) = (span(from), span(to));
+        self.file_read(&source, false)?;
+        self.file_write(&target, false, &|_| 0)
+    }
+
+    /// unlink(2).
+    pub(super) fn unlink(&mut self, name: &str) -> Return {
+        self.kernel.funlink(name).map(|()| 0).map_err(number)
+    }
+
+    /// What execve(2) reads of a program before it maps it.
+    pub(super) fn read_head(&mut self, file: FileId) {
+        let head = FileRange { offset: 0, bytes: HEAD_BYTES };
+        // Who is killed meanwhile is noticed afterwards.
+        let _ = self.kernel.file_read(self.platform, self.pid, &mut OpenFile::new(file), head);
+    }
+}
+
+/// Carries `call` out on `span` piece by piece, up to the first that comes to less: bytes in all.
+fn pieces(span: &FileSpan, mut call: impl FnMut(FileRange) -> Result<u64, Errno>) -> Return {
+    let end = span.offset.checked_add(span.bytes).filter(|&end| end <= OFFSET_MAX).ok_or(EINVAL)?;
+    let mut done = 0;
+    while done < span.bytes {
+        let offset = span.offset + done;
+        let bytes = span.chunk.clamp(1, CHUNK_MAX).min(end - offset);
+        match call(FileRange { offset, bytes }) {
+            Ok(0) => break,
+            Ok(more) => done += more,
+            Err(errno) => return Err(number(errno)),
+        }
+    }
+    Ok(done)
 }

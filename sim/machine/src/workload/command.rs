@@ -6,7 +6,7 @@ use super::pattern::Accesses;
 use super::result::Reply;
 use super::{Stop, World};
 use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
-use pagewalk_kernel::workload::{Command, FileSpan, MapCommand, Place, RangeVerb, RemapCommand, Stride};
+use pagewalk_kernel::workload::{Command, MapCommand, Place, RangeVerb, RemapCommand, Stride};
 use pagewalk_kernel::{SegvCode, Signal};
 
 const EINVAL: i64 = 22;
@@ -33,8 +33,8 @@ fn details(signal: Signal) -> (i32, u64) {
 impl World<'_> {
     /// The calls of process `pid`.
     pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
-        let Self { kernel, platform, files, layout, .. } = self;
-        Caller { kernel, platform: &mut **platform, files, layout: *layout, pid }
+        let Self { kernel, platform, layout, .. } = self;
+        Caller { kernel, platform: &mut **platform, layout: *layout, pid }
     }
 
     /// Worker `at` carries `command` out. What it says besides its result goes into `reply`.
@@ -56,20 +56,20 @@ impl World<'_> {
             Command::Probe { place, offset, write, survive } => {
                 self.probe(at, place, *offset, *write, *survive, reply)
             }
-            Command::FileWrite { span, sync: _ } => Ok(self.file_write(pid, span)),
-            Command::FileRead { span, random: _ } => {
-                Ok(self.caller(pid).file_read(&span.file, span.offset, span.bytes))
-            }
+            Command::FileWrite { span, sync } => Ok(self.caller(pid).file_write(span, *sync, &byte_for)),
+            Command::FileRead { span, random } => Ok(self.caller(pid).file_read(span, *random)),
             Command::Truncate { file, bytes } => Ok(self.caller(pid).truncate(file, *bytes)),
             Command::Unlink(file) => Ok(self.caller(pid).unlink(file)),
             Command::OomScoreAdj(adjustment) => Ok(self.caller(pid).set_oom_score_adj(*adjustment)),
             Command::Limit { resource, bytes } => Ok(self.caller(pid).limit(*resource, *bytes)),
             Command::SetUid(uid) => Ok(self.caller(pid).set_user(*uid)),
             Command::Cpu(_) => Ok(Ok(0)),
-            Command::FileSync(_)
-            | Command::FileDontNeed(_)
-            | Command::ManyFiles { .. }
-            | Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
+            Command::FileSync(file) => Ok(self.caller(pid).file_sync(file)),
+            Command::FileDontNeed(file) => Ok(self.caller(pid).file_dont_need(file)),
+            Command::ManyFiles { prefix, count, remove } => {
+                Ok(self.caller(pid).many_files(prefix, *count, *remove))
+            }
+            Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
             Command::Pattern { region, pattern, count, seed, write } => {
                 let (start, bytes) = match self.extent(at, region) {
                     Ok((start, bytes)) if bytes > 0 => (start, bytes),
@@ -272,10 +272,6 @@ impl World<'_> {
         reply.code = Some(code);
         reply.address = Some(self.workers[at].signal_address);
         Ok(Ok(0))
-    }
-
-    fn file_write(&mut self, pid: u32, span: &FileSpan) -> Return {
-        self.caller(pid).file_write(&span.file, span.offset, span.bytes)
     }
 }
 

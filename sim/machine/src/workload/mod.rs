@@ -26,7 +26,6 @@ pub use result::{
 pub use steps::WorkloadProgress;
 
 use crate::run::{MachineError, RunCounts, RunEnd};
-use calls::Files;
 use layout::Layout;
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_kernel::Kernel;
@@ -70,7 +69,6 @@ struct World<'a> {
     workload: &'a Workload,
     /// Where programs lie in this format.
     layout: Layout,
-    files: Files,
     workers: Vec<Worker>,
     /// What acts, acts here.
     cpu: CpuId,

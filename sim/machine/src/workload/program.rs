@@ -5,13 +5,21 @@ use super::result::Told;
 use super::{Stop, World};
 use pagewalk_arch::{AccessKind, FRAME_BYTES};
 use pagewalk_kernel::workload::RangeVerb;
+use pagewalk_trace::FileId;
 
 impl World<'_> {
     /// Maps `program` into the empty address space of `pid` and runs its beginning.
     pub(super) fn start_program(&mut self, pid: u32, program: &Program) -> Result<(), Stop> {
+        let file = self.caller(pid).installed(&program.path, program.bytes.0);
+        self.start_program_in(pid, program, file)
+    }
+
+    /// As [`Self::start_program`], from a copy of its file.
+    pub(super) fn start_program_in(&mut self, pid: u32, program: &Program, file: FileId) -> Result<(), Stop> {
         self.kernel.set_name(pid, &program.command);
+        self.caller(pid).read_head(file);
         for area in &program.areas {
-            if self.caller(pid).map_area(program, area).is_err() {
+            if self.caller(pid).map_area(file, area).is_err() {
                 // execve(2) that has come so far ends its caller.
                 return self.end_by_kill(pid);
             }

@@ -1,6 +1,6 @@
 //! A scenario's steps, one after the other.
 
-use super::calls::{ENOSYS, Files, Return};
+use super::calls::{ENOSYS, Return};
 use super::command::segfault_line;
 use super::layout::Layout;
 use super::result::{Compared, Died, Reply, StepReport, WorkloadReport};
@@ -50,6 +50,8 @@ pub trait WorkloadProgress {
     }
 }
 
+const NS_PER_MS: u64 = 1_000_000;
+
 impl WorkloadProgress for () {}
 
 impl Workload {
@@ -83,7 +85,6 @@ impl Workload {
             platform,
             workload: self,
             layout,
-            files: Files::default(),
             workers,
             cpu: CpuId::BOOT,
             next_pid: self.image.machine.first_pid,
@@ -108,6 +109,10 @@ impl World<'_> {
         self.kernel
             .set_oom_score_adj(AGENT_PID, OOM_SCORE_ADJ_MIN.into())
             .expect("the agent may exempt itself");
+        let image = &self.workload.image;
+        for program in std::iter::once(&image.worker).chain(&image.programs) {
+            self.caller(AGENT_PID).installed(&program.path, program.bytes.0);
+        }
         if self.workload.scenario.machine.swap_bytes > 0 {
             // What cannot be had is told of where a step wants it.
             let _ = self.swap_on();
@@ -161,7 +166,24 @@ impl World<'_> {
             Action::Kill(who) => return self.kill(who),
             Action::Compare(first, second) => return self.compare(first, second),
             Action::Run(path) => return self.run_program(path),
-            Action::Sync | Action::Sleep(_) => return Ok(()),
+            Action::Sync => {
+                self.kernel.sync(self.platform);
+                return Ok(());
+            }
+            Action::DropCaches(what) => {
+                self.kernel.sync(self.platform);
+                self.kernel.drop_caches(*what);
+                return Ok(());
+            }
+            Action::Sleep(ms) => {
+                self.kernel.sleep(self.platform, ms.saturating_mul(NS_PER_MS));
+                return Ok(());
+            }
+            Action::Copy { from, to } => {
+                let (from, to) = (from.trim_start_matches('/'), to.trim_start_matches('/'));
+                let result = self.caller(AGENT_PID).copy(from, to);
+                return self.returned(result);
+            }
             other => other,
         };
         self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
@@ -519,7 +541,10 @@ impl World<'_> {
         let pid = self.next_pid;
         self.next_pid += 1;
         self.run(pid);
-        let result = self.start_program(pid, program);
+        let result = match self.caller(pid).kernel.file_existing(name) {
+            Ok(file) => self.start_program_in(pid, program, file),
+            Err(_) => self.start_program(pid, program),
+        };
         let faults = self.kernel.faults(pid).unwrap_or_default();
         let resident = self.kernel.counters(pid).unwrap_or_default().resident();
         let _ = self.kernel.sys_exit(self.platform, pid);

@@ -3,7 +3,7 @@
 use super::nonzero;
 use crate::workload::result::Values;
 use pagewalk_arch::FRAME_SHIFT;
-use pagewalk_kernel::{FolioFlags, FrameUse, Kernel, LruList};
+use pagewalk_kernel::{FolioFlags, Kernel, LruList};
 
 /// The lists of the LRU, by the names of their gauges.
 const LISTS: [(&str, LruList); 5] = [
@@ -32,20 +32,20 @@ struct Gauges {
 impl Gauges {
     fn of(kernel: &Kernel) -> Self {
         let memory = kernel.memory();
+        let cache = kernel.cache_counts();
         let mut gauges = Self {
+            file_pages: cache.pages,
+            shmem: cache.shmem,
+            dirty: cache.dirty,
+            writeback: cache.writeback,
             free: memory.frames_free(),
             anon: memory.anon_mapped(),
             mapped: memory.file_mapped(),
             ..Self::default()
         };
-        for (pfn, usage) in memory.frames() {
+        for (pfn, _) in memory.frames() {
             let flags = memory.flags(pfn);
-            let of_file = u64::from(usage == FrameUse::File);
             let when = |flag| u64::from(flags.contains(flag));
-            gauges.file_pages += of_file;
-            gauges.shmem += of_file * when(FolioFlags::SWAPBACKED);
-            gauges.dirty += of_file * when(FolioFlags::DIRTY) * (1 - when(FolioFlags::SWAPBACKED));
-            gauges.writeback += when(FolioFlags::WRITEBACK);
             gauges.locked += when(FolioFlags::MLOCKED);
             gauges.swap_cache += when(FolioFlags::SWAPCACHE);
         }
