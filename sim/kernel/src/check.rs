@@ -492,7 +492,9 @@ impl Kernel {
             if known != places {
                 return Err(Violation::ReverseMappings { frame, known, found: places });
             }
-            let found = mapped + recount.others.get(&frame).copied().unwrap_or(0);
+            let is_kernels = matches!(usage, FrameUse::Slab | FrameUse::Kernel);
+            let others = recount.others.get(&frame).copied().unwrap_or(0);
+            let found = mapped + others + u32::from(is_kernels);
             if found != references {
                 return Err(Violation::References { frame, usage, counted: references, found });
             }

@@ -1,6 +1,6 @@
 //! What a user can set about the kernel, and what is wrong with it when it cannot work.
 
-use crate::{DiskConfig, LinuxVersion};
+use crate::{DiskConfig, LinuxVersion, MemoryLayout, PcBoot, PcMachine};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, PhysAddr, VirtAddr};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -38,6 +38,9 @@ pub struct KernelConfig {
     /// First byte of memory, rounded up to a frame. By default 2 GiB on RISC-V with physical addresses beyond
     /// 32 bits, as boards have it, and 1 MiB elsewhere.
     pub memory_start: Option<PhysAddr>,
+    /// The machine is a PC under Linux: with its zones, watermarks and lists of CPUs, its slabs, and what the kernel itself
+    /// takes. Memory begins at 0 then. Without, all memory is for programs and page tables.
+    pub pc: Option<PcMachine>,
     /// Who sets A and D bits.
     pub ad_mode: AdMode,
     /// What an access without an area means.
@@ -71,6 +74,7 @@ impl Default for KernelConfig {
         Self {
             memory_bytes: 16 << 30,
             memory_start: None,
+            pc: None,
             ad_mode: AdMode::default(),
             vma_policy: VmaPolicy::default(),
             zero_page: true,
@@ -148,7 +152,7 @@ impl KernelConfig {
         }
         let start = self.memory_start.unwrap_or(Self::default_start(mmu));
         let end = 1u64 << mmu.table_address_bits();
-        let first = start.0.div_ceil(FRAME_BYTES);
+        let first = if self.pc.is_some() { 0 } else { start.0.div_ceil(FRAME_BYTES) };
         if first >= end >> FRAME_SHIFT {
             let (format, physical_bits) = (spec.name, mmu.table_address_bits());
             return Err(ConfigError::MemoryOutOfReach { start, format, physical_bits, end });
@@ -162,6 +166,28 @@ impl KernelConfig {
             return Err(ConfigError::NoLowMemory { start });
         }
         Ok(first..first + frames)
+    }
+
+    /// How memory under `mmu` is laid out; `frames` are those of the machine. Of a PC, what it is and what its kernel holds.
+    pub(crate) fn layout(
+        &self,
+        mmu: &MmuConfig,
+        frames: Range<u64>,
+    ) -> Result<(MemoryLayout, Option<PcBoot>), ConfigError> {
+        let spec = mmu.spec();
+        let Some(pc) = self.pc else {
+            return Ok((MemoryLayout::plain(frames, Self::has_dma32(spec)), None));
+        };
+        let memory_bytes = self.memory_bytes.min(1 << mmu.table_address_bits());
+        let machine = PcMachine { memory_bytes, is_32_bit: spec.va_bits <= 32, ..pc };
+        let boot = PcBoot::default();
+        let layout = MemoryLayout::pc(&machine, &boot);
+        let managed: u64 = layout.zones.iter().map(|zone| zone.managed.end - zone.managed.start).sum();
+        if managed < boot.least() {
+            let least = (boot.kernel + boot.firmware + boot.least()) << FRAME_SHIFT;
+            return Err(ConfigError::MemoryTooSmall { bytes: memory_bytes, least });
+        }
+        Ok((layout, Some(boot)))
     }
 
     /// Whether memory below 4 GiB is a zone of its own: wherever entries can name more.

@@ -76,7 +76,7 @@ impl Kernel {
         cpu: CpuId,
         event: &Event,
     ) -> Result<(), EventError> {
-        self.system.this_cpu = cpu;
+        self.system.set_cpu(cpu);
         self.verdict = Ok(());
         self.run_flusher(platform);
         match event {
@@ -100,6 +100,7 @@ impl Kernel {
                 self.accounted(group, |kernel| {
                     kernel.carry_out(platform, *pid, group, call, *outcome, *line)
                 })?;
+                self.sync_objects_of(group);
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
+use crate::slab::KernelObjects;
 use crate::space::{AddressSpace, AllCounters, FaultStop, Layout};
 use crate::swap::Swap;
 use crate::system::System;
@@ -63,7 +64,23 @@ impl Kernel {
         // The least that passes the check above holds these few tables, unless PAE wants them lower than that.
         let start = PhysAddr::of_frame(frames.start);
         let no_low_memory = |_| ConfigError::NoLowMemory { start };
-        let mut memory = PhysicalMemory::new(frames, KernelConfig::has_dma32(spec));
+        let (layout, boot) = config.layout(mmu, frames)?;
+        let mut memory = PhysicalMemory::of(layout);
+        let sysctl = match boot {
+            None => VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+            Some(boot) => VmSysctl {
+                min_free_kbytes: memory.watermark_settings().min_free_kbytes,
+                ..VmSysctl::of_machine(boot.free_early(memory.frames_total()) << (FRAME_SHIFT - 10))
+            },
+        };
+        let slab = match boot {
+            None => None,
+            Some(boot) => {
+                memory.boot(&boot);
+                let cpus = config.pc.map_or(1, |pc| usize::from(pc.cpus));
+                Some(KernelObjects::boot(cpus, &mut memory).map_err(no_low_memory)?)
+            }
+        };
         let idle = PageTable::new(spec, &mut memory, MmId::IDLE).map_err(no_low_memory)?;
         let zero_frame = memory.allocate(FrameUse::ZeroPage).map_err(no_low_memory)?;
         let mut kernel = Self {
@@ -71,6 +88,7 @@ impl Kernel {
                 spec,
                 config,
                 memory,
+                slab,
                 rules: config.linux.rules(),
                 cache: Cache::new(config.files_are_warm),
                 disk: Disk::new(config.disk),
@@ -87,7 +105,7 @@ impl Kernel {
                 idle_root: idle.root(),
                 zero_frame: Some(zero_frame),
                 stats: KernelStats::default(),
-                sysctl: VmSysctl::of_machine((config.memory_bytes.min(1 << 50)) >> 10),
+                sysctl,
                 commit: Commit::default(),
                 events: VmEvents::default(),
             },
@@ -163,7 +181,7 @@ impl Kernel {
         access: &Access,
         outcome: &Outcome,
     ) -> FaultResolution {
-        self.system.this_cpu = cpu;
+        self.system.set_cpu(cpu);
         self.run_flusher(platform);
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
@@ -240,6 +258,10 @@ impl Kernel {
             idle.destroy(platform, &mut self.system.memory);
             self.system.idle_root = PhysAddr(0);
         }
+        if let Some(slab) = &mut self.system.slab {
+            slab.shut_down(&mut self.system.memory);
+        }
+        self.system.memory.shut_down();
     }
 
     pub(crate) fn next_mm(&mut self) -> MmId {

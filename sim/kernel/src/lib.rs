@@ -30,6 +30,7 @@ mod page;
 mod process;
 mod reclaim;
 mod screens;
+mod slab;
 mod space;
 mod stats;
 mod swap;
@@ -51,8 +52,11 @@ pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{
-    AfterFailure, Buddy, FolioFlags, FrameUse, LruList, ORDER_COUNT, ORDER_MAX, OutOfMemory, PageData, Pfn,
-    PhysicalMemory, Place, Zone, ZoneKind,
+    AfterFailure, BootMarks, Buddy, COSTLY_ORDER, FolioFlags, Fragmentation, FrameRequest, FrameUse, LruList,
+    MIGRATE_TYPES, Mark, MarkRequest, MemoryLayout, MigrateType, ORDER_COUNT, ORDER_MAX, OutOfMemory,
+    PAGEBLOCK_ORDER, PageData, PcBoot, PcMachine, PerCpuPages, Pfn, PhysicalMemory, Place, Steal,
+    StealPolicy, Urgency, WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest,
+    ZoneSize,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
@@ -64,7 +68,16 @@ pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
 pub use reclaim::Gfp;
-pub use screens::{BuddyInfo, Maps};
+pub use screens::{
+    BuddyInfo, Clock, Every, Free, Identity, Maps, MemInfo, NoInterval, PageTypeInfo, Paging, ProcNode,
+    ProcTree, Ps, SarMemory, Screen, SlabCache, SlabInfo, SmapsArea, SmapsRollup, SmapsSizes, Stat, Statm,
+    Status, SwapArea, Swaps, TaskState, UnknownScreen, Usage, VMSTAT_HEADER, VmStat, VmstatRow, Watch,
+    Window, ZoneInfo, ZoneInfos, ZonePageTypes,
+};
+pub use slab::{
+    BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
+    SlabInfo as SlabUse, SlabObject, parse_baseline,
+};
 pub use space::vma::{
     AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,
 };

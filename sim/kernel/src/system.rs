@@ -6,12 +6,13 @@ use crate::cpu::Cpu;
 use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
 use crate::reclaim::Reclaim;
+use crate::slab::KernelObjects;
 use crate::space::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AdMode, AnonVma, Backing, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents,
-    VmSysctl, Vma, Vpn,
+    VmSysctl, Vma, Vpn, WatermarkSettings,
 };
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) struct System {
     pub(crate) spec: &'static FormatSpec,
     pub(crate) config: KernelConfig,
     pub(crate) memory: PhysicalMemory,
+    /// The kernel's own objects; `None`: they cost nothing.
+    pub(crate) slab: Option<KernelObjects>,
     pub(crate) rules: VersionRules,
     pub(crate) cache: Cache,
     /// The one that files lie on.
@@ -66,6 +69,27 @@ impl System {
                 ..Mode::default()
             },
         }
+    }
+
+    /// `cpu` carries out what goes on from now on.
+    pub(crate) fn set_cpu(&mut self, cpu: CpuId) {
+        self.this_cpu = cpu;
+        self.memory.set_cpu(cpu.0);
+    }
+
+    /// Knobs that watermarks follow from were written.
+    pub(crate) fn watermarks_changed(&mut self) {
+        if self.config.pc.is_none() {
+            return;
+        }
+        let VmSysctl { min_free_kbytes, watermark_scale_factor, watermark_boost_factor, .. } = self.sysctl;
+        self.memory.set_watermarks(WatermarkSettings {
+            min_free_kbytes,
+            scale_factor: watermark_scale_factor,
+            boost_factor: watermark_boost_factor,
+            per_cpu_fraction: self.sysctl.percpu_pagelist_high_fraction,
+            ..*self.memory.watermark_settings()
+        });
     }
 
     /// What promises are measured by.

@@ -107,6 +107,12 @@ events! {
     pgmigrate_success,
     /// Pages that compaction could not move.
     pgmigrate_fail,
+    /// Frames at which compaction looked for pages to move.
+    compact_migrate_scanned,
+    /// Frames at which it looked for free ones.
+    compact_free_scanned,
+    /// Pages and free frames that it set aside.
+    compact_isolated,
     /// Times that someone who asked for memory waited for compaction.
     compact_stall,
     /// Of these, those after which the block was there.

@@ -30,6 +30,13 @@ pub enum FrameUse {
     Kernel,
 }
 
+impl FrameUse {
+    /// Whether what a frame holds can be moved to another.
+    pub const fn is_movable(self) -> bool {
+        matches!(self, Self::Anonymous | Self::File)
+    }
+}
+
 bitflags! {
     /// Linux's page flags, of those that are modelled.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

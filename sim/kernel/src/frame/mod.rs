@@ -4,26 +4,39 @@
 //! spaces do.
 
 mod buddy;
+mod compact;
 mod contents;
 mod folio;
+mod layout;
 mod lru;
+mod migrate;
+mod node;
+mod pcp;
 mod reserve;
 mod rmap;
+mod watermark;
 mod zone;
 
-pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX};
+pub use buddy::{Buddy, ORDER_COUNT, ORDER_MAX, PAGEBLOCK_ORDER, Steal, StealPolicy};
+pub use compact::Fragmentation;
 pub use contents::PageData;
 pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;
 pub use folio::{FolioFlags, FrameUse, Place};
+pub use layout::{BootMarks, MemoryLayout, PcBoot, PcMachine};
 pub use lru::LruList;
+pub use migrate::{MIGRATE_TYPES, MigrateType};
+pub use node::FrameRequest;
+pub use pcp::{COSTLY_ORDER, PerCpuPages};
 pub use reserve::AfterFailure;
 pub(crate) use reserve::Reserve;
-pub use zone::{Zone, ZoneKind};
+pub use watermark::{Mark, MarkRequest, Urgency, WatermarkSettings, Watermarks, ZoneSize};
+pub use zone::{ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest};
 
 use crate::{MmId, Vpn};
 use folio::FolioTable;
 use lru::Lru;
+use node::Zones;
 use pagewalk_arch::PhysAddr;
 use rmap::Chains;
 use std::fmt;
@@ -51,17 +64,6 @@ impl fmt::Debug for Pfn {
     }
 }
 
-/// A level of free memory at which something is done: Linux's watermarks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    /// Below it, whoever asks for memory reclaims first.
-    Min,
-    /// Below it, kswapd is woken.
-    Low,
-    /// kswapd sleeps again once it is reached.
-    High,
-}
-
 /// No frame is free that the request could take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("out of memory: no free frame is left; configure more memory")]
@@ -70,8 +72,7 @@ pub struct OutOfMemory;
 /// All frames of the machine.
 #[derive(Clone, Debug)]
 pub struct PhysicalMemory {
-    /// Lowest first; allocation prefers the highest, as Linux's zonelists do, and keeps scarce low memory.
-    zones: Vec<Zone>,
+    zones: Zones,
     folios: FolioTable,
     chains: Chains,
     lru: Lru,
@@ -84,19 +85,22 @@ pub struct PhysicalMemory {
     /// Free frames that are promised to a [`Reserve`].
     reserved: u64,
     failure: Option<(u64, AfterFailure)>,
+    /// What the kernel has taken for itself while it started.
+    kernels_own: Vec<(Pfn, usize)>,
 }
 
 impl PhysicalMemory {
-    /// Memory of the frames `frames`, all free. Frame 0 is kept back where it is among them, so that a page number
-    /// of 0 always means "none". With `split_at_4g`, what lies below 4 GiB is a zone of its own.
+    /// Memory of the frames `frames`, all free: [`MemoryLayout::plain`].
     pub fn new(frames: Range<u64>, split_at_4g: bool) -> Self {
-        let first = frames.start.max(1);
-        let end = frames.end.max(first);
-        let boundary = if split_at_4g { zone::DMA32_END.clamp(first, end) } else { first };
-        let zones = [(ZoneKind::Dma32, first..boundary), (ZoneKind::Normal, boundary..end)];
-        let zones = zones.into_iter().filter(|(_, span)| !span.is_empty());
+        Self::of(MemoryLayout::plain(frames, split_at_4g))
+    }
+
+    /// Memory laid out as `layout` says, all that is managed free.
+    pub fn of(layout: MemoryLayout) -> Self {
+        let first = layout.zones.iter().map(|zone| zone.managed.start).min().unwrap_or(1);
+        let end = layout.zones.iter().map(|zone| zone.managed.end).max().unwrap_or(first);
         Self {
-            zones: zones.map(|(kind, span)| Zone { kind, buddy: Buddy::new(span) }).collect(),
+            zones: Zones::new(layout),
             folios: FolioTable::new(&(first..end)),
             chains: Chains::new(),
             contents: None,
@@ -106,6 +110,24 @@ impl PhysicalMemory {
             frames_in_use_max: 0,
             reserved: 0,
             failure: None,
+            kernels_own: Vec::new(),
+        }
+    }
+
+    /// Takes what a running kernel holds for itself besides slabs: what `boot` says, as far as there is.
+    pub fn boot(&mut self, boot: &PcBoot) {
+        let own = FrameRequest::of(FrameUse::Kernel);
+        let pool = FrameRequest { order: boot.dma_order, highest: ZoneKind::Dma, ..own };
+        for request in std::iter::once(pool).chain((0..boot.running).map(|_| own)) {
+            let taken = self.allocate_block(&request, FrameUse::Kernel);
+            self.kernels_own.extend(taken.map(|first| (first, request.order)));
+        }
+    }
+
+    /// Returns that: the machine is switched off.
+    pub fn shut_down(&mut self) {
+        for (first, order) in std::mem::take(&mut self.kernels_own) {
+            self.free_block(first, order);
         }
     }
 
@@ -123,11 +145,52 @@ impl PhysicalMemory {
     }
 
     fn allocate_in_zones(&mut self, end: u64, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
-        let reachable = self.zones.iter_mut().rev().filter(|zone| zone.buddy.span().end <= end);
-        let pfn = reachable.filter_map(|zone| zone.buddy.allocate(0)).map(Pfn).next().ok_or(OutOfMemory)?;
-        self.folios.insert(pfn, Folio::new(usage));
+        let request = FrameRequest { below: end, ..FrameRequest::of(usage) };
+        self.allocate_block_in_zones(&request, usage)
+    }
+
+    /// Takes 2^order frames for `usage`, each with one reference, as `request` says; the first of them.
+    ///
+    /// # Errors
+    /// No zone has such a block above its mark.
+    pub fn allocate_block(&mut self, request: &FrameRequest, usage: FrameUse) -> Result<Pfn, OutOfMemory> {
+        let frames = 1 << request.order;
+        if self.fails(frames) || (self.reserved > 0 && self.frames_free() < self.reserved + frames) {
+            return Err(OutOfMemory);
+        }
+        self.allocate_block_in_zones(request, usage)
+    }
+
+    fn allocate_block_in_zones(
+        &mut self,
+        request: &FrameRequest,
+        usage: FrameUse,
+    ) -> Result<Pfn, OutOfMemory> {
+        let folios = &self.folios;
+        let movable = |frames: Range<u64>| {
+            let movable =
+                |&frame: &u64| folios.get(Pfn(frame)).is_some_and(|folio| folio.usage().is_movable());
+            frames.filter(movable).count() as u64
+        };
+        let request = FrameRequest { movable: Some(&movable), ..*request };
+        let block = self.zones.allocate_gently(&request).ok_or(OutOfMemory)?;
+        for frame in block..block + (1 << request.order) {
+            self.folios.insert(Pfn(frame), Folio::new(usage));
+        }
         self.frames_in_use_max = self.frames_in_use_max.max(self.folios.len());
-        Ok(pfn)
+        Ok(Pfn(block))
+    }
+
+    /// Returns 2^`order` frames at once, each of which has no other holder.
+    ///
+    /// # Panics
+    /// Where one of them is not in use, or is held elsewhere as well.
+    pub fn free_block(&mut self, first: Pfn, order: usize) {
+        for frame in (first.0..first.0 + (1 << order)).map(Pfn) {
+            assert!(self.frame_mut(frame).references == 1, "{frame:?} is held elsewhere");
+            self.release(frame);
+        }
+        self.zones.free(first.0, order);
     }
 
     /// One more holder.
@@ -150,16 +213,20 @@ impl PhysicalMemory {
         }
         let empty = !matches!(frame.usage(), FrameUse::PageTable { entries: 1.. });
         assert!(empty, "{pfn:?} is freed as a page table with entries");
-        if frame.flags.contains(FolioFlags::LRU) {
+        self.release(pfn);
+        self.zones.free(pfn.0, 0);
+        true
+    }
+
+    /// Forgets what is known of a frame whose last holder is gone.
+    fn release(&mut self, pfn: Pfn) {
+        if self.has(pfn, FolioFlags::LRU) {
             self.lru.remove(&mut self.folios, pfn);
         }
         self.folios.remove(pfn);
         if let Some(contents) = &mut self.contents {
             contents.forget(Holder::Frame(pfn));
         }
-        let zone = self.zones.iter_mut().find(|zone| zone.buddy.span().contains(&pfn.0));
-        zone.expect("a frame in use belongs to a zone").buddy.free(pfn.0, 0);
-        true
     }
 
     /// The leaf entry at `place` maps a frame; the reference that goes with it is the caller's.
@@ -393,26 +460,25 @@ impl PhysicalMemory {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
     }
 
-    /// Whether `frames` more can be taken without getting below `mark`.
+    /// Whether `frames` more can be taken, one by one for programs, without getting below `mark` anywhere.
     pub(crate) fn is_above(&self, mark: Mark, frames: u64) -> bool {
-        let _ = mark;
-        self.frames_free() - self.reserved >= frames
+        self.zones.frames_above(mark) >= frames + self.reserved
     }
-    /// Whether kswapd may sleep.
+    /// Whether kswapd may sleep: some zone has more free than its high watermark.
     pub(crate) fn is_balanced(&self) -> bool {
-        self.is_above(Mark::High, 0)
+        self.zones.frames_above(Mark::High) > 0
     }
     /// The minimum watermarks of all zones together.
     pub(crate) fn min_total(&self) -> u64 {
-        0
+        self.zones().iter().map(|zone| zone.marks().min).sum()
     }
     /// The high watermarks of all zones together.
     pub(crate) fn high_total(&self) -> u64 {
-        0
+        self.high_total_each(0)
     }
     /// As [`Self::high_total`], each at least `least`.
     pub(crate) fn high_total_each(&self, least: u64) -> u64 {
-        self.zones.len() as u64 * least
+        self.zones().iter().map(|zone| zone.marks().high.max(least)).sum()
     }
 
     /// Frames that are promised to verbs: none between two events.
@@ -427,11 +493,45 @@ impl PhysicalMemory {
 
     /// The zones, lowest first.
     pub fn zones(&self) -> &[Zone] {
-        &self.zones
+        self.zones.all()
     }
-    /// Frames in the machine.
+    /// Number of nodes.
+    pub fn nodes(&self) -> usize {
+        self.zones.nodes()
+    }
+    /// Whether some zone that serves `request` leaves its mark intact.
+    pub fn can_serve(&self, request: &FrameRequest) -> bool {
+        self.zones.is_above(request)
+    }
+    /// What watermarks follow from.
+    pub fn watermark_settings(&self) -> &WatermarkSettings {
+        &self.zones.settings
+    }
+    /// Sets what watermarks follow from, and these with it.
+    pub fn set_watermarks(&mut self, settings: WatermarkSettings) {
+        self.zones.set(settings);
+    }
+    /// `cpu` asks from now on: its lists are used, and the memory of its node goes first.
+    pub fn set_cpu(&mut self, cpu: usize) {
+        self.zones.cpu = cpu;
+    }
+    /// Returns what CPUs' lists hold to the buddy lists.
+    pub fn drain(&mut self) {
+        self.zones.all_mut().iter_mut().for_each(Zone::drain);
+    }
+    /// Frames are being reclaimed on `node`, or no longer: CPUs' lists are kept short as long.
+    pub fn set_under_reclaim(&mut self, node: usize, under_reclaim: bool) {
+        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
+        zones.for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    }
+    /// kswapd has made up for what watermarks on `node` were raised by.
+    pub fn unboost(&mut self, node: usize) {
+        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
+        zones.for_each(|zone| zone.unboost(zone.boost()));
+    }
+    /// Frames that the allocator has handed out or can: Linux's `MemTotal`.
     pub fn frames_total(&self) -> u64 {
-        self.zones.iter().map(|zone| zone.buddy.span().end - zone.buddy.span().start).sum()
+        self.zones.frames_managed()
     }
     /// Frames in use now.
     pub fn frames_in_use(&self) -> u64 {
@@ -443,7 +543,24 @@ impl PhysicalMemory {
     }
     /// Frames that are free now. With [`Self::frames_in_use`] they make up [`Self::frames_total`] at every instant.
     pub fn frames_free(&self) -> u64 {
-        self.zones.iter().map(|zone| zone.buddy.frames_free()).sum()
+        self.zones.frames_free()
+    }
+    /// Of these, frames on CPUs' lists, which Linux's `MemFree` leaves out.
+    pub fn frames_per_cpu(&self) -> u64 {
+        self.zones.all().iter().map(Zone::frames_per_cpu).sum()
+    }
+    /// Linux's `MemAvailable`: what could be had without swapping, of `file` frames of the page cache and `reclaimable`
+    /// frames of slabs.
+    pub fn frames_available(&self, file: u64, reclaimable: u64) -> u64 {
+        let low: u64 = self.zones().iter().map(|zone| zone.marks().low).sum();
+        let kept = |zone: &Zone| {
+            let reserve = ZoneKind::ALL.map(|kind| zone.reserve(kind)).into_iter().max().unwrap_or(0);
+            (reserve + zone.marks().high).min(zone.managed())
+        };
+        let kept: u64 = self.zones().iter().map(kept).sum();
+        let free = self.frames_free() - self.frames_per_cpu();
+        let half = |frames: u64| frames - (frames / 2).min(low);
+        (free + half(file) + half(reclaimable)).saturating_sub(kept)
     }
 }
 

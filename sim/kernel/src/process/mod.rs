@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::space::{AddressSpace, Layout};
-use crate::{Bound, Death, Faults, OutOfMemory, Signal};
+use crate::{Bound, Credentials, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 use state::{Ended, Process, signal_bit};
@@ -89,6 +89,7 @@ impl Kernel {
 
     fn add_process(&mut self, pid: u32, process: Process) {
         self.processes.insert(pid, process);
+        self.names.remove(&pid);
         self.ended.remove(&pid);
         self.thread_of.remove(&pid);
     }
@@ -165,6 +166,9 @@ impl Kernel {
         let copy = copied?;
         self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
         self.spaces.insert(id, copy);
+        if let Some(name) = self.names.get(&parent).cloned() {
+            self.names.insert(child, name);
+        }
         Ok(())
     }
 
@@ -177,7 +181,7 @@ impl Kernel {
             self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
-        let credentials = self.processes[&pid].credentials;
+        let credentials = Credentials { is_dumpable: true, ..self.processes[&pid].credentials };
         let is_legacy = self.system.sysctl.legacy_va_layout;
         space.layout = Layout::new(self.system.spec, credentials.limits.stack.soft, is_legacy);
         // The calling thread goes on, and its CPU with it; the others are gone.
@@ -288,6 +292,9 @@ impl Kernel {
         }
         if let Some(space) = self.spaces.remove(&mm) {
             space.destroy(&mut self.system, platform);
+        }
+        if let Some(objects) = &mut self.system.slab {
+            objects.release_space(&mut self.system.memory, mm);
         }
     }
 }

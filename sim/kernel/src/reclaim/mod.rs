@@ -5,9 +5,10 @@
 //! goes could be, and what is then taken from memory is there.
 //!
 //! `balance` is kswapd, and what whoever asks must do itself; `scan` says how much of which list is looked at; `shrink`
-//! looks; `unmap` takes pages from those who map them; `workingset` knows how soon they came back.
+//! looks; `unmap` takes pages from those who map them; `migrate` moves them; `workingset` knows how soon they came back.
 
 mod balance;
+mod migrate;
 mod scan;
 mod shrink;
 mod unmap;

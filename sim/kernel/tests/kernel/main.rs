@@ -2,6 +2,7 @@
 
 mod address_space;
 mod calls;
+mod compaction;
 mod cpus;
 mod engines;
 mod fault;
@@ -13,7 +14,9 @@ mod machine;
 mod memory;
 mod mmu;
 mod out_of_memory;
+mod pc;
 mod process;
 mod random;
+mod screens;
 mod swap;
 mod tables;
