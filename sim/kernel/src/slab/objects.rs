@@ -43,6 +43,7 @@ impl SpaceObjects {
 impl Kernel {
     /// Brings what slabs hold of address spaces and processes up to date: before it is looked at.
     pub fn sync_objects(&mut self) {
+        self.system.sync_file_objects();
         let Some(objects) = &mut self.system.slab else { return };
         let memory = &mut self.system.memory;
         let gone: Vec<_> =

@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, RW, anonymous};
 use pagewalk_arch::{AccessKind, MmuConfig, PagingFormat, VirtAddr};
-use pagewalk_kernel::{ConfigError, Kernel, KernelConfig, ObjectKind, PcMachine, VmaPolicy, ZoneKind};
+use pagewalk_kernel::{ConfigError, Kernel, KernelConfig, PcMachine, VmaPolicy, ZoneKind};
 use pagewalk_trace::Syscall;
 
 const AT: u64 = 0x1000_0000;
@@ -82,7 +82,7 @@ fn areas_are_objects_of_slabs() {
     assert!(active(&mut machine, "anon_vma").abs_diff(histories + 1000) < 50);
     machine.exit(1);
     assert!(active(&mut machine, "vm_area_struct") < 300, "measured after 4,000 areas: 149");
-    machine.kernel.hold_objects(ObjectKind::Dentry, 5000);
+    machine.kernel.create_many_files("data/f", 5000);
     assert!(active(&mut machine, "dentry").abs_diff(10_416 + 5000) < 30);
     machine.check();
 }
