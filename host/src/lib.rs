@@ -3,4 +3,5 @@
 pub mod cli;
 pub mod compare;
 pub mod input;
+pub mod proc_tree;
 pub mod record;

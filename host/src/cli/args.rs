@@ -72,6 +72,10 @@ pub struct SourceArgs {
     /// Trace file, plain or compressed; - is standard input [default: the bundled trace of a real program]
     #[arg(value_name = "TRACE")]
     pub trace: Option<String>,
+    /// Carry out a scenario instead of a trace: what workers do step by step, in a file; - is standard input [default
+    /// format: la48]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trace", "no_rebase", "memory"])]
+    pub workload: Option<String>,
     /// End after this many accesses
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,

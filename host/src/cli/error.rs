@@ -48,6 +48,14 @@ pub enum CliError {
         /// What is wrong, and where.
         error: super::translate::JobError,
     },
+    /// A scenario, or the image that it names, that cannot be read.
+    #[error("{file}: {problem}")]
+    Workload {
+        /// Which file.
+        file: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
     /// Files that cannot be compared.
     #[error(transparent)]
     Compare(#[from] crate::compare::CompareError),

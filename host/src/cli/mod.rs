@@ -5,7 +5,7 @@
 //!
 //! A command is a file or a folder of its own, with its arguments, its work and its output, and a row in `command`.
 //! What several share has a room of its own: `args`, `settings`, `source` of the trace, `engine`, `session`, `console`,
-//! `error`, `interrupt`, `quantity`.
+//! `error`, `interrupt`, `quantity`, `screens`.
 
 mod args;
 mod bench;
@@ -24,6 +24,7 @@ mod interrupt;
 mod man;
 mod quantity;
 mod record;
+pub mod screens;
 mod session;
 mod settings;
 mod simulate;
@@ -33,6 +34,7 @@ mod translate;
 mod translations;
 mod walk;
 mod watch;
+mod workload;
 
 pub use error::CliError;
 pub(crate) use exit::Verdict;

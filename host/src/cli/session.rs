@@ -11,7 +11,8 @@ use super::settings::Settings;
 use super::source::TraceName;
 use super::translations::TranslationWriter;
 use super::watch::Watch;
-use pagewalk_machine::{RunOutcome, Tap, Taps};
+use pagewalk_machine::workload::{Workload, WorkloadReport};
+use pagewalk_machine::{RunOutcome, Tap, Taps, WorkloadOutcome};
 use pagewalk_trace::Trace;
 use pagewalk_trace::TraceSource;
 use pagewalk_verilator::build::TraceFormat;
@@ -28,6 +29,8 @@ pub struct Session {
     pub engine: Engine,
     /// The trace.
     pub trace: TraceName,
+    /// The scenario that is carried out in its place.
+    pub workload: Option<Arc<Workload>>,
     /// Addresses stay where they are.
     pub no_rebase: bool,
     /// Accesses at most.
@@ -47,6 +50,8 @@ pub struct Session {
 pub struct Outcome {
     /// What the machine has to say.
     pub run: RunOutcome,
+    /// What a scenario came to.
+    pub report: Option<WorkloadReport>,
     /// The waveform that was written: not every Verilator writes the format that a name asks for.
     pub waves: Option<PathBuf>,
     /// What the trace has to tell besides its contents.
@@ -55,26 +60,50 @@ pub struct Outcome {
     wants_plan: bool,
 }
 
+/// What is carried out.
+enum Work<'a> {
+    Trace(Box<dyn Trace>),
+    Workload(&'a Workload),
+}
+
+impl Work<'_> {
+    /// Bytes, or steps, of a progress bar.
+    fn total(&self) -> Option<u64> {
+        match self {
+            Work::Trace(trace) => trace.position().map(|(_, total)| total),
+            Work::Workload(workload) => Some(workload.scenario.steps.len() as u64),
+        }
+    }
+}
+
 impl Session {
+    /// What people call the trace, or the scenario.
+    pub fn source_name(&self) -> &str {
+        self.workload.as_ref().map_or(self.trace.name(), |workload| &workload.name)
+    }
+
     /// Runs.
     ///
     /// # Errors
     /// What prevents a run altogether. What ends one early is part of the [`Outcome`].
     pub fn run(&self, console: &Console) -> Result<Outcome, CliError> {
+        if let Some(workload) = &self.workload {
+            return self.run_on(Work::Workload(workload), console);
+        }
         // A trace that cannot be read is known before hardware is compiled for it.
         let fit = (!self.no_rebase).then_some(self.settings.mmu.format);
-        let outcome = self.run_trace(self.trace.open(fit, None)?, console)?;
+        let outcome = self.run_on(Work::Trace(self.trace.open(fit, None)?), console)?;
         if !outcome.wants_plan || !self.trace.is_repeatable() {
             return Ok(outcome);
         }
         // In one pass its regions have grown together; a reading of the whole trace tells how they fit.
         match self.trace.open_planned(self.settings.mmu.format)? {
-            Some(planned) => self.run_trace(planned, console),
+            Some(planned) => self.run_on(Work::Trace(planned), console),
             None => Ok(outcome),
         }
     }
 
-    fn run_trace(&self, mut trace: Box<dyn Trace>, console: &Console) -> Result<Outcome, CliError> {
+    fn run_on(&self, work: Work<'_>, console: &Console) -> Result<Outcome, CliError> {
         let spec = self.settings.mmu.spec();
         let failed = Arc::default();
         let writer = |path: &Option<PathBuf>| {
@@ -104,19 +133,31 @@ impl Session {
                 pagewalk_machine::Engine::Verilator(engine)
             }
         };
-        let total = trace.position().map(|(_, total)| total);
-        let mut watch = Watch::new(console.progress(spec.name, total), Arc::clone(&failed));
-        let run = session.run(engine, taps, &mut trace, &mut watch)?;
+        let mut watch = Watch::new(console.progress(spec.name, work.total()), Arc::clone(&failed));
+        let mut outcome = match work {
+            Work::Trace(mut trace) => Outcome {
+                run: session.run(engine, taps, &mut trace, &mut watch)?,
+                report: None,
+                waves: None,
+                notes: trace.notes(),
+                wants_plan: trace.wants_plan(),
+            },
+            Work::Workload(workload) => {
+                let WorkloadOutcome { run, report } =
+                    session.run_workload(engine, taps, workload, &mut watch)?;
+                let notes = report.notes.clone();
+                Outcome { run, report: Some(report), waves: None, notes, wants_plan: false }
+            }
+        };
         drop(watch);
         for writer in [golden, hardware].into_iter().flatten() {
             writer.finish()?;
         }
-        let mut waves = None;
         if let Some((mut engine, path)) = verilated {
             engine.pins_mut().finish_waves()?;
-            waves = path;
+            outcome.waves = path;
         }
-        Ok(Outcome { run, waves, notes: trace.notes(), wants_plan: trace.wants_plan() })
+        Ok(outcome)
     }
 
     /// The hardware, and the file that it writes its waveform to.

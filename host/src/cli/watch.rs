@@ -2,6 +2,7 @@
 
 use super::console::Progress;
 use super::interrupt;
+use pagewalk_machine::workload::WorkloadProgress;
 use pagewalk_machine::{Observer, RunCounts};
 use pagewalk_trace::TraceSource;
 use std::sync::Arc;
@@ -22,6 +23,13 @@ impl<'a> Watch<'a> {
     /// Shows progress, and ends the run once `failed` is set.
     pub fn new(progress: Progress<'a>, failed: Arc<AtomicBool>) -> Self {
         Self { progress, drawn: Instant::now(), failed }
+    }
+}
+
+impl WorkloadProgress for Watch<'_> {
+    fn keep_running(&mut self, done: u64, of: u64, _counts: &RunCounts) -> bool {
+        self.progress.at(Some((done, of)));
+        !interrupt::requested() && !self.failed.load(Ordering::Relaxed)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::space::{Punch, advice_changes_areas, lock_flags};
-use crate::{PageRange, Signal, VmFlags};
+use crate::{PageRange, VmFlags};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
 use pagewalk_trace::{Event, Syscall, SyscallOutcome};
 

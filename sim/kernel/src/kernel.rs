@@ -8,16 +8,18 @@ use crate::oom::OomEnd;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
 use crate::slab::KernelObjects;
-use crate::space::{AddressSpace, AllCounters, FaultStop};
+use crate::space::{AddressSpace, AllCounters, FaultStop, Layout};
 use crate::swap::Swap;
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
     KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
+    Vma,
 };
 use pagewalk_arch::{
-    Access, CpuId, FRAME_SHIFT, FaultKind, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
+    Access, CpuId, FRAME_SHIFT, FaultKind, FormatSpec, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
+    VirtAddr,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -351,6 +353,20 @@ impl Kernel {
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
         self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
+    }
+    /// The name of `vma` of `space`, as `/proc/PID/maps` shows it; empty where it has none.
+    pub fn area_name(&self, space: &AddressSpace, vma: &Vma) -> String {
+        Maps::new(space, &self.system.objects, self.system.spec).name(vma)
+    }
+    /// Where the stack of a program ends, and below which address its areas are placed, under the default limits:
+    /// `STACK_TOP` and `mmap_base`.
+    pub fn program_bounds(&self) -> (VirtAddr, VirtAddr) {
+        let layout = Layout::new(self.system.spec, self.system.config.stack_bytes_max, false);
+        (layout.end().addr(), layout.top().addr())
+    }
+    /// The page-table format.
+    pub fn spec(&self) -> &'static FormatSpec {
+        self.system.spec
     }
     /// `/proc/buddyinfo`.
     pub fn buddy_info(&self) -> BuddyInfo<'_> {

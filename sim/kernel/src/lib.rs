@@ -38,6 +38,7 @@ mod system;
 mod table;
 mod tlb;
 mod vmstat;
+pub mod workload;
 
 pub use call::{
     Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
@@ -64,9 +65,14 @@ pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};
 pub use process::state::{Ended, Faults, Process};
 pub use reclaim::Gfp;
-pub use screens::{BuddyInfo, Maps};
+pub use screens::{
+    BuddyInfo, Clock, Every, Free, Identity, Maps, MemInfo, NoInterval, PageTypeInfo, Paging, ProcNode,
+    ProcTree, Ps, SarMemory, Screen, SlabCache, SlabInfo, SmapsArea, SmapsRollup, SmapsSizes, Stat, Statm,
+    Status, SwapArea, Swaps, TaskState, UnknownScreen, Usage, VMSTAT_HEADER, VmStat, VmstatRow, Watch,
+    Window, ZoneInfo, ZoneInfos, ZonePageTypes,
+};
 pub use slab::{
-    BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames, SlabInfo,
+    BaselineError, CacheId, CacheInfo, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
     SlabObject, parse_baseline,
 };
 pub use space::vma::{

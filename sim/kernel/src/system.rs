@@ -90,7 +90,11 @@ impl System {
 
     /// What promises are measured by.
     pub(crate) fn commit_machine(&self) -> CommitMachine {
-        CommitMachine { ram_pages: self.memory.frames_total(), swap_pages: 0, hugetlb_pages: 0 }
+        CommitMachine {
+            ram_pages: self.memory.frames_total(),
+            swap_pages: self.swap.slots_total(),
+            hugetlb_pages: 0,
+        }
     }
     /// Promises `pages` more.
     pub(crate) fn charge(&mut self, pages: u64, asker: &Asker) -> Result<(), Errno> {

@@ -3,8 +3,8 @@
 //! Owns how accesses are carried out: batches up to the next fault, the fault to the kernel, the access again. Does not own
 //! where they come from, nor whose turn it is.
 
-use crate::run::{BATCH_ACCESSES, MachineError, RunCounts};
-use pagewalk_arch::{Access, AccessKind, Batch, CpuId, OnFault, Outcome, Platform};
+use crate::run::{MachineError, RunCounts};
+use pagewalk_arch::{Access, Batch, CpuId, OnFault, Outcome, Platform};
 use pagewalk_kernel::{FaultResolution, Kernel};
 use pagewalk_trace::Event;
 
@@ -91,7 +91,7 @@ impl Cpu {
                 return Ok(0);
             }
             let translated = progress.consumed - usize::from(progress.fault.is_some());
-            self.count(&rest[..translated]);
+            self.counts.add(&rest[..translated]);
             kernel.tick(translated as u64);
             rest = &rest[translated..];
             match progress.fault {
@@ -140,27 +140,5 @@ impl Cpu {
                 access: *access,
             }),
         }
-    }
-
-    fn count(&mut self, accesses: &[Access]) {
-        // Both counts in one word, so that an access costs one addition: more would show in the speed of `run`.
-        const STORE_SHIFT: u32 = 32;
-        const SHARES: [u64; 3] = {
-            let mut shares = [0; 3];
-            shares[AccessKind::Fetch as usize] = 1;
-            shares[AccessKind::Store as usize] = 1 << STORE_SHIFT;
-            shares
-        };
-        let (mut fetches, mut stores) = (0, 0);
-        for chunk in accesses.chunks(BATCH_ACCESSES) {
-            let both: u64 = chunk.iter().map(|access| SHARES[access.kind as usize]).sum();
-            fetches += both & ((1 << STORE_SHIFT) - 1);
-            stores += both >> STORE_SHIFT;
-        }
-        let total = accesses.len() as u64;
-        self.counts.accesses += total;
-        self.counts.instructions += fetches;
-        self.counts.stores += stores;
-        self.counts.loads += total - fetches - stores;
     }
 }

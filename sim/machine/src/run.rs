@@ -1,7 +1,7 @@
 //! What a run counts, how it ends, and who watches it. Owns the words alone.
 
 use crate::loss::{Ending, Losses};
-use pagewalk_arch::Access;
+use pagewalk_arch::{Access, AccessKind};
 use pagewalk_kernel::{Death, EventError};
 use pagewalk_trace::{TraceError, TraceSource};
 
@@ -20,6 +20,9 @@ pub enum MachineError {
     /// The modelled machine is dead.
     #[error("{0}")]
     Panic(String),
+    /// An invariant of the kernel does not hold.
+    #[error("{0}")]
+    Broken(String),
     /// The MMU refuses what the page tables grant.
     #[error(
         "access {number} ({kind:?} {va:#x}): the MMU refuses again what the kernel's page tables grant",
@@ -72,6 +75,28 @@ pub struct RunCounts {
 }
 
 impl RunCounts {
+    /// Counts accesses that were translated.
+    pub(crate) fn add(&mut self, accesses: &[Access]) {
+        // Both counts in one word, so that an access costs one addition: more would show in the speed of `run`.
+        const STORE_SHIFT: u32 = 32;
+        const SHARES: [u64; 3] = {
+            let mut shares = [0; 3];
+            shares[AccessKind::Fetch as usize] = 1;
+            shares[AccessKind::Store as usize] = 1 << STORE_SHIFT;
+            shares
+        };
+        let (mut fetches, mut stores) = (0, 0);
+        for chunk in accesses.chunks(BATCH_ACCESSES) {
+            let both: u64 = chunk.iter().map(|access| SHARES[access.kind as usize]).sum();
+            fetches += both & ((1 << STORE_SHIFT) - 1);
+            stores += both >> STORE_SHIFT;
+        }
+        let total = accesses.len() as u64;
+        self.accesses += total;
+        self.instructions += fetches;
+        self.stores += stores;
+        self.loads += total - fetches - stores;
+    }
     /// Accesses of the trace that were come to: translated, ended in a signal, or left out.
     pub fn presented(&self) -> u64 {
         self.accesses + self.signals + self.skipped

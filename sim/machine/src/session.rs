@@ -5,6 +5,7 @@
 
 use crate::hold_last_exit::HoldLastExit;
 use crate::narrow::{NarrowCore, RefusedCalls};
+use crate::workload::{Workload, WorkloadProgress, WorkloadReport};
 use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
 use pagewalk_arch::{
     ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, Uniprocessor,
@@ -76,6 +77,18 @@ pub struct RunOutcome {
     pub elapsed: Duration,
 }
 
+/// What came out of a scenario.
+#[derive(Debug)]
+pub struct WorkloadOutcome {
+    /// As of every run.
+    pub run: RunOutcome,
+    /// What its steps and snapshots came to.
+    pub report: WorkloadReport,
+}
+
+/// Runs a kernel on an MMU; what only the engines know is left at its default.
+type Drive<'d> = &'d mut dyn FnMut(&mut dyn Mmu) -> Result<RunOutcome, SessionError>;
+
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -107,17 +120,47 @@ impl Session {
         trace: &mut dyn TraceSource,
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, SessionError> {
+        self.on_engine(engine, taps, &mut |mmu| self.drive(mmu, trace, observer))
+    }
+
+    /// Carries `workload` out, to its end, to the limit, to the first difference, or until `progress` ends it. What its
+    /// machine lines say goes before the session's own settings.
+    ///
+    /// # Errors
+    /// What prevents a run altogether. What ends one early is part of the [`RunOutcome`].
+    pub fn run_workload(
+        &self,
+        engine: Engine<'_>,
+        taps: Taps<'_>,
+        workload: &Workload,
+        progress: &mut dyn WorkloadProgress,
+    ) -> Result<WorkloadOutcome, SessionError> {
+        let session = Self { kernel: workload.kernel_config(self.kernel), ..self.clone() };
+        let mut report = WorkloadReport::default();
+        let run = session.on_engine(engine, taps, &mut |mmu| {
+            let (told, outcome) = session.drive_workload(mmu, workload, progress)?;
+            report = told;
+            Ok(outcome)
+        })?;
+        Ok(WorkloadOutcome { run, report })
+    }
+
+    /// Lets `drive` run a kernel on `engine`.
+    fn on_engine(
+        &self,
+        engine: Engine<'_>,
+        taps: Taps<'_>,
+        drive: Drive<'_>,
+    ) -> Result<RunOutcome, SessionError> {
         let config = &self.mmu;
         if !matches!(engine, Engine::Bare) {
             self.check_issue_order()?;
         }
         match engine {
-            Engine::Golden => self.run_alone(Golden::new(config)?, taps, trace, observer),
-            Engine::Bare => self.run_alone(Golden::bare(config)?, taps, trace, observer),
-            Engine::RustHdl => {
-                self.run_lockstep((RustHdl::simulation(config)?, "rust-hdl"), taps, trace, observer)
-            }
-            Engine::Verilator(hardware) => self.run_lockstep((hardware, "verilator"), taps, trace, observer),
+            Engine::Golden => self.run_alone(Golden::new(config)?, taps, drive),
+            Engine::Bare => self.run_alone(Golden::bare(config)?, taps, drive),
+            Engine::RustHdl => self.run_lockstep((RustHdl::simulation(config)?, "rust-hdl"), taps, drive),
+            Engine::Verilator(hardware) => self.run_lockstep((hardware, "verilator"), taps, drive),
         }
     }
 
@@ -137,11 +180,10 @@ impl Session {
         &self,
         golden: Golden,
         taps: Taps<'_>,
-        trace: &mut dyn TraceSource,
-        observer: &mut dyn Observer,
+        drive: Drive<'_>,
     ) -> Result<RunOutcome, SessionError> {
         let mut golden = Tapped::new(golden, taps.golden);
-        let mut outcome = self.drive(&mut golden, trace, observer)?;
+        let mut outcome = drive(&mut golden)?;
         let (golden, _) = golden.into_parts();
         outcome.mmu = golden.stats();
         outcome.golden_cycles = outcome.mmu.cycles;
@@ -152,13 +194,12 @@ impl Session {
         &self,
         (hardware, name): (B, &'static str),
         taps: Taps<'_>,
-        trace: &mut dyn TraceSource,
-        observer: &mut dyn Observer,
+        drive: Drive<'_>,
     ) -> Result<RunOutcome, SessionError> {
         let golden = Tapped::new(Golden::new(&self.mmu)?, taps.golden);
         let hardware = Tapped::new(hardware, taps.hardware);
         let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
-        let mut outcome = self.drive(&mut lockstep, trace, observer)?;
+        let mut outcome = drive(&mut lockstep)?;
         outcome.difference = lockstep.report().cloned();
         let (golden, hardware) = lockstep.into_engines();
         outcome.mmu = hardware.stats();
@@ -169,7 +210,33 @@ impl Session {
         Ok(outcome)
     }
 
-    /// Runs a kernel on `mmu`; what only the engines know is left at its default.
+    /// Carries `workload` out on `mmu`.
+    fn drive_workload(
+        &self,
+        mmu: &mut dyn Mmu,
+        workload: &Workload,
+        progress: &mut dyn WorkloadProgress,
+    ) -> Result<(WorkloadReport, RunOutcome), SessionError> {
+        let mut kernel = Kernel::new(self.kernel, &self.mmu)?;
+        if let Some(interrupt) = &self.interrupt {
+            kernel.interrupt_on(Arc::clone(interrupt));
+        }
+        let mut platform = Uniprocessor::new(mmu, self.memory_limit()?);
+        let started = Instant::now();
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let (report, counts, result) = workload.run(&mut kernel, &mut platform, limit, progress);
+        let elapsed = started.elapsed();
+        let (end, error) = match result {
+            Ok(_) if platform.difference().is_some() => (RunEnd::Difference, None),
+            Ok(end) => (end, None),
+            Err(error) => (RunEnd::Complete, Some(error)),
+        };
+        let kernel = kernel.stats();
+        let (mmu, golden_cycles, difference) = (MmuStats::default(), 0, None);
+        Ok((report, RunOutcome { counts, end, error, kernel, mmu, golden_cycles, difference, elapsed }))
+    }
+
+    /// Runs a kernel on `mmu`, fed by `trace`.
     fn drive(
         &self,
         mmu: &mut dyn Mmu,

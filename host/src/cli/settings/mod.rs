@@ -40,6 +40,7 @@ pub struct Settings {
 /// The layers that options name, read once.
 pub struct Layers {
     preset: Preset,
+    kernel: KernelConfig,
     layers: Vec<Layer>,
     memory: Option<ByteSize>,
     seed: Option<u64>,
@@ -52,6 +53,19 @@ impl Layers {
     /// # Errors
     /// [`SettingsError`] of anything that cannot be read; settings are checked by [`Layers::settings`].
     pub fn read(args: &MachineArgs) -> Result<Self, SettingsError> {
+        Self::read_over(args, PagingFormat::default(), KernelConfig::default())
+    }
+
+    /// As [`Layers::read`], over another kernel's settings than the default ones, and of the format `unnamed` where none
+    /// is named.
+    ///
+    /// # Errors
+    /// As [`Layers::read`].
+    pub fn read_over(
+        args: &MachineArgs,
+        unnamed: PagingFormat,
+        kernel: KernelConfig,
+    ) -> Result<Self, SettingsError> {
         let mut layers = Vec::new();
         if let Some(path) = &args.config {
             layers.push(Layer::of_file(path)?);
@@ -77,14 +91,14 @@ impl Layers {
         match args.format {
             Some(FormatChoice::One(format)) => formats = vec![format],
             Some(FormatChoice::All) => formats = PagingFormat::ALL.to_vec(),
-            None if formats.is_empty() => formats = vec![PagingFormat::default()],
+            None if formats.is_empty() => formats = vec![unnamed],
             None => {}
         }
         let preset = match preset_name {
             None => Preset::ALL[0],
             Some(name) => Preset::named(&name).ok_or(SettingsError::Preset { name })?,
         };
-        Ok(Self { preset, layers, memory: args.memory, seed: args.seed, formats })
+        Ok(Self { preset, kernel, layers, memory: args.memory, seed: args.seed, formats })
     }
 
     /// The formats that were asked for.
@@ -108,7 +122,7 @@ impl Layers {
     /// # Errors
     /// [`SettingsError`] that names the layer or the setting.
     pub fn settings(&self, format: PagingFormat) -> Result<Settings, SettingsError> {
-        let start = Settings { mmu: self.preset.config(format), kernel: KernelConfig::default() };
+        let start = Settings { mmu: self.preset.config(format), kernel: self.kernel };
         let unknown = |origin: &str, error: toml::de::Error| SettingsError::Unknown {
             origin: origin.to_owned(),
             problem: one_line(&error.to_string()),

@@ -12,11 +12,14 @@ use crate::cli::interrupt::{self, OnSecond};
 use crate::cli::session::Session;
 use crate::cli::settings::Layers;
 use crate::cli::source::TraceName;
+use crate::cli::workload;
 use crate::cli::{CliError, Verdict};
 use pagewalk_arch::PagingFormat;
 use pagewalk_machine::MachineError;
+use pagewalk_machine::workload::Workload;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Threads of a lockstep: one per engine.
 const LOCKSTEP_THREADS: usize = 2;
@@ -26,6 +29,7 @@ pub struct Plan<'a> {
     /// Settings.
     pub layers: Layers,
     source: &'a SourceArgs,
+    workload: Option<Arc<Workload>>,
     results: &'a ResultArgs,
     /// File of the waveform.
     pub waves: Option<PathBuf>,
@@ -58,12 +62,26 @@ impl<'a> Plan<'a> {
         source: &'a SourceArgs,
         results: &'a ResultArgs,
     ) -> Result<Self, CliError> {
-        let layers = Layers::read(machine)?;
+        let workload = source.workload.as_deref().map(workload::open).transpose()?.map(Arc::new);
+        let layers = match &workload {
+            None => Layers::read(machine)?,
+            // The numbers of a real Linux hold in the format that it was asked in.
+            Some(workload) => Layers::read_over(machine, PagingFormat::La48, workload.kernel_defaults())?,
+        };
         let trace = TraceName::of(source);
         for &format in layers.formats() {
             layers.settings(format)?;
         }
-        let plan = Self { layers, source, results, waves: None, verilog: None, translations_hardware: None };
+        let has_trace = workload.is_none();
+        let plan = Self {
+            layers,
+            source,
+            workload,
+            results,
+            waves: None,
+            verilog: None,
+            translations_hardware: None,
+        };
         plan.single("--translations", results.translations.is_some())?;
         let same_file =
             |path: &PathBuf| std::fs::canonicalize(path).ok().is_some_and(|path| trace.is_file(&path));
@@ -72,12 +90,12 @@ impl<'a> Plan<'a> {
                 format!("--translations {} would overwrite the trace: name another file", path.display());
             return Err(CliError::Usage(problem));
         }
-        if plan.layers.formats().len() > 1 && !trace.is_repeatable() {
+        if has_trace && plan.layers.formats().len() > 1 && !trace.is_repeatable() {
             let problem = "--format all reads the trace once per format, which a pipe does not allow: write it to a file \
                            first";
             return Err(CliError::Usage(problem.into()));
         }
-        if trace.is_repeatable() {
+        if has_trace && trace.is_repeatable() {
             // Before any tool is looked for: nothing helps a trace that cannot be read.
             trace.open(None, None)?;
         }
@@ -96,8 +114,14 @@ impl<'a> Plan<'a> {
     }
 
     fn session(&self, format: PagingFormat, engine: &Engine) -> Result<Session, CliError> {
+        let mut settings = self.layers.settings(format)?;
+        if let Some(workload) = &self.workload {
+            settings.kernel = workload.kernel_config(settings.kernel);
+            settings.kernel.frames(&settings.mmu)?;
+        }
         Ok(Session {
-            settings: self.layers.settings(format)?,
+            settings,
+            workload: self.workload.clone(),
             engine: engine.clone(),
             trace: TraceName::of(self.source),
             no_rebase: self.source.no_rebase,
@@ -132,8 +156,12 @@ impl<'a> Plan<'a> {
                 notes.say(console);
             }
             let waves = outcome.waves.take();
-            let run = Run::new(session, outcome.run, |number| replay::command(number, format));
+            let run =
+                Run::new(session, outcome.run, outcome.report, |number| replay::command(number, format));
             if !self.results.json {
+                if let Some(report) = &run.report {
+                    console.print(&report::workload::table(report))?;
+                }
                 console.print(&if several { run.line() } else { run.page() })?;
             }
             explain(&run, waves.as_deref(), console);

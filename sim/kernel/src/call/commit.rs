@@ -64,11 +64,6 @@ impl Commit {
         self.unfolded = 0;
     }
 
-    /// Promises made, in pages: Committed_AS.
-    pub(crate) fn pages(&self) -> u64 {
-        self.sum
-    }
-
     /// Promises `pages` more, or refuses.
     pub(crate) fn charge(
         &mut self,
@@ -164,7 +159,7 @@ mod tests {
             [200, 200, 400, 1024].map(|n| ask(&mut commit, &sysctl, n, 1240)),
             [true, true, false, false]
         );
-        assert_eq!(commit.pages() * 4, 411_512);
+        assert_eq!(commit.sum * 4, 411_512);
         sysctl.overcommit_memory = Overcommit::Always;
         assert!(ask(&mut commit, &sysctl, 100 << 20, 1240));
         sysctl.overcommit_memory = Overcommit::Never;
@@ -174,7 +169,7 @@ mod tests {
             [100, 50, 25, 10].map(|n| ask(&mut commit, &sysctl, n, 1_049_816)),
             [true, true, false, true]
         );
-        assert_eq!(commit.pages() * 4, 165_752);
+        assert_eq!(commit.sum * 4, 165_752);
         let user = Asker { is_admin: false, total_pages: 25_600 };
         assert_eq!(commit.charge(mib(1), &user, &sysctl, &MACHINE), Err(Errno::NoMem), "the admin's reserve");
     }

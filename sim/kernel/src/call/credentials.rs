@@ -78,12 +78,14 @@ pub struct Credentials {
     pub oom_score_adj: i16,
     /// Below this only the user 0 may set it.
     pub oom_score_adj_min: i16,
+    /// Its files in `/proc` are its own. Who has become another user does not have them until it executes a program.
+    pub is_dumpable: bool,
 }
 
 impl Default for Credentials {
     /// The user 0 with the first process's limits.
     fn default() -> Self {
-        Self { uid: 0, limits: Rlimits::default(), oom_score_adj: 0, oom_score_adj_min: 0 }
+        Self { uid: 0, limits: Rlimits::default(), oom_score_adj: 0, oom_score_adj_min: 0, is_dumpable: true }
     }
 }
 
@@ -115,6 +117,7 @@ impl Credentials {
     /// setuid(2): the user 0 becomes anyone for good, all others themselves.
     pub fn set_user(&mut self, uid: u32) -> Result<(), Errno> {
         if self.is_capable() || uid == self.uid {
+            self.is_dumpable &= uid == self.uid;
             self.uid = uid;
             return Ok(());
         }
@@ -123,6 +126,9 @@ impl Credentials {
 
     /// A write to `/proc/PID/oom_score_adj`.
     pub fn set_oom_score_adj(&mut self, adj: i64) -> Result<(), Errno> {
+        if !self.is_dumpable && !self.is_capable() {
+            return Err(Errno::Acces);
+        }
         let adj = i16::try_from(adj).ok().filter(|adj| (OOM_SCORE_ADJ_MIN..=OOM_SCORE_ADJ_MAX).contains(adj));
         let adj = adj.ok_or(Errno::Inval)?;
         if adj < self.oom_score_adj_min && !self.is_capable() {
@@ -189,6 +195,8 @@ mod tests {
         assert_eq!(who.set_limit(Resource::MemLock, limit(128 << 10)), Err(Errno::Perm));
         assert_eq!(who.set_limit(Resource::MemLock, Rlimit { soft: 2, hard: 1 }), Err(Errno::Inval));
         assert_eq!(who.set_user(0), Err(Errno::Perm));
+        assert_eq!(who.set_oom_score_adj(300), Err(Errno::Acces), "the file is another's");
+        who.is_dumpable = true;
         assert_eq!(who.set_oom_score_adj(-501), Err(Errno::Acces));
         assert_eq!(who.set_oom_score_adj(1001), Err(Errno::Inval));
         assert_eq!(who.set_oom_score_adj(300), Ok(()));

@@ -119,6 +119,26 @@ impl Kernel {
         Ok(request.at)
     }
 
+    /// Maps what the kernel shows to every program: `_install_special_mapping`. `is_pfn_map`: what it shows is no page of
+    /// memory.
+    ///
+    /// # Errors
+    /// Linux's.
+    pub fn install_special_mapping(
+        &mut self,
+        platform: &mut dyn Platform,
+        pid: u32,
+        args: &MmapArgs,
+        is_pfn_map: bool,
+    ) -> Result<VirtAddr, Errno> {
+        let at = self.sys_mmap(platform, pid, args)?;
+        let mm = self.caller(pid)?;
+        let pages = PageRange::covering(at, args.bytes).ok_or(Errno::Inval)?;
+        let (space, _) = self.space_and_system(mm);
+        space.vmas.update(pages, |attributes| attributes.flags.set(VmFlags::PFNMAP, is_pfn_map));
+        Ok(at)
+    }
+
     /// munmap(2) of `pid`.
     ///
     /// # Errors

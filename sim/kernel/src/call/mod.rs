@@ -27,6 +27,7 @@ use crate::space::AddressSpace;
 use crate::system::System;
 use crate::{MmId, PageRange, SysctlEffect, VmSysctl, VmSysctlError, Vpn};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, Platform, VirtAddr};
+use pagewalk_trace::FileId;
 
 /// `PAGE_ALIGN(bytes)`, in pages. `None` where that is beyond the last address.
 fn pages_of(bytes: u64) -> Option<u64> {
@@ -66,9 +67,12 @@ impl Kernel {
     }
 
     /// Committed_AS, in pages.
-    pub fn committed_pages(&mut self) -> u64 {
-        self.recount_promises();
-        self.system.commit.pages()
+    pub fn committed_pages(&self) -> u64 {
+        let commit = &self.system.commit;
+        let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
+        let is_there = |&(&file, _): &(&FileId, &u64)| self.system.objects.exists(file);
+        let shared: u64 = commit.objects.iter().filter(is_there).map(|(_, pages)| pages).sum();
+        areas + shared + commit.shmem_pages + commit.beside
     }
 
     /// CommitLimit, in pages.
@@ -83,12 +87,10 @@ impl Kernel {
 
     /// Takes the sum of all promises anew: of areas, of shared objects that still exist, of all else.
     fn recount_promises(&mut self) {
+        let sum = self.committed_pages();
         let system = &mut self.system;
         let objects = &system.objects;
         system.commit.objects.retain(|&file, _| objects.exists(file));
-        let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
-        let shared: u64 = system.commit.objects.values().sum();
-        let sum = areas + shared + system.commit.shmem_pages + system.commit.beside;
         let machine = system.commit_machine();
         system.commit.count(sum, &system.sysctl, &machine);
     }
@@ -103,6 +105,7 @@ impl Kernel {
         let areas_max = usize::try_from(self.system.sysctl.max_map_count).unwrap_or(usize::MAX);
         let space = self.spaces.get_mut(&mm).expect("a process has an address space");
         space.limits = Some(Limits::new(&credentials, areas_max));
+        space.resident_max = space.resident_max.max(self.system.mms.get(mm).resident());
         self.system.stats.syscalls += 1;
         self.recount_promises();
         Ok(mm)

@@ -269,6 +269,10 @@ impl PhysicalMemory {
     pub fn flags(&self, pfn: Pfn) -> FolioFlags {
         self.folios.get(pfn).map_or(FolioFlags::empty(), |folio| folio.flags)
     }
+    /// Every frame in use, upwards, with what it is used for.
+    pub fn frames(&self) -> impl Iterator<Item = (Pfn, FrameUse)> {
+        self.folios.iter().map(|(pfn, folio)| (pfn, folio.usage()))
+    }
     /// Whether a frame has all of `flags`.
     pub fn has(&self, pfn: Pfn, flags: FolioFlags) -> bool {
         self.flags(pfn).contains(flags)

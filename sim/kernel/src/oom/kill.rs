@@ -109,7 +109,7 @@ impl Kernel {
     }
 
     /// What `/proc/PID/comm` says.
-    fn name_of(&self, pid: u32) -> String {
+    pub(crate) fn name_of(&self, pid: u32) -> String {
         self.names.get(&pid).cloned().unwrap_or_else(|| format!("process-{pid}"))
     }
     /// Names `pid`, as execve(2) and prctl(PR_SET_NAME) do: its first 15 bytes count.

@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::space::{AddressSpace, Layout};
-use crate::{Bound, Death, Faults, OutOfMemory, Signal};
+use crate::{Bound, Credentials, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_trace::{CloneKind, Syscall, SyscallOutcome};
 use state::{Ended, Process, signal_bit};
@@ -89,6 +89,7 @@ impl Kernel {
 
     fn add_process(&mut self, pid: u32, process: Process) {
         self.processes.insert(pid, process);
+        self.names.remove(&pid);
         self.ended.remove(&pid);
         self.thread_of.remove(&pid);
     }
@@ -165,6 +166,9 @@ impl Kernel {
         let copy = copied?;
         self.add_process(child, Process { mm: id, threads: 1, faults: Faults::default(), ..maker });
         self.spaces.insert(id, copy);
+        if let Some(name) = self.names.get(&parent).cloned() {
+            self.names.insert(child, name);
+        }
         Ok(())
     }
 
@@ -177,7 +181,7 @@ impl Kernel {
             self.kill(platform, pid, Signal::OutOfMemory);
             return;
         };
-        let credentials = self.processes[&pid].credentials;
+        let credentials = Credentials { is_dumpable: true, ..self.processes[&pid].credentials };
         let is_legacy = self.system.sysctl.legacy_va_layout;
         space.layout = Layout::new(self.system.spec, credentials.limits.stack.soft, is_legacy);
         // The calling thread goes on, and its CPU with it; the others are gone.
@@ -236,6 +240,14 @@ impl Kernel {
     /// Takes note that `pid` has a handler for signal number `signal`.
     pub(crate) fn set_handler(&mut self, pid: u32, signal: i32) {
         self.processes.entry(pid).and_modify(|process| process.handled |= signal_bit(signal));
+    }
+
+    /// Whether `pid` handles signal number `signal` from now on.
+    pub fn handle_signal(&mut self, pid: u32, signal: i32, handled: bool) {
+        self.processes.entry(pid).and_modify(|process| match handled {
+            true => process.handled |= signal_bit(signal),
+            false => process.handled &= !signal_bit(signal),
+        });
     }
 
     /// Kills `pid`; where memory ran out, everything that shares its memory too.

@@ -19,7 +19,7 @@ impl<'a> Maps<'a> {
         Self { space, objects, spec }
     }
 
-    fn name(&self, vma: &Vma) -> String {
+    pub(crate) fn name(&self, vma: &Vma) -> String {
         match vma.attributes.backing {
             Backing::PrivateFile(file) | Backing::Shared(file) => self.objects.name(file),
             Backing::Anonymous if vma.has(VmFlags::GROWSDOWN) => "[stack]".into(),
@@ -30,31 +30,35 @@ impl<'a> Maps<'a> {
     }
 }
 
-impl fmt::Display for Maps<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Maps<'_> {
+    /// The line of `vma`, without its end.
+    pub(super) fn line(&self, vma: &Vma) -> String {
         // `seq_pad` of fs/proc/task_mmu.c: names begin at column 25 + 6 × sizeof(void *).
         let column = 24 + 6 * self.spec.va_register_bits as usize / 8;
-        for vma in self.space.vmas().iter() {
-            let attributes = &vma.attributes;
-            let flag = |set: bool, letter: char| if set { letter } else { '-' };
-            let offset = match attributes.backing {
-                Backing::Anonymous => 0,
-                _ => vma.page_offset << FRAME_SHIFT,
-            };
-            let line = format!(
-                "{:08x}-{:08x} {}{}{}{} {offset:08x} 00:00 0 ",
-                vma.pages.start().addr().0,
-                vma.pages.end().addr().0,
-                flag(attributes.protection.read, 'r'),
-                flag(attributes.protection.write, 'w'),
-                flag(attributes.protection.execute, 'x'),
-                if attributes.backing.is_private() { 'p' } else { 's' },
-            );
-            match self.name(vma) {
-                name if name.is_empty() => writeln!(f, "{line}")?,
-                name => writeln!(f, "{line:column$} {name}")?,
-            }
+        let attributes = &vma.attributes;
+        let flag = |set: bool, letter: char| if set { letter } else { '-' };
+        let offset = match attributes.backing {
+            Backing::Anonymous => 0,
+            _ => vma.page_offset << FRAME_SHIFT,
+        };
+        let line = format!(
+            "{:08x}-{:08x} {}{}{}{} {offset:08x} 00:00 0 ",
+            vma.pages.start().addr().0,
+            vma.pages.end().addr().0,
+            flag(attributes.protection.read, 'r'),
+            flag(attributes.protection.write, 'w'),
+            flag(attributes.protection.execute, 'x'),
+            if attributes.backing.is_private() { 'p' } else { 's' },
+        );
+        match self.name(vma) {
+            name if name.is_empty() => line,
+            name => format!("{line:column$} {name}"),
         }
-        Ok(())
+    }
+}
+
+impl fmt::Display for Maps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.space.vmas().iter().try_for_each(|vma| writeln!(f, "{}", self.line(vma)))
     }
 }

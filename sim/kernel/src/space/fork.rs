@@ -62,7 +62,9 @@ impl AddressSpace {
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
             system.objects.retain(&copy);
             child.vmas.insert_copy(copy);
-            if copy.anon.is_some() || (copy.had_guards && !is_wiped) {
+            // `vma_needs_copy`.
+            let has_entries_of_its_own = copy.anon.is_some() || copy.has(VmFlags::PFNMAP);
+            if has_entries_of_its_own || (copy.had_guards && !is_wiped) {
                 for guarded in self.guards.within(vma.pages) {
                     child.guards.insert(guarded);
                 }
@@ -85,9 +87,11 @@ impl AddressSpace {
         loop {
             // Before an entry is looked at: what makes room may change it.
             system.make_room(platform, TABLES_MAX, Gfp::Kernel);
-            let mut leaves = self.table.cursor(PageRange::new(from, pages.end()));
-            let Some(found) = leaves.next_used(platform) else { return Ok(()) };
-            from = found.page();
+            let rest = self.table.cursor(PageRange::new(from, pages.end()));
+            let Some(page) = rest.first_table(platform) else { return Ok(()) };
+            from = page;
+            // As in `copy_pte_range`, the child gets a table for each that is there, be it empty.
+            child.slot(system, platform, page)?;
             let until = self.table.layout().end_of_table(from).min(pages.end());
             self.copy_table(vma, PageRange::new(from, until), child, system, platform, protected)?;
             from = until;

@@ -50,6 +50,10 @@ impl Layout {
             huge_pages: 1 << spec.index_bits[0],
         }
     }
+    /// Areas are placed below this page.
+    pub(crate) fn top(&self) -> Vpn {
+        self.top
+    }
     /// The page after the last that programs can have.
     pub(crate) fn end(&self) -> Vpn {
         self.end

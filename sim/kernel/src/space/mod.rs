@@ -79,6 +79,8 @@ pub struct AddressSpace {
     pub(crate) layout: Layout,
     /// What its process may have; `None` where a trace says what came out.
     pub(crate) limits: Option<Limits>,
+    /// The most pages that were resident when a call was made, which may take some away: VmHWM.
+    pub(crate) resident_max: u64,
 }
 
 impl AddressSpace {
@@ -95,6 +97,7 @@ impl AddressSpace {
             left_to_populate: None,
             layout: Layout::new(system.spec, system.config.stack_bytes_max, false),
             limits: None,
+            resident_max: 0,
         })
     }
 

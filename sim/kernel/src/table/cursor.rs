@@ -102,6 +102,18 @@ impl Cursor {
         }
     }
 
+    /// The first page of the range whose entry lies in a table that is there, whether or not the entry is in use.
+    pub(crate) fn first_table(mut self, platform: &dyn Platform) -> Option<Vpn> {
+        while self.page < self.end {
+            self.descend(platform);
+            if self.level == 0 {
+                return Some(self.page);
+            }
+            self.pass();
+        }
+        None
+    }
+
     /// The table that it has come down to, and its level.
     pub(super) fn table(&self) -> (Pfn, usize) {
         (self.path[self.level], self.level)

@@ -328,6 +328,9 @@ fn locks_fill_and_are_limited() {
     let r = it.mmap(MmapArgs { bytes: 40 * M, protection: RW, populate: true, ..MmapArgs::default() });
     assert_eq!((r, it.faults() - before), (Ok(0x7fff_f57f_9000), 10_240));
     it.munmap(r.unwrap(), 40 * M).unwrap();
+    let status = it.machine.kernel.status(it.pid).unwrap();
+    assert_eq!((status.vm_hwm, status.rss), (40 * K, [0; 3]), "the most that there was");
+    assert_eq!((status.vm_peak, status.vm_size), (status.vm_size + 40 * K, status.vm_size));
     let l = it.anonymous(16 * M).unwrap();
     it.touch(l, 4 * M);
     let before = it.faults();
@@ -444,4 +447,35 @@ fn a_stack_is_promised_as_it_grows_and_stays_in_its_limits() {
     it.limit(Resource::Stack, 2 * M);
     it.munmap(at, 4 * K).unwrap();
     it.machine.killed(0x7fff_ffff_e000 - 3 * M, pagewalk_arch::AccessKind::Store);
+}
+
+/// What Linux 6.1 answered to these, one after the other.
+#[test]
+fn odd_requests_end_as_in_linux() {
+    let mut it = worker(223_620);
+    assert_eq!(it.anonymous(64 * K), Ok(0x7fff_f7fe_9000));
+    it.munmap(0x7fff_f7fe_9000, 64 * K).unwrap();
+    let growing = MmapArgs { bytes: 64 * K, protection: RW, grows_down: true, ..MmapArgs::default() };
+    assert_eq!(it.mmap(growing), Ok(0x7fff_f7fe_9000));
+    assert_eq!(it.anonymous(16 * K), Ok(0x7fff_f7ee_5000), "256 pages stay free below what grows down");
+    assert_eq!(it.counts().stack * 4, 132 + 64);
+    let none = it.mmap(MmapArgs { bytes: M, protection: NONE, ..MmapArgs::default() }).unwrap();
+    assert_eq!(it.mlock(none, M), Err(Errno::NoMem));
+    let hole = it.anonymous(64 * K).unwrap();
+    it.munmap(hole + 16 * K, 16 * K).unwrap();
+    assert_eq!(it.mlock(hole, 64 * K), Err(Errno::NoMem));
+    assert_eq!(it.counts().locked * 4, K + 16, "what lies before the obstacle is locked");
+    assert_eq!(it.madvise(hole, 64 * K, 4), Err(Errno::Inval), "the first part is locked");
+    assert_eq!(it.mprotect(hole, 64 * K, R), Err(Errno::NoMem));
+    it.limit(Resource::Data, M);
+    assert_eq!(it.anonymous(4 * M), Err(Errno::NoMem));
+    let big = it.mmap(MmapArgs { bytes: 4 * M, protection: R, ..MmapArgs::default() }).unwrap();
+    assert_eq!(it.mprotect(big, 4 * M, RW), Err(Errno::NoMem));
+    assert_eq!(it.brk(0x50_f000 + 4 * M), 0x50_f000);
+    let (kernel, pid) = (&mut it.machine.kernel, it.pid);
+    kernel.sys_setuid(pid, 1000).unwrap();
+    for adj in [-5, 400] {
+        assert_eq!(kernel.set_oom_score_adj(pid, adj), Err(Errno::Acces), "the file is no longer its own");
+    }
+    assert_eq!(kernel.sys_setuid(pid, 0), Err(Errno::Perm));
 }

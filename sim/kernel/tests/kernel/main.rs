@@ -16,5 +16,6 @@ mod out_of_memory;
 mod pc;
 mod process;
 mod random;
+mod screens;
 mod swap;
 mod tables;

@@ -30,6 +30,9 @@ fn a_pc_of_256_mib_has_as_much_free_as_under_linux() {
         memory.zones().iter().map(|zone| (zone.kind(), zone.managed(), zone.marks().low)).collect();
     assert_eq!(zones, [(ZoneKind::Dma, 3840, 41), (ZoneKind::Dma32, 52_065, 536)]);
     assert_eq!(memory.zones()[0].frames_free(), 3808);
+    // MemAvailable and MemFree as measured with 35 pages of files and 2,266 of slabs: 199,116 and 195,832 KiB.
+    let available = memory.frames_available(35, 2266) - (memory.frames_free() - memory.frames_per_cpu());
+    assert_eq!(available, (199_116 - 195_832) / 4);
     // Measured: 49,013, of which programs' pages, the page cache and tables had already taken 701.
     let free = memory.frames_free();
     assert!(free.abs_diff(49_013 + 701) < 60, "{free}");

@@ -3,6 +3,7 @@
 
 pub(super) mod losses;
 mod rows;
+pub(super) mod workload;
 
 use super::losses::{KilledReport, LostReport};
 use crate::cli::session::Session;
@@ -10,6 +11,7 @@ use crate::cli::settings::Settings;
 use pagewalk_kernel::KernelStats;
 use pagewalk_machine::RunEnd;
 use pagewalk_machine::RunOutcome;
+use pagewalk_machine::workload::{SnapshotReport, StepReport, WorkloadReport};
 use rows::ROWS;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub struct Run {
     pub session: Session,
     /// What came out.
     pub outcome: RunOutcome,
+    /// What a scenario came to.
+    pub report: Option<WorkloadReport>,
     /// What the difference between the engines is.
     pub difference: Option<DifferenceReport>,
     /// Accesses that the recorded program made and that were not carried out.
@@ -56,6 +60,10 @@ enum Figure<'a> {
     Calls(&'a BTreeMap<&'static str, u64>),
     Difference(&'a DifferenceReport),
     Kernel(&'a KernelStats),
+    Machine(&'a BTreeMap<String, String>),
+    Steps(&'a [StepReport]),
+    Snapshots(&'a BTreeMap<String, SnapshotReport>),
+    Lines(&'a [String]),
 }
 
 /// Gives a field of the JSON; `None`: it is left out.
@@ -102,7 +110,12 @@ impl Row {
 
 impl Run {
     /// What `session` came to; `replay` makes the command that shows a difference again.
-    pub fn new(session: Session, outcome: RunOutcome, replay: impl Fn(u64) -> String) -> Self {
+    pub fn new(
+        session: Session,
+        outcome: RunOutcome,
+        report: Option<WorkloadReport>,
+        replay: impl Fn(u64) -> String,
+    ) -> Self {
         let difference = outcome.difference.as_ref().map(|found| DifferenceReport {
             access: found.number.max(1),
             what: found.what.clone(),
@@ -110,7 +123,7 @@ impl Run {
         });
         let losses = &outcome.counts.losses;
         let (lost, killed) = (LostReport::new(losses), KilledReport::all(losses));
-        Self { session, outcome, difference, lost, killed }
+        Self { session, outcome, report, difference, lost, killed }
     }
 
     /// All differences, between engines and between model and trace.

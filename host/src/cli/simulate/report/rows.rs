@@ -18,8 +18,9 @@ pub(super) const ROWS: &[Row] = &[
     // golden, bare, verilator or rust-hdl.
     field("engine", |run| Some(Figure::Text(run.session.engine.name()))),
     field("config", |run| Some(Figure::Settings(&run.session.settings))),
-    field("trace", |run| Some(Figure::Text(run.session.trace.name())))
-        .page("trace", |run| Some(run.session.trace.name().to_owned())),
+    // Of a scenario, its name.
+    field("trace", |run| Some(Figure::Text(run.session.source_name())))
+        .page("trace", |run| Some(run.session.source_name().to_owned())),
     // Accesses that were translated.
     count!("accesses", |run| run.outcome.counts.accesses)
         .page("accesses", |run| {
@@ -134,6 +135,28 @@ pub(super) const ROWS: &[Row] = &[
     field("error", |run| run.outcome.error.as_ref().map(|error| Figure::Words(error.to_string()))),
     // Everything that the kernel counts.
     field("kernel", |run| Some(Figure::Kernel(&run.outcome.kernel))),
+    // The rest is of scenarios: what each step came to, snapshots by label, the kernel's log of memory that ran out.
+    field("scenario", |run| run.report.as_ref().map(|told| Figure::Text(&told.scenario))),
+    field("machine", |run| run.report.as_ref().map(|told| Figure::Machine(&told.machine))),
+    field("steps", |run| run.report.as_ref().map(|told| Figure::Steps(&told.steps))),
+    field("snapshots", |run| run.report.as_ref().map(|told| Figure::Snapshots(&told.snapshots))).page(
+        "snapshots",
+        |run| {
+            let labels: Vec<_> = run.report.as_ref()?.snapshots.keys().map(String::as_str).collect();
+            (!labels.is_empty()).then(|| labels.join(", "))
+        },
+    ),
+    field("oom", |run| run.report.as_ref().map(|told| Figure::Lines(&told.oom))),
+    // Why the kernel stopped, where it did.
+    field("panic", |run| Some(Figure::Text(run.report.as_ref()?.panic.as_deref()?))),
+    // Steps that could not be carried out.
+    field("errors", |run| run.report.as_ref().map(|told| Figure::Lines(&told.errors))).page(
+        "not done",
+        |run| {
+            let errors = &run.report.as_ref()?.errors;
+            (!errors.is_empty()).then(|| errors.join("\n"))
+        },
+    ),
 ];
 
 fn fetches(run: &Run) -> LookUps {

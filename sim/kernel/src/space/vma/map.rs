@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub struct VmaMap {
     by_start: BTreeMap<Vpn, Vma>,
     counts: AreaCounts,
+    /// The most pages that there were.
+    pages_max: u64,
     rules: MergeRules,
 }
 
@@ -148,6 +150,7 @@ impl VmaMap {
 
     fn put(&mut self, vma: Vma) {
         self.counts.add(&vma);
+        self.pages_max = self.pages_max.max(self.counts.total);
         self.by_start.insert(vma.pages.start(), vma);
     }
 
@@ -304,6 +307,10 @@ impl VmaMap {
     /// Pages in all areas.
     pub fn pages(&self) -> u64 {
         self.counts.total
+    }
+    /// The most pages that there were at once.
+    pub fn pages_max(&self) -> u64 {
+        self.pages_max
     }
     /// What they come to.
     pub fn counts(&self) -> AreaCounts {

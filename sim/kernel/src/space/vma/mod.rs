@@ -78,6 +78,8 @@ bitflags! {
         const ACCOUNT = 1 << 12;
         /// Without VM_MAYWRITE: a shared mapping of a file that was opened for reading.
         const NEVER_WRITABLE = 1 << 13;
+        /// VM_PFNMAP: shows what is no page of memory, such as the kernel's data for programs. A child gets its entries.
+        const PFNMAP = 1 << 14;
     }
 }
 

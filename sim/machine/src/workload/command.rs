@@ -1,0 +1,285 @@
+//! What a worker is told to do, and what it replies.
+
+use super::access::Answer;
+use super::calls::{Caller, ENOSYS, Return};
+use super::pattern::Accesses;
+use super::result::Reply;
+use super::{Stop, World};
+use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
+use pagewalk_kernel::workload::{Command, FileSpan, MapCommand, Place, RangeVerb, RemapCommand, Stride};
+use pagewalk_kernel::{SegvCode, Signal};
+
+const EINVAL: i64 = 22;
+const ENOMEM: i64 = 12;
+const SIGSEGV: i32 = 11;
+const SIGBUS: i32 = 7;
+
+/// What `touch w` leaves at an offset of its region.
+fn byte_for(offset: u64) -> u8 {
+    1 + (offset / FRAME_BYTES % 127) as u8
+}
+
+/// `si_code` and `si_addr`.
+fn details(signal: Signal) -> (i32, u64) {
+    match signal {
+        Signal::Segv { code: SegvCode::MapErr, address } => (1, address.0),
+        Signal::Segv { code: SegvCode::AccErr, address } => (2, address.0),
+        Signal::Segv { code: SegvCode::Kernel, .. } => (128, 0),
+        Signal::Bus { address } => (2, address.0),
+        Signal::OutOfMemory => (0, 0),
+    }
+}
+
+impl World<'_> {
+    /// The calls of process `pid`.
+    pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
+        let Self { kernel, platform, files, layout, .. } = self;
+        Caller { kernel, platform: &mut **platform, files, layout: *layout, pid }
+    }
+
+    /// Worker `at` carries `command` out. What it says besides its result goes into `reply`.
+    pub(super) fn command(
+        &mut self,
+        at: usize,
+        command: &Command,
+        reply: &mut Reply,
+    ) -> Result<Return, Stop> {
+        let pid = self.pid(at);
+        match command {
+            Command::Map(map) => Ok(self.map(at, map, reply)),
+            Command::Touch { region, write, stride } => self.touch(at, region, *write, stride),
+            Command::Verify { region, stride } => self.verify(at, region, stride, reply),
+            Command::Range { region, verb, stride } => Ok(self.on_range(at, region, *verb, stride, reply)),
+            Command::Remap(remap) => Ok(self.remap(at, remap, reply)),
+            Command::Break { bytes, shrink } => Ok(self.change_break(at, *bytes, *shrink, reply)),
+            Command::Stack { bytes } => self.stack(*bytes),
+            Command::Probe { place, offset, write, survive } => {
+                self.probe(at, place, *offset, *write, *survive, reply)
+            }
+            Command::FileWrite { span, sync: _ } => Ok(self.file_write(pid, span)),
+            Command::FileRead { span, random: _ } => {
+                Ok(self.caller(pid).file_read(&span.file, span.offset, span.bytes))
+            }
+            Command::Truncate { file, bytes } => Ok(self.caller(pid).truncate(file, *bytes)),
+            Command::Unlink(file) => Ok(self.caller(pid).unlink(file)),
+            Command::OomScoreAdj(adjustment) => Ok(self.caller(pid).set_oom_score_adj(*adjustment)),
+            Command::Limit { resource, bytes } => Ok(self.caller(pid).limit(*resource, *bytes)),
+            Command::SetUid(uid) => Ok(self.caller(pid).set_user(*uid)),
+            Command::Cpu(_) => Ok(Ok(0)),
+            Command::FileSync(_)
+            | Command::FileDontNeed(_)
+            | Command::ManyFiles { .. }
+            | Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
+            Command::Pattern { region, pattern, count, seed, write } => {
+                let (start, bytes) = match self.extent(at, region) {
+                    Ok((start, bytes)) if bytes > 0 => (start, bytes),
+                    _ => return Ok(Err(EINVAL)),
+                };
+                let accesses = Accesses::new(*pattern, start, bytes, *seed, *write);
+                self.pattern(start, *count, accesses)
+            }
+            Command::Fork(_) | Command::Exec | Command::Exit(_) => {
+                unreachable!("a worker's life is the steps' own matter")
+            }
+        }
+    }
+
+    fn pid(&self, at: usize) -> u32 {
+        self.workers[at].pid.expect("who acts has a process")
+    }
+
+    /// Where a region begins, and its bytes beyond `offset`.
+    fn extent(&self, at: usize, region: &str) -> Result<(u64, u64), i64> {
+        self.workers[at].region(region).map(|region| (region.at, region.bytes)).ok_or(EINVAL)
+    }
+
+    /// Gives a region its place and says so.
+    fn name(&mut self, at: usize, name: &str, start: u64, bytes: u64, reply: &mut Reply) -> Return {
+        match self.workers[at].set_region(name, start, bytes) {
+            true => {
+                let start = if start == 0 { "0".to_owned() } else { format!("{start:#x}") };
+                reply.region = Some(format!("{name},{start},{bytes}"));
+                Ok(0)
+            }
+            false => Err(EINVAL),
+        }
+    }
+
+    fn map(&mut self, at: usize, map: &MapCommand, reply: &mut Reply) -> Return {
+        let pid = self.pid(at);
+        let start = self.caller(pid).map(map)?;
+        self.name(at, &map.region, start, map.bytes, reply)
+    }
+
+    /// The addresses of a stride of single bytes, by their offsets in the region.
+    fn bytes_of(&self, at: usize, region: &str, stride: &Stride) -> Result<(u64, u64, u64, u64), i64> {
+        let (start, bytes) = self.extent(at, region)?;
+        let step = stride.step.unwrap_or(FRAME_BYTES);
+        let length = stride.bytes.unwrap_or(bytes.saturating_sub(stride.offset));
+        let count = stride.count.unwrap_or(length.div_ceil(step));
+        Ok((start, stride.offset, step, count))
+    }
+
+    fn touch(&mut self, at: usize, region: &str, write: bool, stride: &Stride) -> Result<Return, Stop> {
+        let (start, first, step, count) = match self.bytes_of(at, region, stride) {
+            Ok(found) => found,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        let kind = if write { AccessKind::Store } else { AccessKind::Load };
+        let at = |n: u64| start.wrapping_add(first).wrapping_add(n.wrapping_mul(step));
+        let mut accesses = (0..count).map(|n| Access::user(at(n), kind));
+        self.access_all(&mut accesses, &mut |world, access, answer| {
+            if let (true, Answer::At(pa)) = (write, answer) {
+                world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
+            }
+        })?;
+        Ok(Ok(count))
+    }
+
+    fn pattern(&mut self, start: u64, count: u64, accesses: Accesses) -> Result<Return, Stop> {
+        let mut accesses = accesses.take(usize::try_from(count).unwrap_or(usize::MAX));
+        self.access_all(&mut accesses, &mut |world, access, answer| {
+            if let (AccessKind::Store, Answer::At(pa)) = (access.kind, answer) {
+                world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
+            }
+        })?;
+        Ok(Ok(count))
+    }
+
+    fn verify(
+        &mut self,
+        at: usize,
+        region: &str,
+        stride: &Stride,
+        reply: &mut Reply,
+    ) -> Result<Return, Stop> {
+        let (start, first, step, count) = match self.bytes_of(at, region, stride) {
+            Ok(found) => found,
+            Err(errno) => return Ok(Err(errno)),
+        };
+        let at = |n: u64| start.wrapping_add(first).wrapping_add(n.wrapping_mul(step));
+        let mut accesses = (0..count).map(|n| Access::user(at(n), AccessKind::Load));
+        let mut differ = 0;
+        self.access_all(&mut accesses, &mut |world, access, answer| {
+            let Answer::At(pa) = answer else { return };
+            differ += u64::from(world.kernel.load(pa) != byte_for(access.va.0.wrapping_sub(start)));
+        })?;
+        reply.differ = Some(differ);
+        Ok(Ok(count))
+    }
+
+    fn on_range(
+        &mut self,
+        at: usize,
+        region: &str,
+        verb: RangeVerb,
+        stride: &Stride,
+        reply: &mut Reply,
+    ) -> Return {
+        let (start, bytes) = self.extent(at, region)?;
+        let pid = self.pid(at);
+        let length = stride.bytes.unwrap_or(bytes.saturating_sub(stride.offset));
+        let count = stride.count.unwrap_or(1);
+        for done in 0..count {
+            let step = stride.step.unwrap_or(0).wrapping_mul(done);
+            let first = start.wrapping_add(stride.offset).wrapping_add(step);
+            let result = self.caller(pid).on_range(verb, first, length);
+            if let Err(errno) = result {
+                reply.done = Some(done);
+                return Err(errno);
+            }
+            if self.check_alive(pid).is_err() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    fn remap(&mut self, at: usize, remap: &RemapCommand, reply: &mut Reply) -> Return {
+        let (start, bytes) = self.extent(at, &remap.region)?;
+        let pid = self.pid(at);
+        let from = start.wrapping_add(remap.offset);
+        let old_bytes = remap.old_bytes.unwrap_or(bytes.wrapping_sub(remap.offset));
+        let to = self.caller(pid).remap(from, old_bytes, remap)?;
+        reply.moved = Some(u32::from(to != from));
+        let name = remap.new_name.as_deref().unwrap_or(&remap.region);
+        self.name(at, name, to, remap.bytes, reply)
+    }
+
+    fn change_break(&mut self, at: usize, bytes: u64, shrink: bool, reply: &mut Reply) -> Return {
+        let pid = self.pid(at);
+        let now = self.workers[at].brk;
+        let wanted = if shrink { now.wrapping_sub(bytes) } else { now.wrapping_add(bytes) };
+        let reached = self.caller(pid).set_break(wanted);
+        self.workers[at].brk = reached;
+        let begins = self.workers[at].region("heap").map_or(0, |heap| heap.at);
+        let begins = if begins == 0 { now.next_multiple_of(FRAME_BYTES) } else { begins };
+        self.name(at, "heap", begins, reached.saturating_sub(begins), reply)?;
+        if reached == wanted { Ok(0) } else { Err(ENOMEM) }
+    }
+
+    fn stack(&mut self, bytes: u64) -> Result<Return, Stop> {
+        let top = self.layout.address(self.workload.image.worker.stack_pointer) & !(FRAME_BYTES - 1);
+        let pages = bytes / FRAME_BYTES;
+        let at = |page: u64| top.wrapping_sub(page.wrapping_mul(FRAME_BYTES));
+        let mut accesses = (0..pages).map(|page| Access::user(at(page), AccessKind::Store));
+        self.access_all(&mut accesses, &mut |world, _, answer| {
+            if let Answer::At(pa) = answer {
+                world.kernel.store(pa, 1);
+            }
+        })?;
+        Ok(Ok(pages))
+    }
+
+    fn probe(
+        &mut self,
+        at: usize,
+        place: &Place,
+        offset: u64,
+        write: bool,
+        survive: bool,
+        reply: &mut Reply,
+    ) -> Result<Return, Stop> {
+        let start = match place {
+            Place::Address(address) => *address,
+            // A name that nothing has is read as a number, as the agent does: 0.
+            Place::Region(name) => self.workers[at].region(name).map_or(0, |region| region.at),
+        };
+        let address = start.wrapping_add(offset);
+        let pid = self.pid(at);
+        for signal in [SIGSEGV, SIGBUS] {
+            self.kernel.handle_signal(pid, signal, survive);
+        }
+        let answer = match write {
+            true => self.write(address, 1)?,
+            false => self.access(address, AccessKind::Load)?,
+        };
+        for signal in [SIGSEGV, SIGBUS] {
+            self.kernel.handle_signal(pid, signal, false);
+        }
+        if !survive {
+            return Ok(Ok(0));
+        }
+        let (signal, code) = match answer {
+            Answer::At(_) => (0, 0),
+            Answer::Signal(signal) => {
+                let (code, address) = details(signal);
+                self.workers[at].signal_address = address;
+                (signal.number().unwrap_or(0), code)
+            }
+        };
+        reply.signal = Some(signal);
+        reply.code = Some(code);
+        reply.address = Some(self.workers[at].signal_address);
+        Ok(Ok(0))
+    }
+
+    fn file_write(&mut self, pid: u32, span: &FileSpan) -> Return {
+        self.caller(pid).file_write(&span.file, span.offset, span.bytes)
+    }
+}
+
+/// The kernel's line about a segmentation violation that was not handled.
+pub(super) fn segfault_line(command: &str, pid: u32, address: VirtAddr) -> String {
+    format!("{command}[{pid}]: segfault at {:x}", address.0)
+}

@@ -1,0 +1,91 @@
+//! Scenarios, carried out: workers that map, touch, fork and die, step by step, on any machine.
+//!
+//! Owns the actors and what they do of their own ([`program`], [`worker`]), the accesses that a step makes ([`access`]), and
+//! what is told of it ([`result`], [`snapshot`]). Does not own the language (the kernel crate's `workload`), nor what the
+//! kernel decides; every access goes through the MMU, and what a program reads and writes goes by the physical address
+//! that the MMU answered.
+
+mod access;
+mod calls;
+mod command;
+mod image;
+mod layout;
+mod pattern;
+mod program;
+pub mod random;
+mod result;
+mod snapshot;
+mod steps;
+mod worker;
+
+pub use image::{DEFAULT_IMAGE, Image, ImageError};
+pub use result::{
+    BuddyReport, Compared, Died, LivingReport, ProcReport, Reply, SnapshotReport, StepReport, Told, Values,
+    WorkloadReport,
+};
+pub use steps::WorkloadProgress;
+
+use crate::run::{MachineError, RunCounts, RunEnd};
+use calls::Files;
+use layout::Layout;
+use pagewalk_arch::{CpuId, Platform};
+use pagewalk_kernel::Kernel;
+use pagewalk_kernel::workload::Scenario;
+use worker::Worker;
+
+/// A scenario and what it runs with.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Its name.
+    pub name: String,
+    /// What happens.
+    pub scenario: Scenario,
+    /// What a fresh machine and a fresh worker are.
+    pub image: Image,
+    /// Every invariant of the kernel is checked after every step: slow.
+    pub checks: bool,
+}
+
+/// Why a step goes no further.
+#[derive(Debug)]
+enum Stop {
+    /// Who acted lives no more.
+    Died,
+    /// Two engines differ, or the caller wants the run to end: nothing goes on.
+    Ended(RunEnd),
+    /// Something is wrong.
+    Error(MachineError),
+}
+
+impl From<MachineError> for Stop {
+    fn from(error: MachineError) -> Self {
+        Stop::Error(error)
+    }
+}
+
+/// A machine with its workers, while a scenario is carried out.
+struct World<'a> {
+    kernel: &'a mut Kernel,
+    platform: &'a mut dyn Platform,
+    workload: &'a Workload,
+    /// Where programs lie in this format.
+    layout: Layout,
+    files: Files,
+    workers: Vec<Worker>,
+    /// What acts, acts here.
+    cpu: CpuId,
+    next_pid: u32,
+    counts: RunCounts,
+    /// What has been told so far.
+    report: WorkloadReport,
+    /// The step that is being carried out.
+    step: StepReport,
+    /// `/proc/vmstat` at the last snapshot.
+    last_vmstat: Option<Values>,
+    /// The swap area that is in use.
+    swap: Option<u8>,
+    /// Lines of the kernel's log that have been read.
+    log_read: usize,
+    /// Accesses at most.
+    limit: u64,
+}
