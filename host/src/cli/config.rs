@@ -119,7 +119,21 @@ const ROWS: &[Row] = &[
     Address("mmap_min_addr", "Nothing is inferred below this address: vm.mmap_min_addr.", "0x10000"),
     Setting("flush_ceiling_pages", "More pages than these are flushed with one fence of the address space."),
     Setting("stack_bytes_max", "To which a stack may grow: RLIMIT_STACK."),
+    Setting(
+        "fault_around_bytes",
+        "Of a file's cached pages a read maps those within so many bytes at once; 4096: only what is touched.",
+    ),
+    Setting(
+        "files_are_warm",
+        "Whether a trace's files were in the page cache before: nothing waits for them.",
+    ),
+    Setting("ns_per_access", "Nanoseconds that pass with an access."),
     Setting("linux", "Which Linux it behaves like: \"6.1\", \"6.12\" or \"6.18\"."),
+    Section("kernel.disk", "The disk that files lie on."),
+    Setting("latency_ns", "Nanoseconds from a request's turn to its first byte."),
+    Setting("page_ns", "Nanoseconds that a page of 4 KiB takes besides."),
+    Setting("read_ahead_kb", "KiB that are read ahead of a file that is read in order."),
+    Setting("request_kb", "KiB of the largest request."),
 ];
 
 /// The file.

@@ -228,6 +228,9 @@ impl Kernel {
 
     /// Every slot in use is named by as many entries as it says, and cached by a frame that says so.
     fn check_swap(&self, recount: &mut Recount) -> Result<(), Violation> {
+        for (_, _, slot) in self.system.cache.swapped() {
+            *recount.swapped.entry(slot).or_default() += 1;
+        }
         let memory = &self.system.memory;
         for (number, area) in self.system.swap.areas() {
             let mut used = 0;
@@ -424,7 +427,12 @@ impl Kernel {
         }
         let writes_what_is_shared =
             pte.rights.write && vma.is_private() && !memory.has(pte.frame, FolioFlags::EXCLUSIVE);
-        if writes_what_is_shared || !permits_no_more(self.system.spec, vma.attributes.protection, pte.rights)
+        let is_untold = pte.rights.write
+            && self.system.wants_write_faults(vma)
+            && !memory.has(pte.frame, FolioFlags::DIRTY);
+        if writes_what_is_shared
+            || is_untold
+            || !permits_no_more(self.system.spec, vma.attributes.protection, pte.rights)
         {
             return Err(Violation::GrantsTooMuch { space: id, page, pte });
         }
@@ -438,14 +446,17 @@ impl Kernel {
                 *mapped.entry(file).or_default() += vma.pages.pages();
             }
         }
-        for (file, counted) in self.system.objects.mapped_pages() {
+        for (file, counted) in self.system.cache.mapped_pages() {
             let found = mapped.remove(&file).unwrap_or(0);
             counter("mapped pages", format!("{file:?}"), counted, found)?;
         }
         if let Some((file, _)) = mapped.pop_first() {
             return Err(Violation::Dangling(format!("{file:?} is mapped and does not exist")));
         }
-        for frame in self.system.objects.frames() {
+        for (what, counted, found) in self.system.cache.recount() {
+            counter(what, "the page cache", counted, found)?;
+        }
+        for frame in self.system.cache.frames() {
             let usage = self.system.memory.usage(frame);
             if usage != Some(FrameUse::File) {
                 return Err(Violation::Misused { frame, wanted: "a page of a file", usage });

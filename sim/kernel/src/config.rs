@@ -1,6 +1,6 @@
 //! What a user can set about the kernel, and what is wrong with it when it cannot work.
 
-use crate::{LinuxVersion, MemoryLayout, PcBoot, PcMachine};
+use crate::{DiskConfig, LinuxVersion, MemoryLayout, PcBoot, PcMachine};
 use pagewalk_arch::{FRAME_BYTES, FRAME_SHIFT, FormatSpec, Isa, MmuConfig, PhysAddr, VirtAddr};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -54,6 +54,15 @@ pub struct KernelConfig {
     pub flush_ceiling_pages: u64,
     /// Bytes to which a stack may grow: RLIMIT_STACK.
     pub stack_bytes_max: u64,
+    /// Bytes of a file's cached pages that a read fault maps at once: Linux's `fault_around_bytes`. Rounded down to a power
+    /// of two; one page or less: only what is touched.
+    pub fault_around_bytes: u64,
+    /// Whether files of a trace were in the page cache before recording began, so that no access waits for them.
+    pub files_are_warm: bool,
+    /// Nanoseconds that pass with an access.
+    pub ns_per_access: u64,
+    /// The disk that files lie on.
+    pub disk: DiskConfig,
     /// Whether a fence follows where reclaim clears an A bit: Linux on x86 and RISC-V leaves it out.
     pub flush_young: bool,
     /// Which version of Linux it is.
@@ -72,6 +81,10 @@ impl Default for KernelConfig {
             mmap_min_addr: VirtAddr(0x1_0000),
             flush_ceiling_pages: 33,
             stack_bytes_max: 8 << 20,
+            fault_around_bytes: 64 << 10,
+            files_are_warm: true,
+            ns_per_access: 10,
+            disk: DiskConfig::default(),
             flush_young: false,
             linux: LinuxVersion::default(),
         }

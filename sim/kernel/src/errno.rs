@@ -22,6 +22,8 @@ pub enum Errno {
     Busy = 16,
     /// EINVAL.
     Inval = 22,
+    /// ENOSPC.
+    NoSpc = 28,
     /// EOVERFLOW.
     Overflow = 75,
 }

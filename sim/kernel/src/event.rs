@@ -78,10 +78,11 @@ impl Kernel {
     ) -> Result<(), EventError> {
         self.system.set_cpu(cpu);
         self.verdict = Ok(());
+        self.run_flusher(platform);
         match event {
             Event::Switch { pid, .. } => self.switch(platform, cpu, *pid),
             Event::File(fact) => {
-                if let Some(offsets) = self.system.objects.learn(fact) {
+                if let Some(offsets) = self.system.cache.learn(fact) {
                     self.punch(platform, &Punch { file: fact.file, offsets }, true);
                 }
             }
@@ -135,7 +136,8 @@ impl Kernel {
                 self.set_handler(pid, signal);
             }
             Syscall::RemoveSegment { file } => {
-                self.system.objects.remove_segment(&mut self.system.memory, file);
+                self.system.cache.remove_segment(&mut self.system.memory, file);
+                self.system.release_shared_slots();
             }
             Syscall::Unmodelled { .. } | Syscall::Other { .. } => return true,
             _ => return false,
@@ -330,16 +332,23 @@ impl Kernel {
         if let Err(CallStop::Errno(errno)) = result {
             self.verdict = Err(errno);
         }
+        self.balance_dirty(platform);
         result
     }
 
     /// The pages of `punch` go from every address space, and their frames with them. With `even_copies`, the copies
     /// that private mappings have made go too, as when a file is truncated.
     pub(crate) fn punch(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
+        self.zap_everywhere(platform, punch, even_copies);
+        self.system.cache.punch(&mut self.system.memory, punch.file, punch.offsets.clone());
+        self.system.release_shared_slots();
+    }
+
+    /// The pages of `punch` go from every address space.
+    pub(crate) fn zap_everywhere(&mut self, platform: &mut dyn Platform, punch: &Punch, even_copies: bool) {
         for space in self.spaces.values_mut() {
             space.zap_file(&mut self.system, platform, punch, even_copies);
         }
-        self.system.objects.punch(&mut self.system.memory, punch.file, punch.offsets.clone());
     }
 
     /// What the model makes of the last system call: the error with which Linux would have ended it. A trace that

@@ -1,9 +1,10 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
+use crate::cache::Cache;
 use crate::call::Commit;
 use crate::cpu::{Cpu, Task};
+use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;
-use crate::objects::Objects;
 use crate::oom::OomEnd;
 use crate::process::state::Ended;
 use crate::reclaim::Reclaim;
@@ -89,7 +90,9 @@ impl Kernel {
                 memory,
                 slab,
                 rules: config.linux.rules(),
-                objects: Objects::default(),
+                cache: Cache::new(config.files_are_warm),
+                disk: Disk::new(config.disk),
+                clock: Clock::default(),
                 mms: AllCounters::default(),
                 swap: Swap::default(),
                 reclaim: Reclaim::default(),
@@ -179,6 +182,7 @@ impl Kernel {
         outcome: &Outcome,
     ) -> FaultResolution {
         self.system.set_cpu(cpu);
+        self.run_flusher(platform);
         let mm = self.processes[&pid].mm;
         self.has_faulted = true;
         let address = access.va;
@@ -188,13 +192,13 @@ impl Kernel {
             FaultKind::GeneralProtection => {
                 FaultStop::Signal(Signal::Segv { code: SegvCode::Kernel, address })
             }
-            FaultKind::Page => {
-                self.system.events.pgfault += 1;
-                match self.fault_or_kill(platform, pid, mm, access) {
-                    Ok(()) => return FaultResolution::Retry,
-                    Err(stop) => stop,
+            FaultKind::Page => match self.fault_or_kill(platform, pid, mm, access) {
+                Ok(()) => {
+                    self.balance_dirty(platform);
+                    return FaultResolution::Retry;
                 }
-            }
+                Err(stop) => stop,
+            },
         };
         match stop {
             FaultStop::Signal(signal) if self.is_handled(pid, signal) => {
@@ -245,7 +249,8 @@ impl Kernel {
         while let Some((&mm, _)) = self.spaces.first_key_value() {
             self.free_address_space(platform, mm);
         }
-        self.system.objects.free_all(&mut self.system.memory);
+        self.system.cache.free_all(&mut self.system.memory);
+        self.system.release_shared_slots();
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
         }
@@ -269,6 +274,7 @@ impl Kernel {
     /// it tells of what came after them.
     pub fn tick(&mut self, accesses: u64) {
         self.system.stats.ticks += accesses;
+        self.system.clock.advance(accesses.saturating_mul(self.system.config.ns_per_access));
     }
 
     /// Lets `interrupt` end a long call, such as the populating of a terabyte.
@@ -352,11 +358,11 @@ impl Kernel {
     }
     /// `/proc/PID/maps`; `None` where there is no such process.
     pub fn maps(&self, pid: u32) -> Option<Maps<'_>> {
-        self.address_space(pid).map(|space| Maps::new(space, &self.system.objects, self.system.spec))
+        self.address_space(pid).map(|space| Maps::new(space, &self.system.cache, self.system.spec))
     }
     /// The name of `vma` of `space`, as `/proc/PID/maps` shows it; empty where it has none.
     pub fn area_name(&self, space: &AddressSpace, vma: &Vma) -> String {
-        Maps::new(space, &self.system.objects, self.system.spec).name(vma)
+        Maps::new(space, &self.system.cache, self.system.spec).name(vma)
     }
     /// Where the stack of a program ends, and below which address its areas are placed, under the default limits:
     /// `STACK_TOP` and `mmap_base`.

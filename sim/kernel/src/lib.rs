@@ -12,10 +12,12 @@
 //! Everything is deterministic: the same configuration and the same trace give the same frame numbers, page tables
 //! and fences, whatever engine is below.
 
+mod cache;
 mod call;
 mod check;
 mod config;
 mod cpu;
+mod device;
 mod errno;
 mod event;
 mod frame;
@@ -23,7 +25,6 @@ mod kernel;
 mod linux;
 mod loading;
 mod mm_id;
-mod objects;
 mod oom;
 mod page;
 mod process;
@@ -40,12 +41,14 @@ mod tlb;
 mod vmstat;
 pub mod workload;
 
+pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
 pub use call::{
     Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
     Rlimit, Rlimits,
 };
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;
 pub use frame::{

@@ -74,6 +74,9 @@ pub(crate) struct VersionRules {
     /// mprotect takes VM_ACCOUNT off untouched anonymous memory that may no longer be written (6.3), which can merge
     /// then.
     pub(crate) unaccounts_unwritable: bool,
+    /// A fault that let go of the address space and came back counts as major, and twice in `pgfault` (before 6.4, where
+    /// per-area locks came), even if the page was in the cache.
+    pub(crate) counts_retries: bool,
 }
 
 impl LinuxVersion {
@@ -109,6 +112,7 @@ impl LinuxVersion {
                 dont_unmap_splits_locked: true,
                 populate_stops_at_holes: false,
                 unaccounts_unwritable: false,
+                counts_retries: true,
             },
             LinuxVersion::V6_12 => VersionRules {
                 merge: MergeRules {
@@ -118,6 +122,7 @@ impl LinuxVersion {
                 },
                 populate_stops_at_holes: true,
                 unaccounts_unwritable: true,
+                counts_retries: false,
                 ..LinuxVersion::V6_1.rules()
             },
             LinuxVersion::V6_18 => VersionRules {
@@ -132,6 +137,7 @@ impl LinuxVersion {
                 dont_unmap_splits_locked: false,
                 populate_stops_at_holes: true,
                 unaccounts_unwritable: true,
+                counts_retries: false,
             },
         }
     }

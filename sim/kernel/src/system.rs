@@ -1,17 +1,18 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
+use crate::cache::Cache;
 use crate::call::{Asker, Commit, CommitMachine};
 use crate::cpu::Cpu;
+use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
-use crate::objects::Objects;
 use crate::reclaim::Reclaim;
 use crate::slab::KernelObjects;
 use crate::space::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
-    AdMode, AnonVma, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents, VmSysctl, Vpn,
-    WatermarkSettings,
+    AdMode, AnonVma, Backing, Errno, Faults, KernelConfig, KernelStats, Pfn, PhysicalMemory, VmEvents,
+    VmSysctl, Vma, Vpn, WatermarkSettings,
 };
 use pagewalk_arch::{CpuId, FormatSpec, Isa, Mode, PhysAddr, VirtAddr};
 use std::sync::Arc;
@@ -25,7 +26,10 @@ pub(crate) struct System {
     /// The kernel's own objects; `None`: they cost nothing.
     pub(crate) slab: Option<KernelObjects>,
     pub(crate) rules: VersionRules,
-    pub(crate) objects: Objects,
+    pub(crate) cache: Cache,
+    /// The one that files lie on.
+    pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     pub(crate) mms: AllCounters,
     pub(crate) swap: Swap,
     pub(crate) reclaim: Reclaim,
@@ -110,6 +114,10 @@ impl System {
     /// Faults resolved so far, of all processes.
     pub(crate) fn faults(&self) -> Faults {
         Faults { minor: self.stats.page_faults_minor, major: self.stats.page_faults_major }
+    }
+    /// Whether the first write to a clean page of `vma` must fault: it shows a file of a disk to all who map it.
+    pub(crate) fn wants_write_faults(&self, vma: &Vma) -> bool {
+        matches!(vma.attributes.backing, Backing::Shared(file) if self.cache.wants_write_faults(file))
     }
     /// Whether a long call is to end now.
     pub(crate) fn is_interrupted(&self) -> bool {

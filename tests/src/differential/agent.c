@@ -11,7 +11,7 @@
  *
  * Standard output, after each step:
  *
- *   step RESULT FAULTS SIGNAL CODE PAGE AROUND
+ *   step RESULT FAULTS SIGNAL CODE PAGE
  *   process N                        then for each process that lives:
  *   area START END RIGHTS OFFSET KIND
  *   present PAGE FRAME               FRAME is 0 where the system does not tell
@@ -19,10 +19,6 @@
  *
  * RESULT is what the system call returned, or -errno. FAULTS is ru_minflt + ru_majflt of the process over exactly the
  * call or the touches. SIGNAL and CODE (si_code) tell how a touch ended, at the PAGE-th page touched.
- *
- * Fault-around is taken out: what Linux maps around a page that is read, because it happens to be cached, is unmapped
- * at once. Only a call that populates pages of files may take fewer faults than there are pages: AROUND tells how many
- * pages of files it mapped.
  *
  * No library function runs between two readings of the fault counters, and everything that a process needs itself is
  * touched beforehand, so its own faults are none; `nothing` steps prove it.
@@ -75,7 +71,7 @@ static const long calls[] = {
 };
 
 struct step { long process, operation, argument[6]; };
-struct answer { long result, faults, signal, code, page, around; };
+struct answer { long result, faults, signal, code, page; };
 
 static unsigned long arena_start, arena_pages;
 
@@ -104,12 +100,10 @@ static void write_whole(int fd, const void *from, size_t bytes)
 
 static sigjmp_buf touch_failed;
 static volatile int signal_number, signal_code;
-static int pagemap_fd = -1;
-static unsigned long pages_before[PAGES_MAX], pages_after[PAGES_MAX];
+static unsigned long pages[PAGES_MAX];
 static char maps_text[1 << 16];
 
 #define PRESENT(entry) ((entry) >> 63 & 1)
-#define OF_FILE(entry) ((entry) >> 61 & 1)
 #define FRAME(entry) ((entry) & ((1ul << 55) - 1))
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -125,12 +119,6 @@ static long fault_count(void)
     struct rusage usage;
     syscall(SYS_getrusage, RUSAGE_SELF, &usage);
     return usage.ru_minflt + usage.ru_majflt;
-}
-
-static void look_at_pages(unsigned long *entries)
-{
-    size_t bytes = arena_pages * sizeof *entries;
-    if (pread(pagemap_fd, entries, bytes, arena_start / PAGE * sizeof *entries) != (ssize_t)bytes) fail("pagemap");
 }
 
 /* Touches all that this program itself uses: written where it may be, so that nothing is left to copy. */
@@ -164,9 +152,9 @@ static void touch_own_image(void)
 
 static void become_process(void)
 {
-    if (pagemap_fd >= 0) close(pagemap_fd);
-    pagemap_fd = open("/proc/self/pagemap", O_RDONLY);
-    if (pagemap_fd < 0) fail("/proc/self/pagemap");
+    int pagemap = open("/proc/self/pagemap", O_RDONLY);
+    if (pagemap < 0) fail("/proc/self/pagemap");
+    close(pagemap);
     touch_own_image();
 }
 
@@ -177,36 +165,12 @@ static void catch_signals(void)
     sigaction(SIGBUS, &action, NULL);
 }
 
-/* What a fault or call was to map: the bytes `from` to `to`, and what it moved. */
-struct purpose { unsigned long from, to, moved_from, moved_to, moved_bytes; };
-
-static int was_moved(const struct purpose *purpose, unsigned long page)
-{
-    if (page - purpose->moved_to >= purpose->moved_bytes) return 0;
-    unsigned long source = (page - purpose->moved_to + purpose->moved_from - arena_start) / PAGE;
-    return source < arena_pages && PRESENT(pages_before[source]);
-}
-
-/* Unmaps the file pages that came with the last fault or call, except those that it was for. */
-static void undo_fault_around(const struct purpose *purpose)
-{
-    unsigned long from = purpose->from & ~(PAGE - 1);
-    for (unsigned long i = 0; i < arena_pages; i++) {
-        unsigned long page = arena_start + i * PAGE;
-        if (PRESENT(pages_before[i]) || !PRESENT(pages_after[i]) || !OF_FILE(pages_after[i])) continue;
-        if ((page >= from && page < purpose->to) || was_moved(purpose, page)) continue;
-        if (syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED_LOCKED) < 0)
-            syscall(SYS_madvise, page, PAGE, ADVICE_DONTNEED);
-    }
-}
-
 static void touch(const struct step *step, struct answer *answer)
 {
     volatile long i = 0, pages = (step->argument[1] + PAGE - 1) / PAGE;
     int is_write = step->operation == OP_WRITE;
     for (; i < pages; i++) {
         volatile char *p = (volatile char *)step->argument[0] + i * PAGE;
-        if (!is_write) look_at_pages(pages_before);
         volatile int failed = 1;
         volatile long before = fault_count();
         if (!sigsetjmp(touch_failed, 0)) {
@@ -216,12 +180,6 @@ static void touch(const struct step *step, struct answer *answer)
         }
         long faults = fault_count() - before;
         answer->faults += faults;
-        /* A read beyond the end of a file maps what lies around it before it fails. */
-        if (!is_write && (faults || failed)) {
-            struct purpose purpose = { .from = (unsigned long)p, .to = (unsigned long)p + 1 };
-            look_at_pages(pages_after);
-            undo_fault_around(&purpose);
-        }
         if (failed) {
             answer->signal = signal_number;
             answer->code = signal_code;
@@ -235,27 +193,11 @@ static void touch(const struct step *step, struct answer *answer)
 static void call(const struct step *step, struct answer *answer)
 {
     const long *a = step->argument;
-    look_at_pages(pages_before);
     long before = fault_count();
     long result = syscall(calls[step->operation], a[0], a[1], a[2], a[3], a[4], a[5]);
     long error = errno;
     answer->faults = fault_count() - before;
     answer->result = result == -1 ? -error : result;
-    look_at_pages(pages_after);
-    struct purpose purpose = { .from = a[0], .to = a[0] + a[1] };
-    if (step->operation == OP_MLOCKALL) purpose.from = 0, purpose.to = ~0ul;
-    if (step->operation == OP_MREMAP)
-        purpose = (struct purpose){ result + a[1], result + a[2], a[0], result, a[1] };
-    undo_fault_around(&purpose);
-    /* A call that maps unmaps first: what is there now was not. */
-    int is_new = step->operation == OP_MMAP || step->operation == OP_MREMAP ||
-                 step->operation == OP_REMAP_FILE_PAGES;
-    for (unsigned long i = 0; i < arena_pages; i++) {
-        unsigned long page = arena_start + i * PAGE;
-        int was_present = PRESENT(pages_before[i]) && !(is_new && page >= purpose.from && page < purpose.to);
-        answer->around += !was_present && !was_moved(&purpose, page) && PRESENT(pages_after[i]) &&
-                          OF_FILE(pages_after[i]);
-    }
 }
 
 static void serve(int number);
@@ -361,17 +303,17 @@ static void print_areas(int fd)
 
 static void print_present(int fd)
 {
-    size_t bytes = arena_pages * sizeof *pages_after;
-    if (pread(fd, pages_after, bytes, arena_start / PAGE * sizeof *pages_after) != (ssize_t)bytes) fail("pagemap");
+    size_t bytes = arena_pages * sizeof *pages;
+    if (pread(fd, pages, bytes, arena_start / PAGE * sizeof *pages) != (ssize_t)bytes) fail("pagemap");
     for (unsigned long i = 0; i < arena_pages; i++) {
-        if (PRESENT(pages_after[i])) printf("present %lu %lu\n", i, FRAME(pages_after[i]));
+        if (PRESENT(pages[i])) printf("present %lu %lu\n", i, FRAME(pages[i]));
     }
 }
 
 static void print_state(const struct answer *answer)
 {
-    printf("step %ld %ld %ld %ld %ld %ld\n", answer->result, answer->faults, answer->signal, answer->code,
-           answer->page, answer->around);
+    printf("step %ld %ld %ld %ld %ld\n", answer->result, answer->faults, answer->signal, answer->code,
+           answer->page);
     for (int i = 0; i < PROCESSES_MAX; i++) {
         if (!processes[i].pid) continue;
         printf("process %d\n", i);

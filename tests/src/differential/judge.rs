@@ -121,7 +121,7 @@ fn disagreements(linux: &Answer, model: &Answer) -> Vec<Disagreement> {
     if linux.signal != model.signal {
         differs(Question::Signal, signal(linux), signal(model));
     }
-    if model.faults < linux.faults || model.faults > linux.faults + linux.around {
+    if model.faults != linux.faults {
         differs(Question::Faults, linux.faults.to_string(), model.faults.to_string());
     }
     let numbers = |answer: &Answer| answer.spaces.iter().map(|&(number, _)| number).collect::<Vec<_>>();
@@ -223,7 +223,7 @@ pub fn narrate<'a>(steps: impl Iterator<Item = (&'a Step, &'a Answer)>) -> Strin
     let mut text = String::new();
     for (step, answer) in steps {
         let signal = answer.signal.map(|signal| format!(", {}", Shown(&signal))).unwrap_or_default();
-        let header = Narrated { faults: answer.faults, around: answer.around, result: answer.result };
+        let header = Narrated { faults: answer.faults, result: answer.result };
         let _ = writeln!(text, "{step}: {header}{signal}");
         for (number, state) in &answer.spaces {
             let _ = writeln!(text, "      P{number} {} {}", areas(state), present(state));
@@ -235,7 +235,6 @@ pub fn narrate<'a>(steps: impl Iterator<Item = (&'a Step, &'a Answer)>) -> Strin
 /// What [`narrate`] says of a call itself.
 pub(super) struct Narrated {
     faults: u64,
-    around: u64,
     result: i64,
 }
 
@@ -244,25 +243,21 @@ impl Narrated {
     pub(super) fn parse(step: &Step, text: &str) -> Option<Self> {
         let told = text.strip_prefix(&step.to_string())?.strip_prefix(": ")?;
         let (faults, told) = told.split_once(" faults")?;
-        let (around, told) = told.split_once(", result 0x")?;
-        let around = around.strip_prefix(" or up to ").map_or("0", |text| text.trim_end_matches(" more"));
+        let told = told.strip_prefix(", result 0x")?;
         let digits = told.split([',', '\n']).next()?;
         let result = u64::from_str_radix(digits, 16).ok()?.cast_signed();
-        Some(Self { faults: faults.parse().ok()?, around: around.parse().ok()?, result })
+        Some(Self { faults: faults.parse().ok()?, result })
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let &Self { faults, around, result } = self;
-        Answer { result, faults, around, ..Answer::default() }
+        let &Self { faults, result } = self;
+        Answer { result, faults, ..Answer::default() }
     }
 }
 
 impl fmt::Display for Narrated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} faults", self.faults)?;
-        if self.around > 0 {
-            write!(f, " or up to {} more", self.around)?;
-        }
         write!(f, ", result {:#x}", self.result)
     }
 }

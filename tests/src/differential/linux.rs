@@ -248,10 +248,9 @@ fn encode(step: &Step) -> String {
 fn understand(line: &str, answer: &mut Answer) -> Option<()> {
     let words: Vec<&str> = line.split(' ').collect();
     match words[..] {
-        ["step", result, faults, signal, code, page, around] => {
+        ["step", result, faults, signal, code, page] => {
             answer.result = result.parse().ok()?;
             answer.faults = faults.parse().ok()?;
-            answer.around = around.parse().ok()?;
             let signal: i32 = signal.parse().ok()?;
             let told = Signalled { signal, code: code.parse().ok()?, page: page.parse().ok()? };
             answer.signal = (signal != 0).then_some(told);

@@ -7,8 +7,7 @@
 //! to the steps that matter ([`shrink`]), in the same language. What other versions of Linux answered to the written
 //! ones is kept ([`recording`]).
 //!
-//! What Linux does because of a page cache (fault-around, page_mkwrite) is taken out: files are memfds, which have no
-//! page_mkwrite, and the agent unmaps at once what is mapped around a fault.
+//! Files are memfds, which have no page_mkwrite: a shared page that was read is written without another fault.
 
 pub mod generate;
 pub mod judge;
@@ -106,9 +105,6 @@ pub struct Answer {
     pub result: i64,
     /// Faults that the process took during the step: `ru_minflt + ru_majflt`.
     pub faults: u64,
-    /// How many fewer these may be because one fault mapped several cached pages (fault-around): pages of files that
-    /// the step populated.
-    pub around: u64,
     /// The signal that ended the step.
     pub signal: Option<Signalled>,
     /// Every process that lives, by number, after the step.

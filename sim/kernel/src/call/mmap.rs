@@ -64,7 +64,7 @@ impl Kernel {
         let area = match args.at {
             Some(at) => space.can_have(at, pages)?,
             None => {
-                let is_on_disk = |source: &FileSource| system.objects.kind(source.file) == FileKind::Regular;
+                let is_on_disk = |source: &FileSource| system.cache.kind(source.file) == FileKind::Regular;
                 let disk_offset = args.file.filter(is_on_disk).map(|_| pgoff);
                 space.place(Placement { pages, disk_offset })?
             }

@@ -70,7 +70,7 @@ impl Kernel {
     pub fn committed_pages(&self) -> u64 {
         let commit = &self.system.commit;
         let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
-        let is_there = |&(&file, _): &(&FileId, &u64)| self.system.objects.exists(file);
+        let is_there = |&(&file, _): &(&FileId, &u64)| self.system.cache.exists(file);
         let shared: u64 = commit.objects.iter().filter(is_there).map(|(_, pages)| pages).sum();
         areas + shared + commit.shmem_pages + commit.beside
     }
@@ -89,7 +89,7 @@ impl Kernel {
     fn recount_promises(&mut self) {
         let sum = self.committed_pages();
         let system = &mut self.system;
-        let objects = &system.objects;
+        let objects = &system.cache;
         system.commit.objects.retain(|&file, _| objects.exists(file));
         let machine = system.commit_machine();
         system.commit.count(sum, &system.sysctl, &machine);

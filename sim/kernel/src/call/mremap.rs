@@ -180,7 +180,7 @@ impl AddressSpace {
     }
 
     fn place_moved(&self, system: &System, area: &Vma, first: Vpn, pages: u64) -> Result<PageRange, Errno> {
-        let is_on_disk = |&file: &_| system.objects.kind(file) == FileKind::Regular;
+        let is_on_disk = |&file: &_| system.cache.kind(file) == FileKind::Regular;
         let disk_offset = area.attributes.backing.file().filter(is_on_disk).map(|_| area.offset_of(first));
         self.place(Placement { pages, disk_offset })
     }

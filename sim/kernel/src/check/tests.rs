@@ -194,7 +194,7 @@ fn counters_of_spaces_and_objects() {
     assert_eq!(counter(reserves), "frames reserved");
     let mapped = |it: &mut Damaged| {
         let vma = *it.space().vmas().find(SHARED).unwrap();
-        it.kernel.system.objects.retain(&vma);
+        it.kernel.system.cache.retain(&vma);
     };
     assert_eq!(counter(mapped), "mapped pages");
     let overlap = found(|it| {

@@ -28,6 +28,9 @@ impl System {
                 failures = 0;
                 continue;
             }
+            if self.flush_for_reclaim(platform, true) {
+                continue;
+            }
             failures += 1;
             if failures > FAILURES_MAX || !self.could_suffice(frames) {
                 return;
@@ -61,6 +64,7 @@ impl System {
             scan.wanted = self.memory.high_total_each(CLUSTER_PAGES);
             let before = (scan.scanned, scan.reclaimed);
             self.shrink_node(platform, &mut scan);
+            self.flush_for_reclaim(platform, false);
             let (scanned, reclaimed) = (scan.scanned - before.0, scan.reclaimed - before.1);
             if scanned < scan.wanted || reclaimed == 0 {
                 if scan.priority == 1 {

@@ -52,6 +52,7 @@ impl System {
         scan: &mut Scan,
     ) {
         self.complete_swap_writes();
+        self.settle();
         let isolated = self.isolate(list, pages);
         let count = isolated.len() as u64;
         scan.scanned += count;
@@ -128,6 +129,11 @@ impl System {
             self.events.nr_vmscan_immediate_reclaim += u64::from(flags.contains(FolioFlags::RECLAIM));
             return Fate::Activate;
         }
+        let is_anonymous = self.memory.is_anonymous(frame);
+        if !is_anonymous && !flags.contains(FolioFlags::UPTODATE) {
+            // It is being read.
+            return Fate::Keep;
+        }
         let is_file = !flags.contains(FolioFlags::SWAPBACKED);
         let used = self.take_references(platform, frame);
         let was_marked = flags.contains(FolioFlags::REFERENCED);
@@ -138,9 +144,8 @@ impl System {
             return if again { Fate::Activate } else { Fate::Keep };
         }
         let only_if_clean = was_marked && is_file;
-        let is_anonymous = self.memory.is_anonymous(frame);
         let has_slot = flags.contains(FolioFlags::SWAPCACHE);
-        if !is_file && !has_slot && !self.give_slot(frame) {
+        if !is_file && is_anonymous && !has_slot && !self.add_to_swap(frame) {
             return Fate::Activate;
         }
         if self.memory.mappings(frame) > 0 && !self.unmap_everywhere(platform, frame, fences) {
@@ -152,6 +157,9 @@ impl System {
                 // The flusher writes files; what is dirty here is marked to go once it has been written.
                 self.memory.set(frame, FolioFlags::RECLAIM);
                 self.wants_flusher = true;
+                return Fate::Activate;
+            }
+            if !is_anonymous && !has_slot && !self.shared_to_swap(frame) {
                 return Fate::Activate;
             }
             return if only_if_clean { Fate::Keep } else { Fate::Write };
@@ -198,11 +206,6 @@ impl System {
         is_locked
     }
 
-    /// A slot of swap for a page that has none.
-    fn give_slot(&mut self, frame: Pfn) -> bool {
-        if self.memory.is_anonymous(frame) { self.add_to_swap(frame) } else { self.shared_to_swap(frame) }
-    }
-
     fn write_out(&mut self, frame: Pfn) {
         self.write_to_swap(frame);
     }
@@ -217,16 +220,9 @@ impl System {
             self.events.pglazyfreed += 1;
         } else {
             let shadow = self.shadow_of(frame);
-            self.drop_file_page(frame, shadow);
+            self.cache.evict(&mut self.memory, frame, Some(shadow));
         }
         let freed = self.memory.put(frame);
         debug_assert!(freed, "{frame:?} was taken and is held still");
     }
-
-    // Until files have a cache that outlives their mappings, none of their pages is on a list.
-    fn drop_file_page(&mut self, _frame: Pfn, _shadow: super::Shadow) {}
-    fn shared_to_swap(&mut self, _frame: Pfn) -> bool {
-        false
-    }
-    pub(super) fn shrink_slabs(&mut self, _priority: u32) {}
 }

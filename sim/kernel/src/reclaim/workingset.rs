@@ -15,6 +15,17 @@ pub struct Shadow {
     workingset: bool,
 }
 
+impl Shadow {
+    /// All of it in 63 bits.
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.age << 1 | self.workingset as u64
+    }
+    /// From [`Self::to_bits`].
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self { age: bits >> 1, workingset: bits & 1 != 0 }
+    }
+}
+
 impl System {
     /// What is left of `frame`, which goes now: `workingset_eviction`.
     pub(crate) fn shadow_of(&mut self, frame: Pfn) -> Shadow {

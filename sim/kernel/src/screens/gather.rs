@@ -304,7 +304,7 @@ impl Kernel {
     /// `/proc/PID/smaps`, area by area; `None` where there is no such process.
     pub fn smaps(&self, platform: &dyn Platform, pid: u32) -> Option<Vec<SmapsArea>> {
         let space = self.address_space(pid)?;
-        let maps = Maps::new(space, &self.system.objects, self.system.spec);
+        let maps = Maps::new(space, &self.system.cache, self.system.spec);
         let area = |vma: &Vma| SmapsArea {
             maps_line: maps.line(vma),
             size: kib(vma.pages.pages()),

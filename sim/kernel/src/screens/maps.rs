@@ -1,6 +1,6 @@
 //! `/proc/PID/maps`.
 
-use crate::objects::Objects;
+use crate::cache::Cache;
 use crate::{AddressSpace, Backing, VmFlags, Vma};
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec};
 use std::fmt;
@@ -10,18 +10,18 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub struct Maps<'a> {
     space: &'a AddressSpace,
-    objects: &'a Objects,
+    cache: &'a Cache,
     spec: &'static FormatSpec,
 }
 
 impl<'a> Maps<'a> {
-    pub(crate) fn new(space: &'a AddressSpace, objects: &'a Objects, spec: &'static FormatSpec) -> Self {
-        Self { space, objects, spec }
+    pub(crate) fn new(space: &'a AddressSpace, cache: &'a Cache, spec: &'static FormatSpec) -> Self {
+        Self { space, cache, spec }
     }
 
     pub(crate) fn name(&self, vma: &Vma) -> String {
         match vma.attributes.backing {
-            Backing::PrivateFile(file) | Backing::Shared(file) => self.objects.name(file),
+            Backing::PrivateFile(file) | Backing::Shared(file) => self.cache.name(file),
             Backing::Anonymous if vma.has(VmFlags::GROWSDOWN) => "[stack]".into(),
             Backing::Anonymous if self.space.is_heap(vma) => "[heap]".into(),
             Backing::Anonymous if vma.attributes.inferred => "[anon:inferred]".into(),

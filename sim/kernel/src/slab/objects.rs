@@ -5,6 +5,7 @@
 
 use super::{CacheSpec, HeldObjects, ObjectKind, Slab};
 use crate::space::AddressSpace;
+use crate::system::System;
 use crate::{Kernel, MmId, OutOfMemory, PhysicalMemory};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,6 +41,24 @@ impl SpaceObjects {
     }
 }
 
+impl System {
+    /// Brings what slabs hold of names, files and cached pages up to date: when many came or went.
+    pub(crate) fn sync_names(&mut self) {
+        let Some(objects) = &mut self.slab else { return };
+        let names = self.cache.name_counts();
+        let nodes = self.cache.all().map(|(_, mapping)| mapping.tree.nodes()).sum();
+        for (kind, count) in [
+            (ObjectKind::Dentry, names.dentries),
+            (ObjectKind::Ext4Inode, names.disk_inodes),
+            (ObjectKind::ShmemInode, names.tmpfs_inodes),
+            (ObjectKind::LsmInode, names.disk_inodes + names.tmpfs_inodes),
+            (ObjectKind::RadixTreeNode, nodes),
+        ] {
+            objects.sync(&mut self.memory, kind, count);
+        }
+    }
+}
+
 impl Kernel {
     /// Brings what slabs hold of address spaces and processes up to date: before it is looked at.
     pub fn sync_objects(&mut self) {
@@ -62,6 +81,7 @@ impl Kernel {
         ] {
             objects.sync(memory, kind, count);
         }
+        self.system.sync_names();
     }
 
     /// As [`Self::sync_objects`], of the space of `pid` alone: at the end of a call.
@@ -75,13 +95,6 @@ impl Kernel {
     /// The slab allocator; `None` where the kernel's own objects cost nothing.
     pub fn slab(&self) -> Option<&Slab> {
         self.system.slab.as_ref().map(|objects| &objects.slab)
-    }
-
-    /// Brings the number of objects of `kind` that no address space holds (dentries, inodes, buffer heads) to `count`.
-    pub fn hold_objects(&mut self, kind: ObjectKind, count: u64) {
-        if let Some(objects) = &mut self.system.slab {
-            objects.sync(&mut self.system.memory, kind, count);
-        }
     }
 }
 

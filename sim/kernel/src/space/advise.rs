@@ -8,7 +8,7 @@ use super::{AddressSpace, Gather};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
 use crate::table::Found;
-use crate::{Backing, FolioFlags, PageRange, Pte, VmFlags, Vma};
+use crate::{Backing, FolioFlags, Mapped, PageRange, Pte, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 use pagewalk_trace::FileId;
 use std::ops::Range;
@@ -24,6 +24,8 @@ enum Action {
     Merge(bool),
     /// Nothing that is modelled.
     Nothing,
+    /// What is missing of a file is sent for.
+    WillNeed,
     /// The pages go. `locked`: those of locked areas too.
     Zap { locked: bool },
     /// Anonymous pages may be taken until they are written again.
@@ -51,7 +53,7 @@ fn action(advice: i32) -> Option<Action> {
         0 => flags(NONE, READ),
         1 => flags(VmFlags::RAND_READ, READ),
         2 => flags(VmFlags::SEQ_READ, READ),
-        3 => Action::Nothing,
+        3 => Action::WillNeed,
         4 => Action::Zap { locked: false },
         8 => Action::Free,
         9 => Action::Punch,
@@ -107,9 +109,12 @@ fn refusal(area: &Vma, action: Action) -> Option<Errno> {
     let is_anonymous = area.attributes.backing == Backing::Anonymous;
     let inval = |refused: bool| refused.then_some(Errno::Inval);
     match action {
-        Action::Nothing | Action::Flags { .. } | Action::Merge(_) | Action::Populate(_) | Action::Unguard => {
-            None
-        }
+        Action::Nothing
+        | Action::WillNeed
+        | Action::Flags { .. }
+        | Action::Merge(_)
+        | Action::Populate(_)
+        | Action::Unguard => None,
         Action::Zap { locked: true } => None,
         Action::WipeOnFork(_) => inval(!is_anonymous),
         Action::Free => inval(is_locked || !is_anonymous),
@@ -161,6 +166,12 @@ impl AddressSpace {
         }
         match action {
             Action::Nothing => {}
+            Action::WillNeed => {
+                if let Some(file) = area.attributes.backing.file() {
+                    let id = system.cache.mapping_of(file);
+                    system.will_need(id, area.page_offset..area.page_offset + area.pages.pages());
+                }
+            }
             Action::Flags { set, clear } => self.set_flags(area, set, clear)?,
             Action::Merge(_) if !area.is_private() => {}
             Action::Merge(true) => self.set_flags(area, VmFlags::MERGEABLE, VmFlags::empty())?,
@@ -263,25 +274,18 @@ impl AddressSpace {
         self.flush(system, platform, gather);
     }
 
-    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages go to swap, or for good if they were
-    /// offered and not written since; a file's lose their entry.
+    /// MADV_PAGEOUT: what is mapped only here is taken, if it can be: anonymous pages and dirty shared ones go to swap, clean
+    /// ones of files for good, and so do anonymous ones that were offered and not written since. What must stay in memory
+    /// loses its entry at least, if it is a file's.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
-        let mut gather = Gather::default();
-        let mut anonymous = Vec::new();
+        let mut frames = Vec::new();
         let mut leaves = self.table.cursor(area.pages);
-        while let Some(mapped) = leaves.next(platform) {
-            let frame = mapped.pte.frame;
-            if system.memory.mappings(frame) != 1 || system.memory.has(frame, FolioFlags::MLOCKED) {
-                continue;
-            }
-            if system.memory.is_anonymous(frame) {
-                anonymous.push(frame);
-            } else {
-                self.clear(system, platform, &mapped, &mut gather);
+        while let Some(Mapped { pte: Pte { frame, .. }, .. }) = leaves.next(platform) {
+            if system.memory.mappings(frame) == 1 && !system.memory.has(frame, FolioFlags::MLOCKED) {
+                frames.push(frame);
             }
         }
-        self.flush(system, platform, gather);
-        system.page_out(platform, &anonymous);
+        system.page_out(platform, &frames);
     }
 
     /// MADV_POPULATE_READ and _WRITE, which unlike MAP_POPULATE want the rights.

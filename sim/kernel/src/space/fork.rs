@@ -60,7 +60,7 @@ impl AddressSpace {
             let mut copy = vma;
             copy.attributes.flags.remove(super::lock::LOCKED_MASK);
             copy.anon = vma.anon.filter(|_| !is_wiped).map(|_| system.inherited_anon());
-            system.objects.retain(&copy);
+            system.cache.retain(&copy);
             child.vmas.insert_copy(copy);
             // `vma_needs_copy`.
             let has_entries_of_its_own = copy.anon.is_some() || copy.has(VmFlags::PFNMAP);

@@ -22,7 +22,7 @@ impl AddressSpace {
     ) -> Result<(), CallStop> {
         let backing = match (request.shared, request.source) {
             (true, Some(source)) => Backing::Shared(source.file),
-            (true, None) => Backing::Shared(system.objects.create_anonymous(pages.pages())),
+            (true, None) => Backing::Shared(system.cache.create_anonymous(pages.pages())),
             (false, Some(source)) => Backing::PrivateFile(source.file),
             (false, None) => Backing::Anonymous,
         };
@@ -30,6 +30,9 @@ impl AddressSpace {
             Backing::Anonymous => pages.start().0,
             _ => request.source.map_or(0, |source| source.offset >> FRAME_SHIFT),
         };
+        if let Some(file) = backing.file() {
+            system.cache.opened_for_mapping(file);
+        }
         let protection = request.protection;
         let mut flags = self.future_flags.union(extra);
         flags.set(VmFlags::LOCKED, request.locked || flags.contains(VmFlags::LOCKED));
@@ -59,7 +62,7 @@ impl AddressSpace {
     /// Unmaps whatever is where `vma` will be.
     pub(super) fn make_room(&mut self, system: &mut System, platform: &mut dyn Platform, vma: &Vma) {
         // Before what lies there goes: that may be the last mapping of the same object.
-        system.objects.retain(vma);
+        system.cache.retain(vma);
         self.discard(system, platform, vma.pages);
         self.unmapped.remove(vma.pages);
     }
@@ -72,7 +75,7 @@ impl AddressSpace {
         at: Vpn,
     ) -> Result<(), CallStop> {
         let is_segment = |vma: &Vma| match vma.attributes.backing {
-            Backing::Shared(file) => system.objects.kind(file) == FileKind::Segment,
+            Backing::Shared(file) => system.cache.kind(file) == FileKind::Segment,
             _ => false,
         };
         let in_place = |vma: &Vma| vma.pages.start().0.checked_sub(vma.page_offset) == Some(at.0);

@@ -148,9 +148,15 @@ impl AddressSpace {
     /// The rights that the entry of a page of `vma` in `frame` may grant now. A private page is writable only where
     /// it is this process's own beyond question ([`FolioFlags::EXCLUSIVE`]), whatever its area says: otherwise
     /// the write must fault first. Linux's `can_change_pte_writable`.
-    fn rights_now(&self, system: &System, vma: &Vma, frame: Pfn) -> Protection {
+    /// A shared page of a file on a disk is writable only once it is dirty (`is_told`): the first write must fault, so
+    /// that the file system is told.
+    fn rights_now(&self, system: &System, vma: &Vma, frame: Pfn, is_told: bool) -> Protection {
         let asked = vma.attributes.protection;
-        if asked.write && vma.is_private() && !system.memory.has(frame, FolioFlags::EXCLUSIVE) {
+        let may_write = match vma.attributes.backing {
+            Backing::Shared(file) => is_told || !system.cache.wants_write_faults(file),
+            _ => system.memory.has(frame, FolioFlags::EXCLUSIVE),
+        };
+        if asked.write && !may_write {
             return Protection { read: true, write: false, ..asked };
         }
         asked
@@ -207,6 +213,7 @@ impl AddressSpace {
         gather: &mut Gather,
     ) {
         self.table.clear(platform, &mut system.memory, mapped.slot);
+        system.unmapped_page(&mapped.pte);
         self.drop_frame(system, mapped.slot, mapped.pte.frame, gather);
         gather.add(mapped);
     }
@@ -310,7 +317,7 @@ impl AddressSpace {
         let mut gather = Gather::default();
         for vma in self.vmas.remove(everything) {
             self.zap(system, platform, &vma, vma.pages, &mut gather);
-            system.objects.release(&mut system.memory, &vma);
+            system.release_area(&vma);
         }
         gather.add_everything();
         self.flush(system, platform, gather);

@@ -77,9 +77,9 @@ impl AddressSpace {
         kind: AccessKind,
     ) -> Result<(), CallStop> {
         let area = *self.vmas.find(pages.start()).expect("an area holds the pages");
-        let mut touch = Touch { area, page: pages.start(), kind, waited: false };
+        let mut touch = Touch::new(area, pages.start(), kind);
         for page in pages.iter() {
-            touch.page = page;
+            touch = Touch::new(touch.area, page, kind);
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
@@ -97,7 +97,7 @@ impl AddressSpace {
         let is_beyond = |vma: &Vma| {
             let last = vma.part(&pages).pages.end();
             let file = vma.attributes.backing.file();
-            file.is_some_and(|file| system.objects.is_beyond_end(file, vma.offset_of(last).wrapping_sub(1)))
+            file.is_some_and(|file| system.cache.is_beyond_end(file, vma.offset_of(last).wrapping_sub(1)))
         };
         self.vmas.overlapping(pages).any(is_beyond) || !self.guards.within(pages).is_empty()
     }
@@ -118,8 +118,6 @@ impl AddressSpace {
         match self.resolve(system, platform, touch) {
             Ok(_) => {
                 touch.count(system);
-                touch.waited = false;
-                system.events.pgfault += 1;
                 Ok(())
             }
             Err(FaultStop::Signal(Signal::OutOfMemory)) => Err(CallStop::OutOfMemory),

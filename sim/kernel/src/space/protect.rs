@@ -70,7 +70,12 @@ impl AddressSpace {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(area.pages);
         while let Some(mapped) = leaves.next(platform) {
-            let rights = self.rights_now(system, &Vma { attributes: after, ..*area }, mapped.pte.frame);
+            let rights = self.rights_now(
+                system,
+                &Vma { attributes: after, ..*area },
+                mapped.pte.frame,
+                mapped.pte.dirty,
+            );
             let rights = self.table.layout().granted(rights);
             if rights != mapped.pte.rights {
                 self.table.set(platform, &mut system.memory, mapped.slot, Pte { rights, ..mapped.pte });

@@ -122,7 +122,7 @@ impl AddressSpace {
         system.make_room(platform, missing, Gfp::Kernel);
         let leaves = self.table.used(platform, source);
         let mut reserve = system.memory.reserve(missing)?;
-        system.objects.retain(&new);
+        system.cache.retain(&new);
         if keeps_source {
             if system.rules.dont_unmap_splits_locked && old.has(VmFlags::LOCKED) {
                 self.vmas.isolate(source);
@@ -136,7 +136,7 @@ impl AddressSpace {
             self.vmas.remove(source);
             self.unmapped.insert(source);
             self.vmas.insert_moved(new, None);
-            system.objects.release(&mut system.memory, &old);
+            system.release_area(&old);
         }
         self.unmapped.remove(target);
         for guarded in self.guards.within(source) {

@@ -22,7 +22,7 @@ impl AddressSpace {
         let mut gather = Gather::default();
         for vma in &gone {
             self.zap(system, platform, vma, vma.pages, &mut gather);
-            system.objects.release(&mut system.memory, vma);
+            system.release_area(vma);
         }
         self.release_tables(system, platform, pages, &mut gather);
         self.flush(system, platform, gather);

@@ -43,7 +43,7 @@ impl System {
         true
     }
 
-    fn enter_swap_cache(&mut self, slot: SwapSlot, frame: Pfn) {
+    pub(crate) fn enter_swap_cache(&mut self, slot: SwapSlot, frame: Pfn) {
         let shadow = self.swap.cache(slot, frame);
         self.memory.get(frame);
         self.memory.set_owner(frame, 0, slot.number());
@@ -69,17 +69,22 @@ impl System {
     pub(crate) fn complete_swap_writes(&mut self) {
         for frame in std::mem::take(&mut self.swap.writing) {
             self.memory.unset(frame, FolioFlags::WRITEBACK);
-            let flags = self.memory.flags(frame);
-            if !flags.contains(FolioFlags::RECLAIM) {
-                continue;
-            }
-            self.memory.unset(frame, FolioFlags::RECLAIM);
-            let is_listed = flags.contains(FolioFlags::LRU);
-            if is_listed && !flags.intersects(FolioFlags::ACTIVE | FolioFlags::UNEVICTABLE) {
-                self.memory.lru_remove(frame);
-                self.memory.lru_add_tail(frame);
-                self.events.pgrotated += 1;
-            }
+            self.rotate_reclaimed(frame);
+        }
+    }
+
+    /// `frame` has been written. If it was to go, it comes next: `folio_rotate_reclaimable`.
+    pub(crate) fn rotate_reclaimed(&mut self, frame: Pfn) {
+        let flags = self.memory.flags(frame);
+        if !flags.contains(FolioFlags::RECLAIM) {
+            return;
+        }
+        self.memory.unset(frame, FolioFlags::RECLAIM);
+        let is_listed = flags.contains(FolioFlags::LRU);
+        if is_listed && !flags.intersects(FolioFlags::ACTIVE | FolioFlags::UNEVICTABLE) {
+            self.memory.lru_remove(frame);
+            self.memory.lru_add_tail(frame);
+            self.events.pgrotated += 1;
         }
     }
 
@@ -120,7 +125,7 @@ impl System {
     }
 
     /// A free slot holds nothing.
-    fn forget_slot(&mut self, slot: SwapSlot) {
+    pub(crate) fn forget_slot(&mut self, slot: SwapSlot) {
         if !self.swap.is_used(slot)
             && let Some(contents) = self.memory.contents_mut()
         {

@@ -37,6 +37,10 @@ impl Kernel {
                 return Err(Errno::NoMem);
             }
         }
+        if self.system.unuse_shared(platform, number).is_err() {
+            self.system.swap.reinstate(number);
+            return Err(Errno::NoMem);
+        }
         // What is left is held by the swap cache alone.
         let slots: Vec<u32> = match self.system.swap.areas().find(|&(other, _)| other == number) {
             Some((_, area)) => area.used().collect(),

@@ -6,6 +6,7 @@ mod compaction;
 mod cpus;
 mod engines;
 mod fault;
+mod files;
 mod hostile;
 mod life;
 mod live;

@@ -191,7 +191,7 @@ fn random_processes_under_pressure() {
                         Syscall::Advise { at: VirtAddr(AT + page * PAGE), bytes: pages * PAGE, advice: 4 },
                     );
                     let memory = processes.get_mut(&pid).unwrap();
-                    (page..page + pages).for_each(|page| drop(memory.remove(&page)));
+                    memory.retain(|other, _| !(page..page + pages).contains(other));
                 }
                 5..=7 => {
                     let advice = if random.below(2) == 0 { 20 } else { 21 };

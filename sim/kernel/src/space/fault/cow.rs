@@ -1,7 +1,7 @@
 //! A fault on an entry that is there: copy on write, or rights, A and D that are behind what the area permits. Linux's
 //! `do_wp_page` and the end of `handle_pte_fault`.
 
-use super::{AddressSpace, Touch, with_ad};
+use super::{AddressSpace, Touch, tell_of_write, with_ad};
 use crate::frame::Holder;
 use crate::system::System;
 use crate::tlb::Gather;
@@ -22,7 +22,16 @@ impl AddressSpace {
         if touch.kind == AccessKind::Store && !before.pte.rights.write && touch.area.is_private() {
             after = self.write_private(system, touch, &before, &mut gather)?;
         }
-        after.rights = self.table.layout().granted(self.rights_now(system, &touch.area, after.frame));
+        if touch.kind == AccessKind::Store
+            && !before.pte.rights.write
+            && system.wants_write_faults(&touch.area)
+        {
+            tell_of_write(system, after.frame);
+            after.dirty = true;
+            system.events.pgreuse += 1;
+        }
+        let rights = self.rights_now(system, &touch.area, after.frame, after.dirty);
+        after.rights = self.table.layout().granted(rights);
         after = with_ad(system, after, touch.kind);
         if after == before.pte {
             return Ok(false);

@@ -16,7 +16,7 @@ use crate::space::vma::{permits, widened};
 use crate::system::System;
 use crate::table::Found;
 use crate::{AdMode, Backing, Death, OutOfMemory, PageRange, Pfn, Pte, SegvCode, Signal, VmFlags, Vma, Vpn};
-use file::{file_frame, is_beyond_end};
+use file::{is_beyond_end, tell_of_write};
 use pagewalk_arch::{Access, AccessKind, FRAME_SHIFT, Platform, Privilege, VirtAddr};
 use pagewalk_trace::Protection;
 
@@ -47,21 +47,31 @@ pub(super) struct Touch {
     pub(super) page: Vpn,
     /// What for. The area permits it.
     pub(super) kind: AccessKind,
-    /// A device had to be waited for: a major fault.
+    /// A device had to be waited for, or would have: `VM_FAULT_MAJOR`.
     pub(super) waited: bool,
+    /// It let go of the address space, to send for pages or to wait for one, and came back: `VM_FAULT_RETRY`.
+    pub(super) retried: bool,
 }
 
 impl Touch {
+    pub(super) fn new(area: Vma, page: Vpn, kind: AccessKind) -> Self {
+        Self { area, page, kind, waited: false, retried: false }
+    }
+
     /// `frame` is mapped now: it is locked where its area is.
     fn lock(&self, system: &mut System, frame: Pfn) {
         if self.area.has(VmFlags::LOCKED) {
             system.mlock(frame);
         }
     }
-    /// The fault is over.
+
+    /// The fault is over: `mm_account_fault`.
     pub(super) fn count(&self, system: &mut System) {
+        let counts_retry = system.rules.counts_retries && self.retried;
+        system.events.pgfault += u64::from(counts_retry);
+        let is_major = self.waited || counts_retry;
         let stats = &mut system.stats;
-        *(if self.waited { &mut stats.page_faults_major } else { &mut stats.page_faults_minor }) += 1;
+        *(if is_major { &mut stats.page_faults_major } else { &mut stats.page_faults_minor }) += 1;
     }
 }
 
@@ -85,7 +95,7 @@ impl AddressSpace {
         if self.guards.contains(page) {
             return Err(segv(SegvCode::MapErr));
         }
-        let mut touch = Touch { area, page, kind: access.kind, waited: false };
+        let mut touch = Touch::new(area, page, access.kind);
         let found_nothing = !self.resolve(system, platform, &mut touch)?;
         let this = (self.id, access.va, access.kind);
         let last = &mut system.cpus[system.this_cpu.0].last_spurious;
@@ -167,8 +177,10 @@ impl AddressSpace {
         platform: &mut dyn Platform,
         touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
+        system.events.pgfault += 1;
         // Before anything is looked at that reclaim could change.
-        system.make_room(platform, FAULT_FRAMES_MAX, Gfp::User);
+        let of_file = touch.area.attributes.backing.file().map_or(0, |_| file::ROOM);
+        system.make_room(platform, FAULT_FRAMES_MAX + of_file, Gfp::User);
         if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
             // Those that come with it take frames too, and a copy may be due.
             system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User);
@@ -193,17 +205,29 @@ impl AddressSpace {
             // `vmf_anon_prepare` comes before anything that can fail.
             self.prepare_anon(system, touch);
         }
+        if let Some(file) = touch.read_of_file()
+            && self.map_around(system, platform, touch, file)?
+        {
+            return Ok(());
+        }
         if is_beyond_end(system, touch) {
             return Err(FaultStop::Signal(Signal::Bus { address: touch.page.addr() }));
         }
         let slot = self.slot(system, platform, touch.page)?;
         let frame = match (touch.area.attributes.backing, touch.kind) {
             (Backing::Anonymous, _) => self.anonymous_frame(system, touch)?,
-            (Backing::PrivateFile(_), AccessKind::Store) => self.copy_of_file(system, touch)?,
-            (Backing::Shared(file), _) | (Backing::PrivateFile(file), _) => file_frame(system, file, touch)?,
+            (Backing::PrivateFile(file), AccessKind::Store) => self.copy_of_file(system, file, touch)?,
+            (Backing::Shared(file), _) | (Backing::PrivateFile(file), _) => {
+                match self.file_frame(system, platform, file, touch)? {
+                    Some(frame) => frame,
+                    None => return Ok(()),
+                }
+            }
         };
-        let rights = self.rights_now(system, &touch.area, frame);
-        let pte = with_ad(system, Pte::new(frame, rights), touch.kind);
+        let writes = touch.kind == AccessKind::Store;
+        let rights = self.rights_now(system, &touch.area, frame, writes);
+        let is_told = writes && system.wants_write_faults(&touch.area);
+        let pte = with_ad(system, Pte { dirty: is_told, ..Pte::new(frame, rights) }, touch.kind);
         self.install(system, platform, slot, pte);
         touch.lock(system, frame);
         Ok(())
