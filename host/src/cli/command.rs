@@ -8,6 +8,7 @@ use super::config::ConfigArgs;
 use super::console::Console;
 use super::emit::EmitArgs;
 use super::execute::Execute;
+use super::fuzz::FuzzArgs;
 use super::man::ManArgs;
 use super::record::RecordArgs;
 use super::simulate::{CosimArgs, RunArgs};
@@ -54,6 +55,8 @@ commands! {
     Compare = CompareArgs;
     /// Run files of conformance cases on every engine
     Case = CaseArgs;
+    /// Try random workloads in lockstep for as long as one likes
+    Fuzz = FuzzArgs;
     /// Measure speed beside the least that could do the work
     Bench = BenchArgs;
     /// Print the settings that --config takes, with comments

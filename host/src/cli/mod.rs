@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod execute;
 mod exit;
+mod fuzz;
 mod interrupt;
 mod man;
 mod quantity;

@@ -15,8 +15,10 @@
 mod cache;
 mod call;
 mod check;
+mod commit;
 mod config;
 mod cpu;
+mod credentials;
 mod device;
 mod errno;
 mod event;
@@ -42,12 +44,12 @@ mod vmstat;
 pub mod workload;
 
 pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
-pub use call::{
-    Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
-    Rlimit, Rlimits,
-};
+pub use call::{MmapArgs, MremapArgs, Msync};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use credentials::{
+    Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
+};
 pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;

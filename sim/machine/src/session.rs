@@ -221,7 +221,8 @@ impl Session {
         if let Some(interrupt) = &self.interrupt {
             kernel.interrupt_on(Arc::clone(interrupt));
         }
-        let mut platform = Uniprocessor::new(mmu, self.memory_limit()?);
+        // A scenario may name addresses that the format's registers cannot hold.
+        let mut platform = Uniprocessor::new(NarrowCore(mmu), self.memory_limit()?);
         let started = Instant::now();
         let limit = self.limit.unwrap_or(u64::MAX);
         let (report, counts, result) = workload.run(&mut kernel, &mut platform, limit, progress);

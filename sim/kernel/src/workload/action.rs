@@ -280,6 +280,27 @@ pub struct MapCommand {
     pub align: Option<u64>,
 }
 
+impl MapCommand {
+    /// Private, writable, anonymous memory wherever there is room, of no length yet and without a name.
+    pub fn anonymous() -> Self {
+        Self {
+            region: String::new(),
+            bytes: 0,
+            protection: Protection { read: true, write: true, execute: false },
+            shared: false,
+            populate: false,
+            locked: false,
+            noreserve: false,
+            hugetlb: false,
+            grows_down: false,
+            file: None,
+            offset: 0,
+            at: None,
+            align: None,
+        }
+    }
+}
+
 /// The arguments of `mremap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemapCommand {

@@ -1,39 +1,32 @@
 //! System calls of a worker, asked of the kernel.
 //!
-//! Owns what lies between a worker's words and the kernel's calls: names of files, negative errnos. Does not own what comes
+//! Owns what lies between a worker's words and the kernel's calls: negative errnos, pieces of files. Does not own what comes
 //! out: the kernel's live calls decide it. Where the kernel has no such call yet, the answer is ENOSYS.
 
-use super::image::{Area, AreaKind, Program};
+use super::command::byte_for;
+use super::image::{Area, AreaKind};
 use super::layout::Layout;
-use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
-use pagewalk_kernel::workload::{MapCommand, RangeVerb, RemapCommand, Resource};
-use pagewalk_kernel::{Errno, Kernel, MmapArgs, MremapArgs, Rlimit};
-use pagewalk_trace::{Event, FileFact, FileId, FileKind, FileSource, Protection, Syscall, SyscallOutcome};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use pagewalk_arch::{CpuId, Platform, VirtAddr};
+use pagewalk_kernel::workload::{FileSpan, MapCommand, RangeVerb, RemapCommand, Resource};
+use pagewalk_kernel::{AccessPattern, Errno, FileRange, Kernel, MmapArgs, MremapArgs, OpenFile, Rlimit};
+use pagewalk_trace::{Event, FileSource, Protection, Syscall, SyscallOutcome};
 
 /// What a call returns: a number, or an errno.
 pub(super) type Return = Result<u64, i64>;
 
-const ENOENT: i64 = Errno::NoEnt as i64;
 const EINVAL: i64 = Errno::Inval as i64;
 /// What is not modelled.
 pub(super) const ENOSYS: i64 = 38;
+/// Files that the kernel shows to every program.
+pub(super) const VVAR: &str = "[vvar]";
+pub(super) const VDSO: &str = "[vdso]";
 /// The largest offset of a file.
 const OFFSET_MAX: u64 = i64::MAX as u64;
-
-/// The files that names stand for.
-#[derive(Debug, Default)]
-pub(super) struct Files {
-    by_name: BTreeMap<String, (FileId, u64)>,
-    made: u64,
-}
 
 /// One who calls: the kernel and the machine, and a process of theirs.
 pub(super) struct Caller<'m> {
     pub(super) kernel: &'m mut Kernel,
     pub(super) platform: &'m mut dyn Platform,
-    pub(super) files: &'m mut Files,
     pub(super) layout: Layout,
     pub(super) pid: u32,
 }
@@ -43,38 +36,16 @@ fn number(errno: Errno) -> i64 {
 }
 
 impl Caller<'_> {
-    fn tell(&mut self, file: FileId, name: &str, bytes: u64) {
-        let kind = if name.starts_with("tmp/") { FileKind::Memory } else { FileKind::Regular };
-        let shown = if name.starts_with('[') { name.to_owned() } else { format!("/{name}") };
-        let fact = FileFact { file, kind, bytes: Some(bytes), name: Arc::from(shown), line: 0 };
-        let event = Event::File(fact);
-        self.kernel.on_event(self.platform, CpuId::BOOT, &event).expect("a fact names no address");
-    }
-
-    /// The file `name`, made where it is not there, at least `bytes` long.
-    fn grown(&mut self, name: &str, bytes: u64) -> FileId {
-        let made = &mut self.files.made;
-        let (file, before) = *self.files.by_name.entry(name.to_owned()).or_insert_with(|| {
-            *made += 1;
-            (FileId(*made), 0)
-        });
-        let bytes = bytes.max(before);
-        self.files.by_name.insert(name.to_owned(), (file, bytes));
-        self.tell(file, name, bytes);
-        file
-    }
-
-    /// Maps an area of a program's image.
-    pub(super) fn map_area(&mut self, program: &Program, area: &Area) -> Return {
-        let file = match area.kind {
-            AreaKind::File => {
-                let offset = area.offset.map_or(0, |offset| offset.0);
-                Some(FileSource { file: self.grown(&program.path, program.bytes.0), offset })
-            }
-            AreaKind::Vvar => Some(FileSource { file: self.grown("[vvar]", 4 * FRAME_BYTES), offset: 0 }),
-            AreaKind::Vdso => Some(FileSource { file: self.grown("[vdso]", 2 * FRAME_BYTES), offset: 0 }),
+    /// Maps an area of the image of a program whose file is `path`.
+    pub(super) fn map_area(&mut self, path: &str, area: &Area) -> Return {
+        let name = match area.kind {
+            AreaKind::File => Some(path),
+            AreaKind::Vvar => Some(VVAR),
+            AreaKind::Vdso => Some(VDSO),
             AreaKind::Bss | AreaKind::Stack => None,
         };
+        let offset = area.offset.map_or(0, |offset| offset.0);
+        let file = name.map(|name| FileSource { file: self.kernel.file_named(name), offset });
         let args = MmapArgs {
             at: Some(VirtAddr(self.layout.address(area.at))),
             bytes: area.length.0,
@@ -106,7 +77,7 @@ impl Caller<'_> {
         let file = match &map.file {
             None => None,
             Some(name) => {
-                let &(file, _) = self.files.by_name.get(name).ok_or(ENOENT)?;
+                let file = self.kernel.file_existing(name).map_err(number)?;
                 Some(FileSource { file, offset: map.offset })
             }
         };
@@ -142,7 +113,7 @@ impl Caller<'_> {
             RangeVerb::Lock => kernel.sys_mlock(platform, pid, at, bytes, false),
             RangeVerb::LockOnFault => kernel.sys_mlock(platform, pid, at, bytes, true),
             RangeVerb::Unlock => kernel.sys_munlock(platform, pid, at, bytes),
-            RangeVerb::Sync => kernel.sys_msync(pid, at, bytes, false).and_then(|sync| sync.result),
+            RangeVerb::Sync => kernel.msync(platform, pid, at, bytes, false),
         };
         result.map(|()| 0).map_err(number)
     }
@@ -207,26 +178,82 @@ impl Caller<'_> {
         }
     }
 
-    /// Writes to a file: how long it is afterwards, and no more.
-    pub(super) fn file_write(&mut self, name: &str, offset: u64, bytes: u64) -> Return {
-        let end = offset.checked_add(bytes).filter(|&end| end <= OFFSET_MAX).ok_or(EINVAL)?;
-        self.grown(name, end);
-        Ok(bytes)
+    /// write(2) of `span`, piece by piece: bytes written.
+    pub(super) fn file_write(&mut self, span: &FileSpan) -> Return {
+        let mut open = OpenFile::new(self.kernel.file_named(&span.file));
+        self.pieces(span, &mut |caller, range| {
+            let (kernel, platform) = (&mut *caller.kernel, &mut *caller.platform);
+            kernel.file_write(platform, caller.pid, &mut open, range, &byte_for)
+        })
     }
 
-    pub(super) fn file_read(&self, name: &str, offset: u64, bytes: u64) -> Return {
-        let &(_, size) = self.files.by_name.get(name).ok_or(ENOENT)?;
-        Ok(bytes.min(size.saturating_sub(offset)))
+    /// read(2) of `span`, piece by piece: bytes read.
+    pub(super) fn file_read(&mut self, span: &FileSpan, random: bool) -> Return {
+        let mut open = OpenFile::new(self.kernel.file_existing(&span.file).map_err(number)?);
+        if random {
+            open.advise(AccessPattern::Random);
+        }
+        self.pieces(span, &mut |caller, range| {
+            let (kernel, platform) = (&mut *caller.kernel, &mut *caller.platform);
+            kernel.file_read(platform, caller.pid, &mut open, range)
+        })
     }
 
+    fn pieces(
+        &mut self,
+        span: &FileSpan,
+        piece: &mut dyn FnMut(&mut Self, FileRange) -> Result<u64, Errno>,
+    ) -> Return {
+        if span.offset.checked_add(span.bytes).is_none_or(|end| end > OFFSET_MAX) {
+            return Err(EINVAL);
+        }
+        let mut done = 0;
+        while done < span.bytes {
+            let range = FileRange { offset: span.offset + done, bytes: span.chunk.min(span.bytes - done) };
+            match piece(self, range).map_err(number)? {
+                0 => break,
+                bytes => done += bytes,
+            }
+        }
+        Ok(done)
+    }
+
+    /// ftruncate(2).
     pub(super) fn truncate(&mut self, name: &str, bytes: u64) -> Return {
-        let file = self.grown(name, 0);
-        self.files.by_name.insert(name.to_owned(), (file, bytes));
-        self.tell(file, name, bytes);
+        if bytes > OFFSET_MAX {
+            return Err(EINVAL);
+        }
+        let file = self.kernel.file_named(name);
+        self.kernel.ftruncate(self.platform, file, bytes);
         Ok(0)
     }
 
+    /// fsync(2).
+    pub(super) fn sync_file(&mut self, name: &str) -> Return {
+        let file = self.kernel.file_named(name);
+        self.kernel.fsync(self.platform, file);
+        Ok(0)
+    }
+
+    /// posix_fadvise(POSIX_FADV_DONTNEED) of a whole file.
+    pub(super) fn file_not_needed(&mut self, name: &str) -> Return {
+        let file = self.kernel.file_named(name);
+        self.kernel.fadvise_dont_need(self.platform, file, FileRange { offset: 0, bytes: 0 });
+        Ok(0)
+    }
+
+    /// unlink(2).
     pub(super) fn unlink(&mut self, name: &str) -> Return {
-        self.files.by_name.remove(name).map(|_| 0).ok_or(ENOENT)
+        self.kernel.funlink(name).map(|()| 0).map_err(number)
+    }
+
+    /// Makes or removes many empty files.
+    pub(super) fn many_files(&mut self, prefix: &str, count: u64, remove: bool) -> Return {
+        if remove {
+            self.kernel.remove_many_files(prefix, count).map_err(number)?;
+        } else {
+            self.kernel.create_many_files(prefix, count);
+        }
+        Ok(count)
     }
 }

@@ -6,7 +6,7 @@ use super::pattern::Accesses;
 use super::result::Reply;
 use super::{Stop, World};
 use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
-use pagewalk_kernel::workload::{Command, FileSpan, MapCommand, Place, RangeVerb, RemapCommand, Stride};
+use pagewalk_kernel::workload::{Command, MapCommand, Place, RangeVerb, RemapCommand, Stride};
 use pagewalk_kernel::{SegvCode, Signal};
 
 const EINVAL: i64 = 22;
@@ -15,7 +15,7 @@ const SIGSEGV: i32 = 11;
 const SIGBUS: i32 = 7;
 
 /// What `touch w` leaves at an offset of its region.
-fn byte_for(offset: u64) -> u8 {
+pub(super) fn byte_for(offset: u64) -> u8 {
     1 + (offset / FRAME_BYTES % 127) as u8
 }
 
@@ -33,8 +33,8 @@ fn details(signal: Signal) -> (i32, u64) {
 impl World<'_> {
     /// The calls of process `pid`.
     pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
-        let Self { kernel, platform, files, layout, .. } = self;
-        Caller { kernel, platform: &mut **platform, files, layout: *layout, pid }
+        let Self { kernel, platform, layout, .. } = self;
+        Caller { kernel, platform: &mut **platform, layout: *layout, pid }
     }
 
     /// Worker `at` carries `command` out. What it says besides its result goes into `reply`.
@@ -56,20 +56,26 @@ impl World<'_> {
             Command::Probe { place, offset, write, survive } => {
                 self.probe(at, place, *offset, *write, *survive, reply)
             }
-            Command::FileWrite { span, sync: _ } => Ok(self.file_write(pid, span)),
-            Command::FileRead { span, random: _ } => {
-                Ok(self.caller(pid).file_read(&span.file, span.offset, span.bytes))
+            Command::FileWrite { span, sync } => {
+                let written = self.caller(pid).file_write(span);
+                if *sync {
+                    self.caller(pid).sync_file(&span.file).expect("a file can be synchronised");
+                }
+                Ok(written)
             }
+            Command::FileRead { span, random } => Ok(self.caller(pid).file_read(span, *random)),
             Command::Truncate { file, bytes } => Ok(self.caller(pid).truncate(file, *bytes)),
             Command::Unlink(file) => Ok(self.caller(pid).unlink(file)),
             Command::OomScoreAdj(adjustment) => Ok(self.caller(pid).set_oom_score_adj(*adjustment)),
             Command::Limit { resource, bytes } => Ok(self.caller(pid).limit(*resource, *bytes)),
             Command::SetUid(uid) => Ok(self.caller(pid).set_user(*uid)),
             Command::Cpu(_) => Ok(Ok(0)),
-            Command::FileSync(_)
-            | Command::FileDontNeed(_)
-            | Command::ManyFiles { .. }
-            | Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
+            Command::FileSync(file) => Ok(self.caller(pid).sync_file(file)),
+            Command::FileDontNeed(file) => Ok(self.caller(pid).file_not_needed(file)),
+            Command::ManyFiles { prefix, count, remove } => {
+                Ok(self.caller(pid).many_files(prefix, *count, *remove))
+            }
+            Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
             Command::Pattern { region, pattern, count, seed, write } => {
                 let (start, bytes) = match self.extent(at, region) {
                     Ok((start, bytes)) if bytes > 0 => (start, bytes),
@@ -105,8 +111,19 @@ impl World<'_> {
         }
     }
 
+    /// Lists what the format's addresses cannot hold.
+    fn does_not_fit(&mut self, address: u64) {
+        let (number, format) = (self.step.n, self.kernel.spec().name);
+        self.report
+            .notes
+            .push(format!("step {number}: {address:#x} lies beyond what programs of {format} have"));
+    }
+
     fn map(&mut self, at: usize, map: &MapCommand, reply: &mut Reply) -> Return {
         let pid = self.pid(at);
+        if let Some(wanted) = map.at.filter(|at| at.saturating_add(map.bytes) > self.layout.top) {
+            self.does_not_fit(wanted);
+        }
         let start = self.caller(pid).map(map)?;
         self.name(at, &map.region, start, map.bytes, reply)
     }
@@ -247,6 +264,10 @@ impl World<'_> {
         };
         let address = start.wrapping_add(offset);
         let pid = self.pid(at);
+        let register_bits = self.kernel.spec().va_register_bits;
+        if register_bits < u64::BITS && address >> register_bits != 0 {
+            self.does_not_fit(address);
+        }
         for signal in [SIGSEGV, SIGBUS] {
             self.kernel.handle_signal(pid, signal, survive);
         }
@@ -272,10 +293,6 @@ impl World<'_> {
         reply.code = Some(code);
         reply.address = Some(self.workers[at].signal_address);
         Ok(Ok(0))
-    }
-
-    fn file_write(&mut self, pid: u32, span: &FileSpan) -> Return {
-        self.caller(pid).file_write(&span.file, span.offset, span.bytes)
     }
 }
 

@@ -32,6 +32,10 @@ pub struct FreshMachine {
     pub linux: LinuxVersion,
     /// The first worker's pid.
     pub first_pid: u32,
+    /// What the agent maps beside a worker's image before it locks all that it has.
+    pub agent: Size,
+    /// Bytes of other files on the root file system, all of them cached.
+    pub root_files: Size,
 }
 
 /// A program, and what it does of its own.

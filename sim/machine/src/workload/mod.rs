@@ -26,11 +26,12 @@ pub use result::{
 pub use steps::WorkloadProgress;
 
 use crate::run::{MachineError, RunCounts, RunEnd};
-use calls::Files;
+use image::Program;
 use layout::Layout;
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_kernel::Kernel;
 use pagewalk_kernel::workload::Scenario;
+use std::collections::BTreeMap;
 use worker::Worker;
 
 /// A scenario and what it runs with.
@@ -70,7 +71,8 @@ struct World<'a> {
     workload: &'a Workload,
     /// Where programs lie in this format.
     layout: Layout,
-    files: Files,
+    /// Programs by their files; a copy of a file is the same program.
+    programs: BTreeMap<String, &'a Program>,
     workers: Vec<Worker>,
     /// What acts, acts here.
     cpu: CpuId,

@@ -23,7 +23,7 @@ pub struct Shape {
 impl Default for Shape {
     /// Small enough that hundreds can be run, and under pressure.
     fn default() -> Self {
-        Self { steps: 60, pages_max: 1500, memory_mib: 16, swap_mib: 8 }
+        Self { steps: 60, pages_max: 4000, memory_mib: 64, swap_mib: 16 }
     }
 }
 
@@ -47,6 +47,8 @@ struct Generator {
     random: SplitMix64,
     shape: Shape,
     text: String,
+    /// Regions that were mapped, as far as the generator knows: a worker may have died since.
+    mapped: Vec<(&'static str, &'static str)>,
 }
 
 impl Generator {
@@ -74,12 +76,33 @@ impl Generator {
         }
     }
 
-    fn line(&mut self) -> String {
-        let who = self.pick(&WORKERS);
-        let region = self.pick(&REGIONS);
-        match self.below(40) {
-            0..=1 => format!("proc {who}"),
-            2..=8 => self.mapping(who, region),
+    /// Mostly one that was mapped.
+    fn whose(&mut self) -> (&'static str, &'static str) {
+        match self.mapped.is_empty() || self.below(12) == 0 {
+            true => (self.pick(&WORKERS), self.pick(&REGIONS)),
+            false => {
+                let at = self.below(self.mapped.len() as u32);
+                self.mapped[at as usize]
+            }
+        }
+    }
+
+    /// The next lines.
+    fn lines(&mut self) -> String {
+        let (who, region) = self.whose();
+        match self.below(42) {
+            0 => format!("proc {who}"),
+            1..=5 => {
+                let (who, region) = (self.pick(&WORKERS), self.pick(&REGIONS));
+                self.mapping(who, region)
+            }
+            // Pressure: a large region, all of it used, and looked at again.
+            6..=8 => {
+                let (who, region) = (self.pick(&WORKERS), self.pick(&REGIONS));
+                self.mapped.push((who, region));
+                let pages = self.shape.pages_max / 2 + self.below(self.shape.pages_max / 2);
+                format!("{who} mmap {region} {pages}p\n{who} touch {region} w")
+            }
             9..=15 => {
                 let (access, part) = (self.pick(&["w", "w", "r"]), self.part());
                 format!("{who} touch {region} {access}{part}")
@@ -109,7 +132,13 @@ impl Generator {
                 format!("{who} brk {sign}{pages}p")
             }
             27 => format!("{who} touch heap w"),
-            28..=29 => format!("{who} fork {}", self.pick(&WORKERS)),
+            28..=29 => {
+                let child = self.pick(&WORKERS);
+                let inherited: Vec<_> =
+                    self.mapped.iter().filter(|(owner, _)| *owner == who).copied().collect();
+                self.mapped.extend(inherited.into_iter().map(|(_, region)| (child, region)));
+                format!("{who} fork {child}")
+            }
             30 => match self.below(3) {
                 0 => format!("{who} exec"),
                 1 => format!("{who} exit {}", self.below(3)),
@@ -132,7 +161,7 @@ impl Generator {
                 let (kind, count, seed) = (self.pick(&kinds), 1 + self.below(300), self.below(99));
                 format!("{who} pattern {region} {kind} n={count} seed={seed} w")
             }
-            35 => format!("{who} verify {region}"),
+            35 | 40..=41 => format!("{who} verify {region}"),
             36 => format!("compare {who}.{region} {}.{region}", self.pick(&WORKERS)),
             37 => {
                 let knobs = ["swappiness", "overcommit_memory", "page-cluster", "max_map_count"];
@@ -148,7 +177,8 @@ impl Generator {
         }
     }
 
-    fn mapping(&mut self, who: &str, region: &str) -> String {
+    fn mapping(&mut self, who: &'static str, region: &'static str) -> String {
+        self.mapped.push((who, region));
         let pages = self.pages();
         let mut line = format!("{who} mmap {region} {pages}p");
         for (word, one_in) in [("shared", 4), ("r", 8), ("populate", 10), ("locked", 20), ("noreserve", 10)] {
@@ -169,15 +199,16 @@ impl Generator {
 
 /// The text of the scenario of `seed`.
 pub fn scenario(seed: u64, shape: &Shape) -> String {
-    let mut generator = Generator { random: SplitMix64(seed), shape: *shape, text: String::new() };
+    let mut generator =
+        Generator { random: SplitMix64(seed), shape: *shape, text: String::new(), mapped: Vec::new() };
     let Shape { memory_mib, swap_mib, .. } = shape;
     let _ = writeln!(generator.text, "about random, seed {seed}\nmachine mem={memory_mib}M swap={swap_mib}M");
     for who in WORKERS {
         let _ = writeln!(generator.text, "proc {who}");
     }
     for at in 0..shape.steps {
-        let line = generator.line();
-        generator.text.push_str(&line);
+        let lines = generator.lines();
+        generator.text.push_str(&lines);
         generator.text.push('\n');
         if at % 20 == 19 {
             let _ = writeln!(generator.text, "snapshot s{at}");

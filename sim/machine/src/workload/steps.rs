@@ -1,6 +1,6 @@
 //! A scenario's steps, one after the other.
 
-use super::calls::{ENOSYS, Files, Return};
+use super::calls::{ENOSYS, Return};
 use super::command::segfault_line;
 use super::layout::Layout;
 use super::result::{Compared, Died, Reply, StepReport, WorkloadReport};
@@ -8,16 +8,25 @@ use super::worker::Worker;
 use super::{Stop, Workload, World};
 use crate::run::{MachineError, RunCounts, RunEnd};
 use pagewalk_arch::{CpuId, FRAME_BYTES, Platform, VirtAddr};
-use pagewalk_kernel::workload::{Action, Command, RegionOf};
-use pagewalk_kernel::{Errno, Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, Signal, SysctlEffect, VmaPolicy, Vpn};
+use pagewalk_kernel::workload::{Action, Bound, Command, FileSpan, HugePages, RegionOf};
+use pagewalk_kernel::{
+    Errno, Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, PcMachine, Signal, SysctlEffect, VmaPolicy, Vpn,
+};
 use pagewalk_trace::Event;
+use std::collections::BTreeMap;
 
 /// The first process of every machine, which the workers' agent is.
 const AGENT_PID: u32 = 1;
 const SIGKILL: i32 = 9;
 const ENOENT: i64 = 2;
 const ECHILD: i64 = 10;
+const EIO: i64 = 5;
 const EBUSY: i64 = 16;
+const NS_PER_MS: u64 = 1_000_000;
+/// Between two looks at a counter.
+const POLL_MS: u64 = 100;
+/// The agent's buffer for files.
+const COPY_MAX: u64 = (1 << 20) - 1;
 const EINVAL: i64 = 22;
 
 /// Words of the kernel's log that tell of memory that ran out.
@@ -61,7 +70,22 @@ impl Workload {
     /// The kernel's settings for this scenario, `settings` being the others.
     pub fn kernel_config(&self, settings: KernelConfig) -> KernelConfig {
         let memory_bytes = self.scenario.machine.memory_bytes;
-        KernelConfig { memory_bytes, vma_policy: VmaPolicy::Strict, ..settings }
+        let machine = &self.scenario.machine;
+        let pc = PcMachine {
+            memory_bytes,
+            nodes: machine.nodes as u8,
+            cpus: machine.cpus as u16,
+            more_disks: u16::from(machine.swap_bytes > 0),
+            has_huge_pages: machine.huge_pages != HugePages::Never,
+            ..PcMachine::default()
+        };
+        KernelConfig {
+            memory_bytes,
+            pc: Some(pc),
+            vma_policy: VmaPolicy::Strict,
+            files_are_warm: false,
+            ..settings
+        }
     }
 
     /// Boots `kernel` on `platform` and carries the scenario out.
@@ -83,7 +107,7 @@ impl Workload {
             platform,
             workload: self,
             layout,
-            files: Files::default(),
+            programs: BTreeMap::new(),
             workers,
             cpu: CpuId::BOOT,
             next_pid: self.image.machine.first_pid,
@@ -105,9 +129,19 @@ impl World<'_> {
         let boot = Event::Switch { pid: AGENT_PID, line: 0 };
         self.kernel.on_event(self.platform, CpuId::BOOT, &boot).expect("a switch names no address");
         let steps = &self.workload.scenario.steps;
-        self.kernel
-            .set_oom_score_adj(AGENT_PID, OOM_SCORE_ADJ_MIN.into())
-            .expect("the agent may exempt itself");
+        let program = &self.workload.image.worker;
+        self.programs.insert(program.path.clone(), program);
+        self.programs.extend(self.workload.image.programs.iter().map(|p| (p.path.clone(), p)));
+        match self.begin_machine(AGENT_PID) {
+            Ok(()) => {}
+            Err(Stop::Ended(end)) => return Ok(end),
+            Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Died) => {
+                self.report.errors.push("the machine is too small for its first process".into())
+            }
+        }
+        let _ = self.kernel.take_deaths();
+        self.kernel.set_oom_score_adj(AGENT_PID, OOM_SCORE_ADJ_MIN.into()).unwrap_or_default();
         if self.workload.scenario.machine.swap_bytes > 0 {
             // What cannot be had is told of where a step wants it.
             let _ = self.swap_on();
@@ -161,7 +195,37 @@ impl World<'_> {
             Action::Kill(who) => return self.kill(who),
             Action::Compare(first, second) => return self.compare(first, second),
             Action::Run(path) => return self.run_program(path),
-            Action::Sync | Action::Sleep(_) => return Ok(()),
+            Action::Sync => {
+                self.kernel.sync(self.platform);
+                return Ok(());
+            }
+            Action::Sleep(milliseconds) => {
+                self.kernel.sleep(self.platform, milliseconds.saturating_mul(NS_PER_MS));
+                return Ok(());
+            }
+            Action::DropCaches(mask) => {
+                self.kernel.sync(self.platform);
+                self.kernel.drop_caches(*mask);
+                return Ok(());
+            }
+            Action::Compact => {
+                self.kernel.compact(self.platform);
+                return Ok(());
+            }
+            Action::Cat(path) => {
+                if let Some(text) = self.text_of(path) {
+                    self.step.files.insert(path.clone(), text.trim().to_owned());
+                }
+                return Ok(());
+            }
+            Action::Copy { from, to } => {
+                let result = self.copy(from, to);
+                return self.returned(result);
+            }
+            Action::Until { limit_ms, path, key, bound, value } => {
+                self.until(*limit_ms, path, key, *bound, *value);
+                return Ok(());
+            }
             other => other,
         };
         self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
@@ -181,7 +245,12 @@ impl World<'_> {
     fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Stop> {
         let result = match self.kernel.sysctl(name, value) {
             Ok(effect) => {
-                if !matches!(effect, SysctlEffect::None | SysctlEffect::OvercommitPolicy) {
+                match effect {
+                    SysctlEffect::DropCaches(mask) => self.kernel.drop_caches(mask.into()),
+                    SysctlEffect::Compact => self.kernel.compact(self.platform),
+                    _ => {}
+                }
+                if effect == SysctlEffect::NotModelled {
                     self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
                 }
                 Ok(0)
@@ -264,7 +333,7 @@ impl World<'_> {
     }
 
     /// Lets `pid` run where workers act.
-    fn run(&mut self, pid: u32) {
+    pub(super) fn run(&mut self, pid: u32) {
         let cpu = self.cpu;
         self.caller(pid).run_on(cpu);
     }
@@ -339,7 +408,7 @@ impl World<'_> {
         let workload = self.workload;
         let program = &workload.image.worker;
         let before = self.kernel.faults(pid).unwrap_or_default();
-        self.start_program(pid, program)?;
+        self.start_program(pid, &program.path, program)?;
         let entry = self.kernel.faults(pid).unwrap_or_default().since(before);
         self.workers[at].brk = self.layout.address(program.brk) + program.grown();
         self.do_own(pid, program, &program.prefault)?;
@@ -508,18 +577,16 @@ impl World<'_> {
 
     /// `run`: a program of its own, from start to end.
     fn run_program(&mut self, path: &str) -> Result<(), Stop> {
-        let workload = self.workload;
         let name = path.trim_start_matches('/');
-        let base = name.rsplit('/').next().unwrap_or(name);
         let reply = |ret| Reply { who: Some(path.to_owned()), ret: Some(ret), ..Reply::default() };
-        let Some(program) = workload.image.program(base) else {
+        let Some(&program) = self.programs.get(name) else {
             self.step.replies.push(Reply { min: Some(0), maj: Some(0), ..reply(127) });
             return Ok(());
         };
         let pid = self.next_pid;
         self.next_pid += 1;
         self.run(pid);
-        let result = self.start_program(pid, program);
+        let result = self.start_program(pid, name, program);
         let faults = self.kernel.faults(pid).unwrap_or_default();
         let resident = self.kernel.counters(pid).unwrap_or_default().resident();
         let _ = self.kernel.sys_exit(self.platform, pid);
@@ -530,6 +597,54 @@ impl World<'_> {
             ..reply(if result.is_ok() { 0 } else { -ECHILD })
         });
         result
+    }
+
+    /// The text of a file of `/proc`; `None` where there is none.
+    fn text_of(&self, path: &str) -> Option<String> {
+        match path.strip_prefix("/proc/sys/") {
+            Some(knob) => {
+                let value = self.kernel.sysctls().read(&knob.replace('/', ".")).ok()?;
+                Some(format!("{value}\n"))
+            }
+            None => self.kernel.proc_file(self.platform, path.strip_prefix("/proc/")?),
+        }
+    }
+
+    /// Waits until a counter of a file has come so far.
+    fn until(&mut self, limit_ms: u64, path: &str, key: &str, bound: Bound, value: i64) {
+        let (mut found, mut time_ms) = (-1, 0);
+        while time_ms <= limit_ms {
+            let text = self.text_of(path).unwrap_or_default();
+            let mut values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix([' ', ':']));
+            let number = values.next().and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            found = number.unwrap_or(found);
+            let reached = match bound {
+                Bound::AtLeast => found >= value,
+                Bound::AtMost => found <= value,
+            };
+            if reached {
+                break;
+            }
+            self.kernel.sleep(self.platform, POLL_MS * NS_PER_MS);
+            time_ms += POLL_MS;
+        }
+        let told = [(key.to_owned(), found), ("after_ms".to_owned(), time_ms as i64)];
+        self.step.value = Some(told.into());
+    }
+
+    /// A small file, copied by the agent.
+    fn copy(&mut self, from: &str, to: &str) -> Return {
+        let (from, to) = (from.trim_start_matches('/'), to.trim_start_matches('/'));
+        let file = self.kernel.file_existing(from).map_err(|_| EIO)?;
+        let bytes = self.kernel.file_bytes(file).unwrap_or(0).min(COPY_MAX);
+        let span = |name: &str| FileSpan { file: name.to_owned(), bytes, offset: 0, chunk: bytes.max(1) };
+        self.caller(AGENT_PID).file_read(&span(from), false)?;
+        self.caller(AGENT_PID).truncate(to, 0)?;
+        self.caller(AGENT_PID).file_write(&span(to))?;
+        if let Some(&program) = self.programs.get(from) {
+            self.programs.insert(to.to_owned(), program);
+        }
+        Ok(0)
     }
 
     fn compare(&mut self, first: &RegionOf, second: &RegionOf) -> Result<(), Stop> {

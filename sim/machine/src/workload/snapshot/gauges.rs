@@ -1,114 +1,51 @@
-//! `/proc/vmstat` and `/proc/meminfo`: what the state says of itself.
+//! What the machine shows: `/proc/meminfo`, `vmstat`, `zoneinfo`, `buddyinfo`, `slabinfo`, `swaps`.
+//!
+//! Owns the names in the report. The numbers are the kernel's own screens.
 
 use super::nonzero;
-use crate::workload::result::Values;
-use pagewalk_arch::FRAME_SHIFT;
-use pagewalk_kernel::{FolioFlags, FrameUse, Kernel, LruList};
+use crate::workload::result::{BuddyReport, SnapshotReport};
+use pagewalk_kernel::Kernel;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
-/// The lists of the LRU, by the names of their gauges.
-const LISTS: [(&str, LruList); 5] = [
-    ("nr_inactive_anon", LruList::InactiveAnon),
-    ("nr_active_anon", LruList::ActiveAnon),
-    ("nr_inactive_file", LruList::InactiveFile),
-    ("nr_active_file", LruList::ActiveFile),
-    ("nr_unevictable", LruList::Unevictable),
-];
-
-/// The gauges that both files show, in pages.
-#[derive(Default)]
-struct Gauges {
-    free: u64,
-    anon: u64,
-    mapped: u64,
-    file_pages: u64,
-    shmem: u64,
-    swap_cache: u64,
-    dirty: u64,
-    writeback: u64,
-    locked: u64,
-    tables: u64,
-}
-
-impl Gauges {
-    fn of(kernel: &Kernel) -> Self {
-        let memory = kernel.memory();
-        let mut gauges = Self {
-            free: memory.frames_free(),
-            anon: memory.anon_mapped(),
-            mapped: memory.file_mapped(),
-            ..Self::default()
-        };
-        for (pfn, usage) in memory.frames() {
-            let flags = memory.flags(pfn);
-            let of_file = u64::from(usage == FrameUse::File);
-            let when = |flag| u64::from(flags.contains(flag));
-            gauges.file_pages += of_file;
-            gauges.shmem += of_file * when(FolioFlags::SWAPBACKED);
-            gauges.dirty += of_file * when(FolioFlags::DIRTY) * (1 - when(FolioFlags::SWAPBACKED));
-            gauges.writeback += when(FolioFlags::WRITEBACK);
-            gauges.locked += when(FolioFlags::MLOCKED);
-            gauges.swap_cache += when(FolioFlags::SWAPCACHE);
-        }
-        // The lowest two levels are counted, as Linux counts those that have a lock of their own.
-        let tables = |pid| {
-            let space = kernel.address_space(pid);
-            space.map_or(0, |space| space.page_table().tables_by_level().iter().take(2).sum::<u64>())
-        };
-        gauges.tables = kernel.processes().map(|(pid, _)| tables(pid)).sum();
-        gauges
+/// Fills in what `snapshot` has of the machine.
+pub(super) fn fill(kernel: &Kernel, snapshot: &mut SnapshotReport) {
+    snapshot.meminfo_kb = nonzero(kernel.mem_info().iter());
+    snapshot.vmstat = nonzero(kernel.vm_stat().iter());
+    for zone in kernel.memory().zones() {
+        let free = zone.buddy().blocks_free().to_vec();
+        snapshot.buddy.push(BuddyReport { node: 0, zone: zone.kind().name().into(), free });
     }
-}
-
-pub(super) fn vmstat(kernel: &Kernel) -> Values {
-    let gauges = Gauges::of(kernel);
-    let mut values = nonzero(kernel.events().named());
-    values.extend(nonzero([
-        ("nr_free_pages", gauges.free),
-        ("nr_anon_pages", gauges.anon),
-        ("nr_mapped", gauges.mapped),
-        // The swap cache is counted among them.
-        ("nr_file_pages", gauges.file_pages + gauges.swap_cache),
-        ("nr_dirty", gauges.dirty),
-        ("nr_writeback", gauges.writeback),
-        ("nr_mlock", gauges.locked),
-        ("nr_swapcached", gauges.swap_cache),
-        ("nr_shmem", gauges.shmem),
-        ("nr_page_table_pages", gauges.tables),
-    ]));
-    let memory = kernel.memory();
-    values.extend(nonzero(LISTS.map(|(name, list)| (name, memory.lru_len(list)))));
-    values
-}
-
-pub(super) fn meminfo_kb(kernel: &mut Kernel) -> Values {
-    let gauges = Gauges::of(kernel);
-    let kb = |pages: u64| pages << (FRAME_SHIFT - 10);
-    let memory = kernel.memory();
-    let lru = |list| kb(memory.lru_len(list));
-    let [anon, active_anon, file, active_file, unevictable] = LISTS.map(|(_, list)| lru(list));
-    let total = kb(memory.frames_total());
-    nonzero([
-        ("Active", active_anon + active_file),
-        ("Inactive", anon + file),
-        ("Active(anon)", active_anon),
-        ("Inactive(anon)", anon),
-        ("Active(file)", active_file),
-        ("Inactive(file)", file),
-        ("Unevictable", unevictable),
-        ("Mlocked", kb(gauges.locked)),
-        ("SwapCached", kb(gauges.swap_cache)),
-        ("Dirty", kb(gauges.dirty)),
-        ("Writeback", kb(gauges.writeback)),
-        ("MemTotal", total),
-        ("MemFree", kb(gauges.free)),
-        ("Cached", kb(gauges.file_pages)),
-        ("AnonPages", kb(gauges.anon)),
-        ("Mapped", kb(gauges.mapped)),
-        ("Shmem", kb(gauges.shmem)),
-        ("PageTables", kb(gauges.tables)),
-        ("SwapTotal", kb(kernel.swap_total())),
-        ("SwapFree", kb(kernel.swap_free())),
-        ("CommitLimit", kb(kernel.commit_limit_pages())),
-        ("Committed_AS", kb(kernel.committed_pages())),
-    ])
+    for zone in kernel.zone_infos().zones.iter().filter(|zone| zone.managed > 0) {
+        let mut row: BTreeMap<String, Value> = BTreeMap::new();
+        let [min, low, high] = zone.watermarks;
+        let pcp_pages: u64 = zone.pagesets.iter().map(|[count, ..]| count).sum();
+        let numbers = [
+            ("node", u64::from(zone.node)),
+            ("pcp_pages", pcp_pages),
+            ("free", zone.free),
+            ("min", min),
+            ("low", low),
+            ("high", high),
+            ("present", zone.present),
+            ("managed", zone.managed),
+        ];
+        row.insert("zone".into(), zone.name.into());
+        row.insert("protection".into(), zone.protection.to_vec().into());
+        row.extend(numbers.map(|(name, value)| (name.to_owned(), value.into())));
+        let counters = zone.counters.iter().filter(|&(name, value)| name.starts_with("nr_zone") && value > 0);
+        row.extend(counters.map(|(name, value)| (name.to_owned(), value.into())));
+        snapshot.zones.push(row);
+    }
+    for cache in kernel.slab_info().caches {
+        let numbers = [
+            cache.active_objects,
+            cache.objects,
+            cache.object_bytes,
+            cache.objects_per_slab,
+            cache.pages_per_slab,
+        ];
+        snapshot.slab.insert(cache.name, numbers);
+    }
+    snapshot.swap_used_kb = kernel.swaps().areas.first().map(|area| area.used_kib);
 }

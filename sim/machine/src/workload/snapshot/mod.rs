@@ -7,7 +7,7 @@ mod process;
 mod region;
 
 use super::World;
-use super::result::{BuddyReport, ProcReport, SnapshotReport, Values};
+use super::result::{ProcReport, SnapshotReport, Values};
 
 /// `values` without those that are 0.
 fn nonzero<'a>(values: impl IntoIterator<Item = (&'a str, u64)>) -> Values {
@@ -28,15 +28,9 @@ impl World<'_> {
                 .procs
                 .insert(worker.name.clone(), ProcReport { pid, alive: u32::from(worker.is_alive), living });
         }
-        let vmstat = gauges::vmstat(self.kernel);
-        snapshot.delta = self.last_vmstat.as_ref().map(|last| difference(&vmstat, last));
-        snapshot.meminfo_kb = gauges::meminfo_kb(self.kernel);
-        snapshot.vmstat.clone_from(&vmstat);
-        self.last_vmstat = Some(vmstat);
-        for zone in self.kernel.memory().zones() {
-            let free = zone.buddy().blocks_free().to_vec();
-            snapshot.buddy.push(BuddyReport { node: 0, zone: zone.kind().name().into(), free });
-        }
+        gauges::fill(self.kernel, &mut snapshot);
+        snapshot.delta = self.last_vmstat.as_ref().map(|last| difference(&snapshot.vmstat, last));
+        self.last_vmstat = Some(snapshot.vmstat.clone());
         snapshot
     }
 }
