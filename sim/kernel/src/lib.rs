@@ -77,8 +77,8 @@ pub use screens::{
     Window, ZoneInfo, ZoneInfos, ZonePageTypes,
 };
 pub use slab::{
-    BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
-    SlabInfo as SlabUse, SlabObject, parse_baseline,
+    BaselineError, CacheId, CacheInfo, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
+    SlabObject, parse_baseline,
 };
 pub use space::vma::{
     AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,

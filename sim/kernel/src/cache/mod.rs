@@ -133,7 +133,7 @@ impl Cache {
     }
 
     /// Every file, by number of its mapping.
-    fn all(&self) -> impl Iterator<Item = (MappingId, &Mapping)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (MappingId, &Mapping)> {
         let numbered = (0..).map(MappingId).zip(&self.mappings);
         numbered.filter_map(|(id, mapping)| mapping.as_ref().map(|mapping| (id, mapping)))
     }

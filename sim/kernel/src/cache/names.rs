@@ -179,6 +179,7 @@ impl System {
             (ObjectKind::Dentry, names.dentries),
             (ObjectKind::Ext4Inode, names.disk_inodes),
             (ObjectKind::ShmemInode, names.tmpfs_inodes),
+            (ObjectKind::LsmInode, names.disk_inodes + names.tmpfs_inodes),
             (ObjectKind::RadixTreeNode, pages(|mapping| mapping.tree.nodes())),
             (ObjectKind::BufferHead, pages(|mapping| mapping.tree.marked(Mark::Buffer))),
         ] {
