@@ -11,6 +11,7 @@ use crate::swap::SwapSlot;
 use crate::system::System;
 use crate::{FolioFlags, FrameUse, OutOfMemory, Pfn};
 use pagewalk_arch::{FRAME_BYTES, Platform};
+use pagewalk_trace::FileId;
 
 /// Tells a slot from a shadow.
 const SWAPPED: u64 = 1 << 63;
@@ -31,6 +32,13 @@ impl Left {
 }
 
 impl Cache {
+    /// How many of the pages `shown` of `file` are in swap.
+    pub(crate) fn swapped_of(&self, file: FileId, shown: std::ops::Range<u64>) -> u64 {
+        let Some(mapping) = self.find(file).filter(|mapping| mapping.swapped > 0) else { return 0 };
+        let left = mapping.tree.all_left().filter(|(index, left)| shown.contains(index) && left.as_slot().is_some());
+        left.count() as u64
+    }
+
     /// Every place whose page is in swap: mapping, index, slot.
     pub(crate) fn swapped(&self) -> impl Iterator<Item = (MappingId, u64, SwapSlot)> {
         self.all().filter(|(_, mapping)| mapping.store == Store::Swap).flat_map(|(id, mapping)| {

@@ -53,6 +53,7 @@ impl System {
             return;
         }
         self.events.pageoutrun += 1;
+        self.memory.set_under_reclaim(0, true);
         let mut scan = Scan::new(0, true);
         loop {
             if self.memory.is_balanced() {
@@ -73,7 +74,8 @@ impl System {
                 scan.priority -= 1;
             }
         }
-        self.complete_swap_writes();
+        self.memory.set_under_reclaim(0, false);
+        self.complete_swap_writes(0);
         self.reclaim.activations_seen = self.activations();
         if scan.reclaimed == 0 {
             self.reclaim.failures += 1;
@@ -92,7 +94,7 @@ impl System {
                 break;
             }
         }
-        self.complete_swap_writes();
+        self.complete_swap_writes(0);
         self.reclaim.activations_seen = self.activations();
         if scan.reclaimed > 0 {
             self.reclaim.failures = 0;

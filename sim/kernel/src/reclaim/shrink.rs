@@ -51,7 +51,7 @@ impl System {
         pages: u64,
         scan: &mut Scan,
     ) {
-        self.complete_swap_writes();
+        self.complete_swap_writes(self.swap_writes_under_way(list));
         self.settle();
         let isolated = self.isolate(list, pages);
         let count = isolated.len() as u64;
@@ -78,7 +78,7 @@ impl System {
                 self.memory.unset(frame, FolioFlags::REFERENCED | FolioFlags::ACTIVE);
             }
             taken += self.shrink(platform, isolated).0;
-            self.complete_swap_writes();
+            self.complete_swap_writes(0);
         }
         taken
     }

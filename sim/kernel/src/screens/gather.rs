@@ -344,6 +344,11 @@ impl Kernel {
                 }
             }
         }
+        // What shared memory has in swap is in no entry.
+        if let Some(file) = vma.attributes.backing.file() {
+            let shown = vma.page_offset..vma.offset_of(vma.pages.end());
+            sizes.swap += self.system.cache.swapped_of(file, shown);
+        }
         sizes
     }
 

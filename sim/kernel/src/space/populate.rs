@@ -6,7 +6,7 @@ use super::fault::Touch;
 use super::{AddressSpace, FaultStop};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{PageRange, Signal, VmFlags, Vma};
+use crate::{PageRange, Pfn, Signal, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 
 /// Pages between two looks at whether the user wants the run to end.
@@ -112,16 +112,31 @@ impl AddressSpace {
             return Err(Errno::Fault.into());
         }
         let granted = |rights: pagewalk_trace::Protection| touch.kind != AccessKind::Store || rights.write;
-        if self.table.lookup(platform, touch.page).is_some_and(|mapped| granted(mapped.pte.rights)) {
+        if let Some(mapped) = self.table.lookup(platform, touch.page)
+            && granted(mapped.pte.rights)
+        {
+            system.touched_by_call(mapped.pte.frame);
             return Ok(());
         }
         match self.resolve(system, platform, touch) {
             Ok(_) => {
                 touch.count(system);
+                if let Some(mapped) = self.table.lookup(platform, touch.page) {
+                    system.touched_by_call(mapped.pte.frame);
+                }
                 Ok(())
             }
             Err(FaultStop::Signal(Signal::OutOfMemory)) => Err(CallStop::OutOfMemory),
             Err(_) => Err(Errno::Fault.into()),
+        }
+    }
+}
+
+impl System {
+    /// A page that a call looks up counts as used: FOLL_TOUCH.
+    fn touched_by_call(&mut self, frame: Pfn) {
+        if !self.is_zero_page(frame) {
+            self.mark_accessed(frame);
         }
     }
 }

@@ -7,11 +7,15 @@
 use super::SwapSlot;
 use crate::frame::Holder;
 use crate::system::System;
-use crate::{FolioFlags, FrameUse, OutOfMemory, Pfn};
+use crate::{FolioFlags, FrameUse, LruList, OutOfMemory, Pfn};
 use pagewalk_arch::FRAME_BYTES;
 
 /// KiB of a page, as `pgpgin` and `pgpgout` count.
 const PAGE_KIB: u64 = FRAME_BYTES >> 10;
+
+/// Pages that a swap device has in its queue: those that Linux 6.1 had written and not yet freed when it paused (6 MiB with a
+/// virtual disk).
+const SWAP_WRITES_QUEUED: u64 = 1536;
 
 /// A page that came from swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +69,18 @@ impl System {
         self.events.pgpgout += PAGE_KIB;
     }
 
-    /// What was being written is written: pages that were to go come next, at the tail of their list.
-    pub(crate) fn complete_swap_writes(&mut self) {
-        for frame in std::mem::take(&mut self.swap.writing) {
+    /// Pages whose writing is not done yet when reclaim comes to look at more of `list`: the device is slower than who fills
+    /// its queue, unless the list is so short that reclaim would meet them again.
+    pub(crate) fn swap_writes_under_way(&self, list: LruList) -> u64 {
+        SWAP_WRITES_QUEUED.min(self.memory.lru_len(list) / 16)
+    }
+
+    /// What was being written is written, but for the last `left`: pages that were to go come next, at the tail of their
+    /// list.
+    pub(crate) fn complete_swap_writes(&mut self, left: u64) {
+        let done = self.swap.writing.len().saturating_sub(left as usize);
+        let written: Vec<Pfn> = self.swap.writing.drain(..done).collect();
+        for frame in written {
             self.memory.unset(frame, FolioFlags::WRITEBACK);
             self.rotate_reclaimed(frame);
         }
