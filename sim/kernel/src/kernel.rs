@@ -1,7 +1,7 @@
 //! The kernel as the world sees it: built, booted, told of events and faults, asked for its state.
 
 use crate::cache::Cache;
-use crate::call::Commit;
+use crate::commit::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;

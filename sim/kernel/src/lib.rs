@@ -15,8 +15,10 @@
 mod cache;
 mod call;
 mod check;
+mod commit;
 mod config;
 mod cpu;
+mod credentials;
 mod device;
 mod errno;
 mod event;
@@ -42,12 +44,12 @@ mod vmstat;
 pub mod workload;
 
 pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
-pub use call::{
-    Credentials, MmapArgs, MremapArgs, Msync, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource,
-    Rlimit, Rlimits,
-};
+pub use call::{MmapArgs, MremapArgs, Msync};
 pub use check::Violation;
 pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use credentials::{
+    Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
+};
 pub use device::DiskConfig;
 pub use errno::Errno;
 pub use event::EventError;
@@ -75,8 +77,8 @@ pub use screens::{
     Window, ZoneInfo, ZoneInfos, ZonePageTypes,
 };
 pub use slab::{
-    BaselineError, CacheId, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
-    SlabInfo as SlabUse, SlabObject, parse_baseline,
+    BaselineError, CacheId, CacheInfo, CacheSpec, Geometry, HeldObjects, ObjectKind, Slab, SlabFrames,
+    SlabObject, parse_baseline,
 };
 pub use space::vma::{
     AnonVma, AreaCounts, Backing, BesideSource, MergeRules, TooManyAreas, VmFlags, Vma, VmaAttributes, VmaMap,

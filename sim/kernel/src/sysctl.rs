@@ -3,6 +3,7 @@
 //!
 //! Owns values and what may be written. Does not own what they mean: whoever heeds a knob reads it in [`VmSysctl`].
 
+use crate::Errno;
 use serde::{Deserialize, Serialize};
 
 /// vm.overcommit_memory.
@@ -68,6 +69,15 @@ pub enum VmSysctlError {
         /// The most.
         most: i64,
     },
+}
+
+impl From<VmSysctlError> for Errno {
+    fn from(error: VmSysctlError) -> Self {
+        match error {
+            VmSysctlError::Unknown { .. } => Errno::NoEnt,
+            VmSysctlError::OutOfRange { .. } | VmSysctlError::NoNumber { .. } => Errno::Inval,
+        }
+    }
 }
 
 fn near(name: &str) -> String {
@@ -370,7 +380,7 @@ mod tests {
         ];
         for (name, value) in refused {
             let error = vm.write(name, value).expect_err(name);
-            assert_eq!(crate::Errno::from(error), crate::Errno::Inval, "{name} = {value}");
+            assert_eq!(Errno::from(error), Errno::Inval, "{name} = {value}");
         }
         assert_eq!(vm, VmSysctl::default());
         let taken = [

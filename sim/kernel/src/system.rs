@@ -1,7 +1,7 @@
 //! What all address spaces share: the CPUs, the frames, the shared mappings, the ASIDs, the counters.
 
 use crate::cache::Cache;
-use crate::call::{Asker, Commit, CommitMachine};
+use crate::commit::{Asker, Commit, Machine as CommitMachine};
 use crate::cpu::Cpu;
 use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;

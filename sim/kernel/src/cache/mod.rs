@@ -41,7 +41,7 @@ use names::Names;
 use pagewalk_arch::FRAME_BYTES;
 use pagewalk_trace::{FileFact, FileId, FileKind};
 use read::Transfer;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use writeback::Flusher;
@@ -125,8 +125,15 @@ impl Cache {
     fn find(&self, file: FileId) -> Option<&Mapping> {
         self.by_file.get(&file).map(|&id| self.mapping(id))
     }
+    /// Pages of tmpfs and of shared memory, in memory or in swap, of all objects but `these`.
+    pub(crate) fn shmem_pages_beside(&self, these: &BTreeMap<FileId, u64>) -> u64 {
+        let all = self.mappings.iter().flatten().filter(|mapping| mapping.store == Store::Swap);
+        let others = all.filter(|mapping| !these.contains_key(&mapping.file));
+        others.map(|mapping| mapping.tree.len() + mapping.swapped).sum()
+    }
+
     /// Every file, by number of its mapping.
-    fn all(&self) -> impl Iterator<Item = (MappingId, &Mapping)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (MappingId, &Mapping)> {
         let numbered = (0..).map(MappingId).zip(&self.mappings);
         numbered.filter_map(|(id, mapping)| mapping.as_ref().map(|mapping| (id, mapping)))
     }

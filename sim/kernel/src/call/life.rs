@@ -1,10 +1,9 @@
 //! fork(2), execve(2), exit(2), kill(2) of programs that no trace tells of, and who they are: setuid(2), setrlimit(2),
 //! `/proc/PID/oom_score_adj`.
 
-use super::{Credentials, Resource, Rlimit};
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
-use crate::oom::{Badness, OomSize};
+use crate::{Badness, Credentials, OomSize, Resource, Rlimit};
 use pagewalk_arch::Platform;
 
 impl Kernel {

@@ -5,22 +5,17 @@
 //! calls do to areas and page tables: the verbs of [`crate::AddressSpace`] do that, for live calls and recorded ones
 //! alike. A space whose process makes live calls has [`Limits`], and the verbs heed them.
 
-mod commit;
-mod credentials;
 mod life;
 mod mmap;
 mod mremap;
 mod range;
 
-pub(crate) use commit::{Asker, Commit, Machine as CommitMachine};
-pub(crate) use credentials::Limits;
-pub use credentials::{
-    Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
-};
 pub use mmap::MmapArgs;
 pub use mremap::MremapArgs;
 pub use range::Msync;
 
+use crate::commit;
+use crate::credentials::Limits;
 use crate::errno::{CallStop, Errno};
 use crate::kernel::Kernel;
 use crate::space::AddressSpace;
@@ -72,7 +67,7 @@ impl Kernel {
         let areas: u64 = self.spaces.values().map(|space| space.vmas().counts().accounted).sum();
         let is_there = |&(&file, _): &(&FileId, &u64)| self.system.cache.exists(file);
         let shared: u64 = commit.objects.iter().filter(is_there).map(|(_, pages)| pages).sum();
-        areas + shared + commit.shmem_pages + commit.beside
+        areas + shared + self.system.cache.shmem_pages_beside(&commit.objects) + commit.beside
     }
 
     /// CommitLimit, in pages.

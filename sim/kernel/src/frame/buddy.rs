@@ -421,8 +421,8 @@ impl Buddy {
     /// Whether what was counted, and what the index leads to, is there.
     fn check_index(&self, counts: &[[u64; ORDER_COUNT]; MIGRATE_TYPES]) -> Result<(), String> {
         for kind in MigrateType::ALL {
-            for order in 0..ORDER_COUNT {
-                let (found, counted) = (counts[kind as usize][order], self.counts[kind as usize][order]);
+            for (order, &found) in counts[kind as usize].iter().enumerate() {
+                let counted = self.counts[kind as usize][order];
                 let has_any = self.orders[kind as usize] >> order & 1 == 1;
                 if found != counted || has_any != (found > 0) {
                     return Err(format!(

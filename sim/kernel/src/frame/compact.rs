@@ -170,7 +170,7 @@ impl Fragmentation {
     /// /sys/kernel/debug/extfrag.
     pub fn unusable_index(&self, order: usize) -> u64 {
         let free = self.frames_from(0);
-        if free == 0 { 1000 } else { (free - self.frames_from(order)) * 1000 / free }
+        ((free - self.frames_from(order)) * 1000).checked_div(free).unwrap_or(1000)
     }
 
     /// Why a request of `order` would fail: near 0 for want of memory, near 1000 because it is broken up; `None`: it would

@@ -167,7 +167,7 @@ impl PcMachine {
     fn ranges(&self) -> Vec<Range<u64>> {
         let frames = self.frames();
         if frames <= HOLE || self.is_32_bit {
-            return vec![0..frames.min(1 << (32 - FRAME_SHIFT))];
+            return std::iter::once(0..frames.min(1 << (32 - FRAME_SHIFT))).collect();
         }
         vec![0..HOLE, DMA32_END..DMA32_END + frames - HOLE]
     }
@@ -194,7 +194,7 @@ impl PcMachine {
             return 0;
         }
         let entries = |shift: u32| (self.frames() >> shift).next_power_of_two();
-        (entries(1) + entries(2)) * 8 >> FRAME_SHIFT
+        ((entries(1) + entries(2)) * 8) >> FRAME_SHIFT
     }
 
     /// The zones, each with what the kernel has taken at its lower end.
@@ -211,7 +211,7 @@ impl PcMachine {
             }
         }
         let table =
-            |plan: &ZonePlan| (plan.spanned.end - plan.spanned.start) * PAGE_STRUCT_BYTES >> FRAME_SHIFT;
+            |plan: &ZonePlan| ((plan.spanned.end - plan.spanned.start) * PAGE_STRUCT_BYTES) >> FRAME_SHIFT;
         let has_high = plans.iter().any(|plan| plan.kind == ZoneKind::Normal) && !self.is_32_bit;
         let kernels_own = boot.kernel
             + boot.per_cpu * (u64::from(self.cpus.max(1)) - 1)

@@ -67,7 +67,7 @@ impl System {
 
     /// Whoever wants a block of `order` and finds none compacts, if there is enough free at all. Says whether there is one
     /// now.
-    pub(crate) fn compact_for(&mut self, platform: &mut dyn Platform, order: usize) -> bool {
+    fn compact_for(&mut self, platform: &mut dyn Platform, order: usize) -> bool {
         self.events.compact_stall += 1;
         let zones = self.memory.zones().len();
         let has_room = |system: &Self, zone: usize| {
@@ -83,6 +83,12 @@ impl System {
 }
 
 impl Kernel {
+    /// Compacts, as whoever wants a block of 2^`order` frames and finds none would, until there is one. Says whether there
+    /// is.
+    pub fn compact_for(&mut self, platform: &mut dyn Platform, order: usize) -> bool {
+        self.system.compact_for(platform, order)
+    }
+
     /// Compacts all of memory: a write to `vm.compact_memory`.
     pub fn compact(&mut self, platform: &mut dyn Platform) {
         for zone in 0..self.system.memory.zones().len() {

@@ -18,7 +18,7 @@ impl<'a> BuddyInfo<'a> {
 impl fmt::Display for BuddyInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for zone in self.memory.zones() {
-            write!(f, "Node 0, zone {:>8} ", zone.kind().name())?;
+            write!(f, "Node {}, zone {:>8} ", zone.node(), zone.kind().name())?;
             for count in zone.buddy().blocks_free() {
                 write!(f, "{count:6} ")?;
             }

@@ -3,31 +3,22 @@
 //! Owns where each number comes from. What no room of the model counts yet is 0.
 
 use super::process::{SmapsArea, SmapsRollup, SmapsSizes, Stat, Statm, Status};
-use super::{MemInfo, Ps, SlabInfo, SwapArea, Swaps, Usage, VmStat, ZoneInfo, ZoneInfos};
+use super::{
+    MemInfo, PageTypeInfo, Ps, SlabCache, SlabInfo, SwapArea, Swaps, Usage, VmStat, ZoneInfo, ZoneInfos,
+    ZonePageTypes,
+};
 use crate::frame::LruList;
 use crate::kernel::Kernel;
 use crate::table::Found;
-use crate::{AddressSpace, Backing, FolioFlags, FrameUse, Mapped, Maps, TaskState, VmFlags, Vma};
+use crate::{
+    AddressSpace, Backing, FolioFlags, FrameUse, Mapped, Maps, MigrateType, PAGEBLOCK_ORDER, TaskState,
+    VmFlags, Vma,
+};
 use pagewalk_arch::{FRAME_SHIFT, Isa, Platform};
 
 /// KiB of pages.
 const fn kib(pages: u64) -> u64 {
     pages << (FRAME_SHIFT - 10)
-}
-
-/// What is missing to [`MemInfo::available`] beside the counters in it, in pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Watermarks {
-    /// Kept back by all zones: `totalreserve_pages`.
-    pub(super) total_reserve: u64,
-    /// The low watermarks of all zones.
-    pub(super) low: u64,
-}
-
-/// `si_mem_available`, in pages.
-pub(super) fn available(free: u64, file_lru: u64, reclaimable: u64, marks: Watermarks) -> u64 {
-    let usable = |pages: u64| pages - marks.low.min(pages / 2);
-    (free + usable(file_lru) + usable(reclaimable)).saturating_sub(marks.total_reserve)
 }
 
 impl Kernel {
@@ -36,7 +27,8 @@ impl Kernel {
         let memory = &self.system.memory;
         let mut usage = Usage {
             total: memory.frames_total(),
-            free: memory.frames_free(),
+            free: memory.frames_free() - memory.frames_per_cpu(),
+            per_cpu: memory.frames_per_cpu(),
             in_use: memory.frames_in_use(),
             ..Usage::default()
         };
@@ -69,6 +61,7 @@ impl Kernel {
         let lru = |list| kib(memory.lru_len(list));
         let [inactive_anon, active_anon, inactive_file, active_file, unevictable] = LruList::ALL.map(lru);
         let file_lru = memory.lru_len(LruList::InactiveFile) + memory.lru_len(LruList::ActiveFile);
+        let reclaimable = self.slab().map_or(0, |slab| slab.frames().0);
         let is_shmem = |memory: &crate::PhysicalMemory, pfn| {
             memory.usage(pfn) == Some(FrameUse::File) && memory.has(pfn, FolioFlags::SWAPBACKED)
         };
@@ -78,7 +71,7 @@ impl Kernel {
         MemInfo {
             total: kib(usage.total),
             free: kib(usage.free),
-            available: kib(available(usage.free, file_lru, 0, Watermarks::default())),
+            available: kib(memory.frames_available(file_lru, reclaimable)),
             cached: kib(usage.file),
             swap_cached: kib(system.swap.cached_total()),
             active: active_anon + active_file,
@@ -100,8 +93,10 @@ impl Kernel {
             anon_pages: kib(memory.anon_mapped()),
             mapped: kib(memory.file_mapped()),
             shmem: count(&|pfn| is_shmem(memory, pfn)),
+            k_reclaimable: kib(reclaimable),
             slab: kib(usage.slab),
-            s_unreclaim: kib(usage.slab),
+            s_reclaimable: kib(reclaimable),
+            s_unreclaim: kib(usage.slab - reclaimable),
             page_tables: kib(self.page_table_pages()),
             commit_limit: kib(self.commit_limit_pages()),
             committed_as: kib(self.committed_pages()),
@@ -149,32 +144,65 @@ impl Kernel {
         stat
     }
 
-    /// `/proc/zoneinfo`. Watermarks, protection and the lists of CPUs are 0.
+    /// `/proc/zoneinfo`.
     pub fn zone_infos(&self) -> ZoneInfos {
         let memory = &self.system.memory;
         let zone = |zone: &crate::Zone| {
-            let (span, free) = (zone.buddy().span(), zone.buddy().frames_free());
+            let (layout, marks, free) = (zone.layout(), zone.marks(), zone.frames_free());
             let mut counters = VmStat::default();
             counters.set("nr_free_pages", free);
-            let pages = span.end - span.start;
+            let list = |pcp: &crate::PerCpuPages| [pcp.count(), pcp.high(), pcp.batch()];
+            let mut pagesets: Vec<_> = zone.per_cpu().iter().map(list).collect();
+            pagesets.resize(self.system.cpus.len(), [0; 3]);
             ZoneInfo {
+                node: zone.node() as u32,
                 name: zone.kind().name(),
                 free,
-                spanned: pages,
-                present: pages,
-                managed: pages,
+                boost: zone.boost(),
+                watermarks: [marks.min, marks.low, marks.high],
+                spanned: layout.spanned.end - layout.spanned.start,
+                present: layout.present,
+                managed: zone.managed(),
+                protection: zone.protection(),
                 counters,
-                pagesets: vec![[0; 3]; self.system.cpus.len()],
-                start_pfn: span.start,
+                pagesets,
+                start_pfn: layout.spanned.start,
                 ..ZoneInfo::default()
             }
         };
         ZoneInfos { zones: memory.zones().iter().map(zone).collect(), nodes: vec![self.vm_stat()] }
     }
 
-    /// `/proc/slabinfo`.
+    /// `/proc/pagetypeinfo`.
+    pub fn page_type_info(&self) -> PageTypeInfo {
+        let zone = |zone: &crate::Zone| {
+            let mut types = ZonePageTypes {
+                node: zone.node() as u32,
+                name: zone.kind().name(),
+                ..ZonePageTypes::default()
+            };
+            let blocks = zone.buddy().pageblocks();
+            for kind in MigrateType::ALL {
+                types.free[kind as usize] = zone.buddy().blocks_free_of(kind);
+                types.blocks[kind as usize] = blocks[kind as usize];
+            }
+            types
+        };
+        let zones = self.system.memory.zones().iter().map(zone).collect();
+        PageTypeInfo { block_order: PAGEBLOCK_ORDER as u32, zones }
+    }
+
+    /// `/proc/slabinfo`. What slabs hold of address spaces is as of the last [`Self::sync_objects`].
     pub fn slab_info(&self) -> SlabInfo {
-        SlabInfo::default()
+        let cache = |info: crate::CacheInfo<'_>| SlabCache {
+            name: info.name.to_owned(),
+            active_objects: info.active_objects,
+            objects: info.objects,
+            object_bytes: info.geometry.object_bytes,
+            objects_per_slab: info.geometry.objects.into(),
+            pages_per_slab: 1 << info.geometry.order,
+        };
+        SlabInfo { caches: self.slab().into_iter().flat_map(|slab| slab.info().map(cache)).collect() }
     }
 
     /// `/proc/swaps`.
@@ -447,17 +475,4 @@ fn flag_names(vma: &Vma) -> Vec<&'static str> {
         (vma.has(VmFlags::MERGEABLE), "mg"),
     ];
     flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn available_memory_is_what_linux_says() {
-        // 256 MiB at rest: 3808 + 44204 free, 81 pages of files on the lists, 2294 of slab to be given back.
-        let marks = Watermarks { total_reserve: 895, low: 577 };
-        assert_eq!(kib(available(48_012, 81, 2294, marks)), kib(48_012 + 41 + 1717 - 895));
-        assert_eq!(available(10, 0, 0, marks), 0);
-    }
 }

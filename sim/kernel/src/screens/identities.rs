@@ -9,8 +9,10 @@ use crate::{Free, MemInfo, MmCounters};
 pub struct Usage {
     /// The allocator's.
     pub total: u64,
-    /// Free, on all lists.
+    /// Free, on the lists of zones.
     pub free: u64,
+    /// Free, on the lists of CPUs: what Linux calls neither free nor anybody's.
+    pub per_cpu: u64,
     /// In use.
     pub in_use: u64,
     /// Of these, anonymous memory.
@@ -47,8 +49,8 @@ impl Usage {
     /// # Errors
     /// The identity that does not hold.
     pub fn check(&self) -> Result<(), Identity> {
-        let Self { total, free, in_use, anonymous, file, page_tables, slab, kernel } = *self;
-        equal("frames = free + in use", total, free + in_use)?;
+        let Self { total, free, per_cpu, in_use, anonymous, file, page_tables, slab, kernel } = *self;
+        equal("frames = free + in use", total, free + per_cpu + in_use)?;
         equal(
             "frames in use = the sum of what owns them",
             in_use,
@@ -72,7 +74,8 @@ impl MemInfo {
         equal("Slab = SReclaimable + SUnreclaim", self.slab, self.s_reclaimable + self.s_unreclaim)?;
         let cache = Free(*self).cache() - self.s_reclaimable;
         equal("page cache = Buffers + Cached", kib(usage.file), cache)?;
-        let used = kib(usage.anonymous + usage.page_tables + usage.slab + usage.kernel) - self.s_reclaimable;
+        let used = kib(usage.anonymous + usage.page_tables + usage.slab + usage.kernel + usage.per_cpu)
+            - self.s_reclaimable;
         equal("total = used + free + buff/cache", self.total, used + self.free + Free(*self).cache())
     }
 }
@@ -94,6 +97,7 @@ mod tests {
     fn right() -> (MemInfo, Usage) {
         let usage = Usage {
             total: 1000,
+            per_cpu: 0,
             free: 600,
             in_use: 400,
             anonymous: 200,

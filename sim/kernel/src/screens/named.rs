@@ -38,7 +38,7 @@ const TOOLS: [(&str, Screen); 6] = [
 ];
 
 /// Files of the whole machine.
-const FILES: [&str; 6] = ["meminfo", "vmstat", "buddyinfo", "swaps", "zoneinfo", "slabinfo"];
+const FILES: [&str; 7] = ["meminfo", "vmstat", "buddyinfo", "pagetypeinfo", "swaps", "zoneinfo", "slabinfo"];
 
 /// Files of a process.
 const PROCESS_FILES: [&str; 10] = [
@@ -142,6 +142,7 @@ impl Kernel {
                 "meminfo" => Some(self.mem_info().to_string()),
                 "vmstat" => Some(self.vm_stat().to_string()),
                 "buddyinfo" => Some(self.buddy_info().to_string()),
+                "pagetypeinfo" => Some(self.page_type_info().to_string()),
                 "swaps" => Some(self.swaps().to_string()),
                 "zoneinfo" => Some(self.zone_infos().to_string()),
                 "slabinfo" => Some(self.slab_info().to_string()),

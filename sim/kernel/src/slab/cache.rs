@@ -43,7 +43,7 @@ struct CpuSlabs {
 
 /// A row of `/proc/slabinfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlabInfo<'a> {
+pub struct CacheInfo<'a> {
     /// Name of the cache.
     pub name: &'a str,
     /// Objects in use, as Linux counts them: all but the free ones of slabs on nodes' lists.
@@ -237,10 +237,10 @@ impl KmemCache {
         self.slab_count() << self.geometry.order
     }
 
-    pub(super) fn info(&self) -> SlabInfo<'_> {
+    pub(super) fn info(&self) -> CacheInfo<'_> {
         let objects = self.slab_count() * u64::from(self.geometry.objects);
         let free: usize = self.partial.iter().map(|&slab| self.slabs[slab as usize].free.len()).sum();
-        SlabInfo {
+        CacheInfo {
             name: &self.name,
             active_objects: objects - free as u64,
             objects,

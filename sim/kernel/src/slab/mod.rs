@@ -13,7 +13,7 @@ mod objects;
 mod tests;
 
 pub use baseline::{BaselineError, CacheSpec, parse_baseline};
-pub use cache::SlabInfo;
+pub use cache::CacheInfo;
 pub use geometry::Geometry;
 pub use held::{HeldObjects, ObjectKind};
 pub(crate) use objects::KernelObjects;
@@ -218,11 +218,11 @@ impl Slab {
     }
 
     /// The rows of `/proc/slabinfo`, the newest cache first.
-    pub fn info(&self) -> impl Iterator<Item = SlabInfo<'_>> {
+    pub fn info(&self) -> impl Iterator<Item = CacheInfo<'_>> {
         self.caches.iter().rev().map(KmemCache::info)
     }
     /// The row of one cache.
-    pub fn info_of(&self, cache: CacheId) -> SlabInfo<'_> {
+    pub fn info_of(&self, cache: CacheId) -> CacheInfo<'_> {
         self.caches[usize::from(cache.0)].info()
     }
     /// Frames of slabs whose objects can be had back by asking (`nr_slab_reclaimable`), and of all others.

@@ -5,6 +5,7 @@
 
 use super::{CacheSpec, HeldObjects, ObjectKind, Slab};
 use crate::space::AddressSpace;
+use crate::system::System;
 use crate::{Kernel, MmId, OutOfMemory, PhysicalMemory};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +44,7 @@ impl SpaceObjects {
 impl Kernel {
     /// Brings what slabs hold of address spaces and processes up to date: before it is looked at.
     pub fn sync_objects(&mut self) {
+        self.system.sync_file_objects();
         let Some(objects) = &mut self.system.slab else { return };
         let memory = &mut self.system.memory;
         let gone: Vec<_> =
@@ -75,13 +77,6 @@ impl Kernel {
     /// The slab allocator; `None` where the kernel's own objects cost nothing.
     pub fn slab(&self) -> Option<&Slab> {
         self.system.slab.as_ref().map(|objects| &objects.slab)
-    }
-
-    /// Brings the number of objects of `kind` that no address space holds (dentries, inodes, buffer heads) to `count`.
-    pub fn hold_objects(&mut self, kind: ObjectKind, count: u64) {
-        if let Some(objects) = &mut self.system.slab {
-            objects.sync(&mut self.system.memory, kind, count);
-        }
     }
 }
 

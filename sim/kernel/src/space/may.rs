@@ -5,7 +5,8 @@
 
 use super::AddressSpace;
 use super::vma::is_data;
-use crate::call::{Asker, Limits};
+use crate::commit::Asker;
+use crate::credentials::Limits;
 use crate::system::System;
 use crate::{Errno, PageRange, VmFlags, Vma, Vpn};
 

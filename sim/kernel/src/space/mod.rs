@@ -31,7 +31,7 @@ pub(crate) use layout::{Layout, Placement};
 pub(crate) use lock::lock_flags;
 pub(crate) use may::Growth;
 
-use crate::call::Limits;
+use crate::credentials::Limits;
 use crate::errno::{CallStop, Errno};
 use crate::mm_id::MmId;
 use crate::space::vma::RangeSet;

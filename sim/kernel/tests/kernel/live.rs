@@ -263,6 +263,11 @@ fn shared_memory_is_promised_until_its_last_mapping_goes() {
     let (kernel, mmu) = (&mut it.machine.kernel, &mut it.machine.mmu);
     kernel.sys_fork(mmu, it.pid, 80).unwrap();
     assert_eq!(it.committed_kib(), 1912 + 412 + 16 * K, "not once more");
+    let noreserve = it.mmap(MmapArgs { noreserve: true, ..shared }).unwrap();
+    assert_eq!(it.committed_kib(), 1912 + 412 + 16 * K);
+    it.touch(noreserve, 64 * K);
+    assert_eq!(it.committed_kib(), 1912 + 412 + 16 * K + 64, "page by page");
+    it.munmap(noreserve, 16 * M).unwrap();
     it.munmap(at, 16 * M).unwrap();
     assert_eq!(it.committed_kib(), 1912 + 412 + 16 * K);
     let (kernel, mmu) = (&mut it.machine.kernel, &mut it.machine.mmu);

@@ -32,8 +32,8 @@ impl NaiveBuddy {
         let lists = &mut self.lists[kind as usize];
         let found = (order..ORDER_COUNT).find(|&o| !lists[o].is_empty())?;
         let block = lists[found].pop_first()?;
-        for o in order..found {
-            lists[o].insert(block + (1 << o));
+        for (o, list) in lists.iter_mut().enumerate().take(found).skip(order) {
+            list.insert(block + (1 << o));
         }
         Some(block)
     }

@@ -4,8 +4,8 @@
 //! Owns the sum of promises and the decision whether another fits. Does not own who made them: the sum is taken anew
 //! from areas and shared objects at every call, so that it cannot drift.
 
+use crate::Errno;
 use crate::sysctl::{Overcommit, VmSysctl};
-use crate::{Errno, VmSysctlError};
 use pagewalk_trace::FileId;
 use std::collections::BTreeMap;
 
@@ -34,10 +34,8 @@ pub(crate) struct Asker {
 pub(crate) struct Commit {
     /// By processes that are not modelled.
     pub(crate) beside: u64,
-    /// For shared memory and tmpfs files, by object: those made as a whole.
+    /// For shared memory that is promised as a whole, by object. Of all other, as of tmpfs files, each page is when it comes.
     pub(crate) objects: BTreeMap<FileId, u64>,
-    /// For shared memory that is promised page by page, as tmpfs files are.
-    pub(crate) shmem_pages: u64,
     /// Of all of it, as last counted.
     sum: u64,
     /// How much of the sum the counter that decisions read does not know yet: `vm_committed_as` is a counter per CPU,
@@ -113,15 +111,6 @@ fn allowed(asker: &Asker, sysctl: &VmSysctl, machine: &Machine) -> i64 {
         allowed -= (sysctl.admin_reserve_kbytes >> 2) as i64;
     }
     allowed - (asker.total_pages / 32).min(sysctl.user_reserve_kbytes >> 2) as i64
-}
-
-impl From<VmSysctlError> for Errno {
-    fn from(error: VmSysctlError) -> Self {
-        match error {
-            VmSysctlError::Unknown { .. } => Errno::NoEnt,
-            VmSysctlError::OutOfRange { .. } | VmSysctlError::NoNumber { .. } => Errno::Inval,
-        }
-    }
 }
 
 #[cfg(test)]
