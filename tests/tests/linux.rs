@@ -149,10 +149,10 @@ fn main() -> ExitCode {
     let whole = all.clone();
     tests.push(Trial::test("places_are_unique", move || places_are_unique(&whole)));
     let conclusion = libtest_mimic::run(&arguments, tests);
-    if std::env::var_os("PAGEWALK_WRITE_NOT_YET").is_some() {
-        if let Err(error) = write_list(&all) {
-            eprintln!("{}: {error}", linux::NOT_YET);
-        }
+    if std::env::var_os("PAGEWALK_WRITE_NOT_YET").is_some()
+        && let Err(error) = write_list(&all)
+    {
+        eprintln!("{}: {error}", linux::NOT_YET);
     }
     conclusion.exit_code()
 }

@@ -1,3 +1,5 @@
+//! What is read of every command, and what is said of what cannot be read.
+
 use super::*;
 use pagewalk_trace::Protection;
 

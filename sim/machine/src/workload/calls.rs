@@ -3,12 +3,14 @@
 //! Owns what lies between a worker's words and the kernel's calls: negative errnos, pieces of files. Does not own what comes
 //! out: the kernel's live calls decide it. Where the kernel has no such call yet, the answer is ENOSYS.
 
-use super::command::byte_for;
 use super::image::{Area, AreaKind};
 use super::layout::Layout;
+use super::worker::byte_for;
 use pagewalk_arch::{CpuId, Platform, VirtAddr};
 use pagewalk_kernel::workload::{FileSpan, MapCommand, RangeVerb, RemapCommand, Resource};
-use pagewalk_kernel::{AccessPattern, Errno, FileRange, Kernel, MmapArgs, MremapArgs, OpenFile, Rlimit};
+use pagewalk_kernel::{
+    AccessPattern, Errno, FileRange, Kernel, MmapArgs, MremapArgs, OpenFile as Opening, Rlimit,
+};
 use pagewalk_trace::{Event, FileSource, Protection, Syscall, SyscallOutcome};
 
 /// What a call returns: a number, or an errno.
@@ -180,7 +182,7 @@ impl Caller<'_> {
 
     /// write(2) of `span`, piece by piece: bytes written.
     pub(super) fn file_write(&mut self, span: &FileSpan) -> Return {
-        let mut open = OpenFile::new(self.kernel.file_named(&span.file));
+        let mut open = Opening::new(self.kernel.file_named(&span.file));
         self.pieces(span, &mut |caller, range| {
             let (kernel, platform) = (&mut *caller.kernel, &mut *caller.platform);
             kernel.file_write(platform, caller.pid, &mut open, range, &byte_for)
@@ -189,7 +191,7 @@ impl Caller<'_> {
 
     /// read(2) of `span`, piece by piece: bytes read.
     pub(super) fn file_read(&mut self, span: &FileSpan, random: bool) -> Return {
-        let mut open = OpenFile::new(self.kernel.file_existing(&span.file).map_err(number)?);
+        let mut open = Opening::new(self.kernel.file_existing(&span.file).map_err(number)?);
         if random {
             open.advise(AccessPattern::Random);
         }

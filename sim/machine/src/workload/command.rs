@@ -4,6 +4,7 @@ use super::access::Answer;
 use super::calls::{Caller, ENOSYS, Return};
 use super::pattern::Accesses;
 use super::result::Reply;
+use super::worker::byte_for;
 use super::{Stop, World};
 use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
 use pagewalk_kernel::workload::{Command, MapCommand, Place, RangeVerb, RemapCommand, Stride};
@@ -13,11 +14,6 @@ const EINVAL: i64 = 22;
 const ENOMEM: i64 = 12;
 const SIGSEGV: i32 = 11;
 const SIGBUS: i32 = 7;
-
-/// What `touch w` leaves at an offset of its region.
-pub(super) fn byte_for(offset: u64) -> u8 {
-    1 + (offset / FRAME_BYTES % 127) as u8
-}
 
 /// `si_code` and `si_addr`.
 fn details(signal: Signal) -> (i32, u64) {

@@ -10,12 +10,14 @@ mod calls;
 mod command;
 mod image;
 mod layout;
+mod life;
 mod pattern;
 mod program;
 pub mod random;
 mod result;
 mod snapshot;
 mod steps;
+mod system;
 mod worker;
 
 pub use image::{DEFAULT_IMAGE, Image, ImageError};
@@ -33,6 +35,10 @@ use pagewalk_kernel::Kernel;
 use pagewalk_kernel::workload::Scenario;
 use std::collections::BTreeMap;
 use worker::Worker;
+
+/// The first process of every machine, which the workers' agent is.
+const AGENT_PID: u32 = 1;
+const NS_PER_MS: u64 = 1_000_000;
 
 /// A scenario and what it runs with.
 #[derive(Clone, Debug)]

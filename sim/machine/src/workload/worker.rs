@@ -1,9 +1,15 @@
 //! A worker: who it is, what it remembers, how it stands.
 
+use pagewalk_arch::FRAME_BYTES;
 use pagewalk_kernel::Faults;
 
 /// Regions that a worker can name.
 const REGIONS_MAX: usize = 24;
+
+/// What a worker writes at an offset of a region or a file.
+pub(super) fn byte_for(offset: u64) -> u8 {
+    1 + (offset / FRAME_BYTES % 127) as u8
+}
 
 /// Memory under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
