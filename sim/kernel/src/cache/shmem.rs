@@ -35,7 +35,8 @@ impl Cache {
     /// How many of the pages `shown` of `file` are in swap.
     pub(crate) fn swapped_of(&self, file: FileId, shown: std::ops::Range<u64>) -> u64 {
         let Some(mapping) = self.find(file).filter(|mapping| mapping.swapped > 0) else { return 0 };
-        let left = mapping.tree.all_left().filter(|(index, left)| shown.contains(index) && left.as_slot().is_some());
+        let left =
+            mapping.tree.all_left().filter(|(index, left)| shown.contains(index) && left.as_slot().is_some());
         left.count() as u64
     }
 
