@@ -126,6 +126,7 @@ impl KernelObjects {
     pub(crate) fn release_space(&mut self, memory: &mut PhysicalMemory, mm: MmId) {
         if let Some(mut held) = self.spaces.remove(&mm) {
             held.release(&mut self.slab, memory, self.cpu);
+            memory.freed_high_orders();
         }
     }
 
