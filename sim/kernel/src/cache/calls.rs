@@ -107,6 +107,7 @@ impl Kernel {
         if range.bytes > 0 {
             open.readahead.has_read((range.end() - 1) >> FRAME_SHIFT);
         }
+        self.system.sync_file_objects();
         Ok(range.bytes)
     }
 
@@ -145,6 +146,7 @@ impl Kernel {
             done += to - from;
             self.balance_dirty(platform);
         }
+        self.system.sync_file_objects();
         Ok(done)
     }
 
@@ -204,6 +206,7 @@ impl Kernel {
     pub fn funlink(&mut self, path: &str) -> Result<(), Errno> {
         let existed = self.system.cache.unlink(&mut self.system.memory, path);
         self.system.release_shared_slots();
+        self.system.sync_file_objects();
         if existed { Ok(()) } else { Err(Errno::NoEnt) }
     }
 
@@ -224,7 +227,7 @@ impl Kernel {
     /// Makes or opens `count` empty files whose names begin with `prefix`.
     pub fn create_many_files(&mut self, prefix: &str, count: u64) {
         self.system.cache.create_many(prefix, count);
-        self.system.sync_names();
+        self.system.sync_file_objects();
     }
 
     /// Deletes the first `count` of them.
@@ -233,7 +236,7 @@ impl Kernel {
     /// `ENOENT` where there are fewer.
     pub fn remove_many_files(&mut self, prefix: &str, count: u64) -> Result<(), Errno> {
         let existed = self.system.cache.remove_many(prefix, count);
-        self.system.sync_names();
+        self.system.sync_file_objects();
         if existed { Ok(()) } else { Err(Errno::NoEnt) }
     }
 
@@ -275,8 +278,7 @@ impl Kernel {
     }
 
     /// Pages in the cache.
-    pub fn cache_counts(&mut self) -> CacheCounts {
-        self.system.settle();
+    pub fn cache_counts(&self) -> CacheCounts {
         self.system.cache.counts
     }
 

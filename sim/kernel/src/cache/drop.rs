@@ -44,7 +44,7 @@ impl Kernel {
         }
         if what & NAMES != 0 {
             self.system.cache.forget_names();
-            self.system.sync_names();
         }
+        self.system.sync_file_objects();
     }
 }

@@ -5,8 +5,9 @@
 //! one.
 
 use super::mapping::Mapping;
-use super::{Cache, NAMED_FIRST, Store};
+use super::{Cache, Mark, NAMED_FIRST, Store};
 use crate::PhysicalMemory;
+use crate::slab::ObjectKind;
 use crate::system::System;
 use pagewalk_trace::{FileId, FileKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +77,10 @@ impl Cache {
         let mut mapping = Mapping::new(file, kind, store);
         mapping.bytes = Some(0);
         mapping.persists = true;
-        mapping.name = Some(format!("/{}", path.trim_start_matches('/')).into());
+        let shown = path.trim_start_matches('/');
+        // What the kernel itself maps has a name and no path.
+        let root = if shown.starts_with('[') { "" } else { "/" };
+        mapping.name = Some(format!("{root}{shown}").into());
         self.add(mapping);
         self.names.by_path.insert(path.to_owned(), file);
         self.names.remembered.insert(file);
@@ -166,6 +170,23 @@ impl Cache {
 }
 
 impl System {
+    /// Brings what slabs hold of names, files and their pages up to date.
+    pub(crate) fn sync_file_objects(&mut self) {
+        let Some(slab) = &mut self.slab else { return };
+        let names = self.cache.name_counts();
+        let pages = |of: fn(&Mapping) -> u64| self.cache.all().map(|(_, mapping)| of(mapping)).sum();
+        for (kind, count) in [
+            (ObjectKind::Dentry, names.dentries),
+            (ObjectKind::Ext4Inode, names.disk_inodes),
+            (ObjectKind::ShmemInode, names.tmpfs_inodes),
+            (ObjectKind::LsmInode, names.disk_inodes + names.tmpfs_inodes),
+            (ObjectKind::RadixTreeNode, pages(|mapping| mapping.tree.nodes())),
+            (ObjectKind::BufferHead, pages(|mapping| mapping.tree.marked(Mark::Buffer))),
+        ] {
+            slab.sync(&mut self.memory, kind, count);
+        }
+    }
+
     /// Looks at a part of the dentries and inodes that grows with the pressure, and forgets them: Linux's `do_shrink_slab`
     /// of a file system's shrinker.
     pub(crate) fn shrink_slabs(&mut self, priority: u32) {
@@ -192,9 +213,7 @@ impl System {
             scanned += now;
         }
         self.events.slabs_scanned += scanned;
-        if scanned > 0 {
-            self.sync_names();
-        }
+        self.sync_file_objects();
         self.cache.names.deferred = (deferred + delta).saturating_sub(scanned).min(2 * freeable);
     }
 }

@@ -22,9 +22,11 @@ pub(crate) enum Mark {
     Reading,
     /// Who comes across it reads ahead: `PG_readahead`.
     Readahead,
+    /// It was written once, and has a `buffer_head`.
+    Buffer,
 }
 
-const MARKS: usize = 4;
+const MARKS: usize = 5;
 
 /// What reclaim leaves in the place of a page that it took. Opaque to the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,18 +237,19 @@ impl PageTree {
         before.take_while(|&index| self.get(index).is_some()).count() as u64
     }
 
-    /// Nodes that an XArray of the same pages has: the leaves, and above them one for every 64 up to a single root.
-    /// An XArray of page 0 alone has none.
+    /// Nodes that an XArray of the same pages has: the leaves, and above them one for every 64 up to a single root, as if what
+    /// is there lay dense. An XArray of page 0 alone has none.
     pub(crate) fn nodes(&self) -> u64 {
-        let mut level: Vec<u64> = self.nodes.keys().copied().collect();
-        if level == [0] && self.pages + self.left == 1 && self.nodes[&0].pages | self.nodes[&0].left == 1 {
+        let Some((&last, node)) = self.nodes.last_key_value() else { return 0 };
+        if last == 0 && node.pages | node.left == 1 {
             return 0;
         }
-        let mut nodes = level.len() as u64;
-        while level.last().is_some_and(|&last| last > 0) {
-            level.iter_mut().for_each(|number| *number /= NODE_PLACES);
-            level.dedup();
-            nodes += level.len() as u64;
+        let (mut last, mut level) = (last, self.nodes.len() as u64);
+        let mut nodes = level;
+        while last > 0 {
+            last /= NODE_PLACES;
+            level = level.min(last + 1);
+            nodes += level;
         }
         nodes
     }
@@ -282,7 +285,7 @@ mod tests {
         Forget(u64, u64),
     }
 
-    const MARK: [Mark; MARKS] = [Mark::Dirty, Mark::Writeback, Mark::Reading, Mark::Readahead];
+    const MARK: [Mark; MARKS] = [Mark::Dirty, Mark::Writeback, Mark::Reading, Mark::Readahead, Mark::Buffer];
 
     fn step() -> impl Strategy<Value = Step> {
         let index = || prop_oneof![0..8u64, 60..70u64, 4090..4100u64];

@@ -6,7 +6,7 @@
 use super::{Cache, MappingId, Mark, Store};
 use crate::frame::Holder;
 use crate::system::System;
-use crate::{FolioFlags, FrameUse, PhysicalMemory, Pte, Vma};
+use crate::{FolioFlags, FrameUse, Pfn, PhysicalMemory, Pte, Vma};
 use pagewalk_arch::FRAME_BYTES;
 
 impl System {
@@ -20,12 +20,23 @@ impl System {
         if mapping.store != Store::Disk || !mapping.tree.mark(index, Mark::Dirty) {
             return false;
         }
+        mapping.tree.mark(index, Mark::Buffer);
         mapping.dirty_since_ns.get_or_insert(now_ns);
         self.cache.counts.dirty += 1;
         self.events.nr_dirtied += 1;
         let interval_ns = self.flush_interval_ns();
         self.cache.flusher.note_dirtied(now_ns, interval_ns);
         true
+    }
+
+    /// A page that no disk and no swap could take back is not scanned, whether or not it is locked.
+    pub(crate) fn keep_unevictable(&mut self, frame: Pfn) {
+        if self.memory.usage(frame) == Some(FrameUse::File)
+            && !self.memory.has(frame, FolioFlags::SWAPCACHE)
+            && self.cache.mapping(MappingId(self.memory.owner(frame).0)).store == Store::Memory
+        {
+            self.memory.set(frame, FolioFlags::UNEVICTABLE);
+        }
     }
 
     /// An area is gone, and with the last one perhaps what it showed.

@@ -197,6 +197,7 @@ impl Kernel {
 
     /// Lets the flusher do what is due by now. To be called wherever the kernel is entered.
     pub(crate) fn run_flusher(&mut self, platform: &mut dyn Platform) {
+        self.system.settle();
         let now_ns = self.system.clock.now_ns();
         if self.system.cache.flusher.next_ns.is_none_or(|next| next > now_ns) {
             return;

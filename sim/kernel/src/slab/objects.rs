@@ -41,27 +41,10 @@ impl SpaceObjects {
     }
 }
 
-impl System {
-    /// Brings what slabs hold of names, files and cached pages up to date: when many came or went.
-    pub(crate) fn sync_names(&mut self) {
-        let Some(objects) = &mut self.slab else { return };
-        let names = self.cache.name_counts();
-        let nodes = self.cache.all().map(|(_, mapping)| mapping.tree.nodes()).sum();
-        for (kind, count) in [
-            (ObjectKind::Dentry, names.dentries),
-            (ObjectKind::Ext4Inode, names.disk_inodes),
-            (ObjectKind::ShmemInode, names.tmpfs_inodes),
-            (ObjectKind::LsmInode, names.disk_inodes + names.tmpfs_inodes),
-            (ObjectKind::RadixTreeNode, nodes),
-        ] {
-            objects.sync(&mut self.memory, kind, count);
-        }
-    }
-}
-
 impl Kernel {
     /// Brings what slabs hold of address spaces and processes up to date: before it is looked at.
     pub fn sync_objects(&mut self) {
+        self.system.sync_file_objects();
         let Some(objects) = &mut self.system.slab else { return };
         let memory = &mut self.system.memory;
         let gone: Vec<_> =
@@ -81,7 +64,6 @@ impl Kernel {
         ] {
             objects.sync(memory, kind, count);
         }
-        self.system.sync_names();
     }
 
     /// As [`Self::sync_objects`], of the space of `pid` alone: at the end of a call.

@@ -131,6 +131,7 @@ impl System {
     pub(in crate::space) fn munlock(&mut self, area: &Vma, frame: Pfn) {
         if area.has(VmFlags::LOCKED) && !self.is_zero_page(frame) {
             self.events.unevictable_pgs_munlocked += u64::from(self.memory.munlock(frame));
+            self.keep_unevictable(frame);
         }
     }
 }

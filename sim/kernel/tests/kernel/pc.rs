@@ -85,6 +85,8 @@ fn areas_are_objects_of_slabs() {
     assert!(active(&mut machine, "anon_vma").abs_diff(histories + 1000) < 50);
     machine.exit(1);
     assert!(active(&mut machine, "vm_area_struct") < 300, "measured after 4,000 areas: 149");
+    machine.kernel.create_many_files("data/f", 5000);
+    assert!(active(&mut machine, "dentry").abs_diff(10_416 + 5000) < 30);
     machine.check();
 }
 
