@@ -56,7 +56,7 @@ impl System {
             return;
         }
         self.events.pageoutrun += 1;
-        self.sync_names();
+        self.sync_file_objects();
         self.memory.set_under_reclaim(true);
         let mut scan = Scan::new(0, true);
         loop {
