@@ -5,7 +5,6 @@
 
 use super::{CacheSpec, HeldObjects, ObjectKind, Slab};
 use crate::space::AddressSpace;
-use crate::system::System;
 use crate::{Kernel, MmId, OutOfMemory, PhysicalMemory};
 use std::collections::{BTreeMap, BTreeSet};
 
