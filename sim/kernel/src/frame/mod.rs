@@ -519,10 +519,13 @@ impl PhysicalMemory {
     pub fn drain(&mut self) {
         self.zones.all_mut().iter_mut().for_each(Zone::drain);
     }
-    /// Frames are being reclaimed on `node`, or no longer: CPUs' lists are kept short as long.
-    pub fn set_under_reclaim(&mut self, node: usize, under_reclaim: bool) {
-        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
-        zones.for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    /// Frames are being reclaimed, or no longer: CPUs' lists are kept short as long.
+    pub fn set_under_reclaim(&mut self, under_reclaim: bool) {
+        self.zones.all_mut().iter_mut().for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    }
+    /// Blocks of higher orders were freed, as when a task ends: CPUs' lists that were being emptied are emptied.
+    pub(crate) fn freed_high_orders(&mut self) {
+        self.zones.all_mut().iter_mut().for_each(Zone::freed_high_orders);
     }
     /// kswapd has made up for what watermarks on `node` were raised by.
     pub fn unboost(&mut self, node: usize) {

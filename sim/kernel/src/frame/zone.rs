@@ -233,6 +233,14 @@ impl Zone {
         }
     }
 
+    /// Returns what CPUs' lists hold that have just given back more than a batch at once.
+    pub(super) fn freed_high_orders(&mut self) {
+        let Self { buddy, pcp, .. } = self;
+        for pcp in pcp.iter_mut().filter(|pcp| pcp.is_giving_back()) {
+            pcp.drain(|block, order| buddy.free(block, order));
+        }
+    }
+
     /// Tells the zone that frames are being reclaimed in it: CPUs' lists are kept short as long.
     pub fn set_under_reclaim(&mut self, under_reclaim: bool) {
         self.under_reclaim = under_reclaim;
