@@ -11,9 +11,11 @@ mod balance;
 mod migrate;
 mod scan;
 mod shrink;
+mod thrash;
 mod unmap;
 mod workingset;
 
+pub(crate) use thrash::Thrash;
 pub(crate) use workingset::Shadow;
 
 use crate::Pfn;

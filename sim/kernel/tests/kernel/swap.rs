@@ -269,3 +269,29 @@ fn a_translation_that_is_kept_hides_that_the_page_is_used() {
     assert!(lost_with * 2 < lost, "{lost_with} hot pages were lost with fences, {lost} without");
     assert!(fences_with > fences, "{fences_with} fences against {fences}");
 }
+
+#[test]
+fn a_machine_that_brings_back_what_it_has_just_taken_is_thrashing() {
+    let mut machine = machine(PagingFormat::La48, 128, 2000);
+    machine.call(1, Syscall::Map(anonymous(AT, 400 * PAGE, RW)));
+    let said = |machine: &Machine, word: &str| {
+        machine.kernel.log().iter().any(|line| line.starts_with("thrashing") && line.contains(word))
+    };
+    for _ in 0..100 {
+        (0..60).for_each(|page| store(&mut machine, page, 1));
+    }
+    machine.kernel.sleep(&mut machine.mmu, 2_000_000_000);
+    (0..60).for_each(|page| store(&mut machine, page, 1));
+    assert_eq!(machine.kernel.thrashing_seconds(), 0, "it all fits");
+    (0..400).for_each(|page| store(&mut machine, page, 1));
+    // Two in three pages have gone by the time that they are used again.
+    let mut random = SplitMix64(1);
+    for _ in 0..40_000 {
+        load(&mut machine, u64::from(random.below(400)));
+    }
+    assert!(said(&machine, "had been taken"), "{:?}", machine.kernel.log());
+    assert!(machine.kernel.thrashing_seconds() > 0 && !said(&machine, "is over"));
+    machine.kernel.sleep(&mut machine.mmu, 2_000_000_000);
+    (0..10).for_each(|page| store(&mut machine, page, 1));
+    assert!(said(&machine, "is over"), "{:?}", machine.kernel.log());
+}
