@@ -7,7 +7,7 @@ use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
 use crate::reclaim::{Reclaim, Thrash};
 use crate::slab::KernelObjects;
-use crate::space::AllCounters;
+use crate::space::counters::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
