@@ -2,6 +2,7 @@
 
 use crate::Pfn;
 use crate::reclaim::Shadow;
+use std::collections::BTreeSet;
 
 /// What is known of a slot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +30,8 @@ pub(crate) struct Area {
     size: u32,
     priority: i16,
     slots: Vec<Slot>,
+    /// Slots that were handed out once and are free again.
+    freed: BTreeSet<u32>,
     used: u32,
     /// Where the search for a free slot begins: after the one that was handed out last.
     next: u32,
@@ -40,7 +43,17 @@ pub(crate) struct Area {
 
 impl Area {
     pub(super) fn new(size: u32, priority: i16) -> Self {
-        Self { size, priority, slots: Vec::new(), used: 0, next: 1, turns: 0, is_on: true, is_writable: true }
+        Self {
+            size,
+            priority,
+            slots: Vec::new(),
+            freed: BTreeSet::new(),
+            used: 0,
+            next: 1,
+            turns: 0,
+            is_on: true,
+            is_writable: true,
+        }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -72,8 +85,13 @@ impl Area {
         if self.slots_free() == 0 {
             return None;
         }
-        let is_free = |offset: &u32| !self.slot(*offset).taken;
-        let found = (self.next..self.size).find(is_free).or_else(|| (1..self.next).find(is_free))?;
+        let fresh = (self.slots.len() as u32).max(1);
+        let found = match self.freed.range(self.next..).next() {
+            Some(&offset) => offset,
+            None if fresh < self.size => fresh,
+            None => *self.freed.first()?,
+        };
+        self.freed.remove(&found);
         self.next = if found + 1 < self.size { found + 1 } else { 1 };
         self.turns += 1;
         self.used += 1;
@@ -97,6 +115,7 @@ impl Area {
         let slot = self.slot_mut(offset);
         if slot.taken && slot.entries == 0 && slot.cached.is_none() {
             *slot = Slot::default();
+            self.freed.insert(offset);
             self.used -= 1;
         }
     }
