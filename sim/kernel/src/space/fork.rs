@@ -23,6 +23,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
     ) -> Result<AddressSpace, CallStop> {
         let mut child = AddressSpace::new(id, system)?;
+        system.mms.forked(id);
         child.heap = self.heap;
         child.unmapped = self.unmapped.clone();
         (child.layout, child.limits) = (self.layout, self.limits);
