@@ -7,6 +7,7 @@
 use super::scan::Scan;
 use super::{CLUSTER_PAGES, Gfp, PRIORITY_FIRST};
 use crate::frame::{LruList, Mark};
+use crate::OutOfMemory;
 use crate::system::System;
 use pagewalk_arch::Platform;
 
@@ -14,11 +15,19 @@ use pagewalk_arch::Platform;
 const FAILURES_MAX: u32 = 16;
 
 impl System {
-    /// Sees to it that `frames` frames can be had, by reclaim where it must. Where nothing more can be taken there may be
-    /// fewer, and what is then asked of memory may fail: that is for the OOM killer.
-    pub(crate) fn make_room(&mut self, platform: &mut dyn Platform, frames: u64, _gfp: Gfp) {
+    /// Sees to it that `frames` frames can be had, by reclaim where it must.
+    ///
+    /// # Errors
+    /// Nothing more can be taken, and every zone is at its minimum: that is for the OOM killer. Who goes on nevertheless
+    /// takes what is kept for emergencies.
+    pub(crate) fn make_room(
+        &mut self,
+        platform: &mut dyn Platform,
+        frames: u64,
+        _gfp: Gfp,
+    ) -> Result<(), OutOfMemory> {
         if self.memory.is_above(Mark::Low, frames) {
-            return;
+            return Ok(());
         }
         self.wake_kswapd(platform);
         let mut failures = 0;
@@ -31,11 +40,15 @@ impl System {
             if self.flush_for_reclaim(platform, true) {
                 continue;
             }
+            // What waits on CPUs' lists may be what is missing.
+            self.memory.drain();
             failures += 1;
             if failures > FAILURES_MAX || !self.could_suffice(frames) {
-                return;
+                let has_marks = self.memory.min_total() > 0;
+                return if has_marks && !self.memory.is_above(Mark::Min, 1) { Err(OutOfMemory) } else { Ok(()) };
             }
         }
+        Ok(())
     }
 
     /// Whether all that may still be taken would be enough: `should_reclaim_retry`.
@@ -49,11 +62,13 @@ impl System {
     }
 
     fn wake_kswapd(&mut self, platform: &mut dyn Platform) {
-        if self.reclaim.failures >= FAILURES_MAX || self.memory.high_total() == 0 {
+        let is_hopeless = self.reclaim.failures >= FAILURES_MAX;
+        if is_hopeless || self.memory.high_total() == 0 || self.memory.is_balanced() {
             return;
         }
         self.events.pageoutrun += 1;
-        self.memory.set_under_reclaim(0, true);
+        self.sync_file_objects();
+        self.memory.set_under_reclaim(true);
         let mut scan = Scan::new(0, true);
         loop {
             if self.memory.is_balanced() {
@@ -74,8 +89,8 @@ impl System {
                 scan.priority -= 1;
             }
         }
-        self.memory.set_under_reclaim(0, false);
         self.complete_swap_writes(0);
+        self.memory.set_under_reclaim(false);
         self.reclaim.activations_seen = self.activations();
         if scan.reclaimed == 0 {
             self.reclaim.failures += 1;

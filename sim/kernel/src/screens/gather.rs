@@ -84,11 +84,7 @@ impl Kernel {
             mlocked: count(&|pfn| memory.has(pfn, FolioFlags::MLOCKED)),
             swap_total: kib(system.swap.slots_total()),
             swap_free: kib(system.swap.slots_free()),
-            dirty: count(&|pfn| {
-                memory.usage(pfn) == Some(FrameUse::File)
-                    && memory.has(pfn, FolioFlags::DIRTY)
-                    && !is_shmem(memory, pfn)
-            }),
+            dirty: kib(system.cache.counts.dirty),
             writeback: count(&|pfn| memory.has(pfn, FolioFlags::WRITEBACK)),
             anon_pages: kib(memory.anon_mapped()),
             mapped: kib(memory.file_mapped()),
