@@ -6,8 +6,8 @@
 
 use super::scan::Scan;
 use super::{CLUSTER_PAGES, Gfp, PRIORITY_FIRST};
-use crate::frame::{LruList, Mark};
 use crate::OutOfMemory;
+use crate::frame::{LruList, Mark};
 use crate::system::System;
 use pagewalk_arch::Platform;
 
@@ -45,7 +45,11 @@ impl System {
             failures += 1;
             if failures > FAILURES_MAX || !self.could_suffice(frames) {
                 let has_marks = self.memory.min_total() > 0;
-                return if has_marks && !self.memory.is_above(Mark::Min, 1) { Err(OutOfMemory) } else { Ok(()) };
+                return if has_marks && !self.memory.is_above(Mark::Min, 1) {
+                    Err(OutOfMemory)
+                } else {
+                    Ok(())
+                };
             }
         }
         Ok(())

@@ -24,8 +24,8 @@ pub(crate) mod vma;
 
 use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas, is_advice};
-pub(crate) use counters::Rss;
 pub use counters::MmCounters;
+pub(crate) use counters::Rss;
 pub(crate) use fault::FaultStop;
 pub(crate) use layout::{Layout, Placement};
 pub(crate) use lock::lock_flags;
