@@ -94,7 +94,7 @@ impl Kernel {
                 cache: Cache::new(config.files_are_warm),
                 disk: Disk::new(config.disk),
                 clock: Clock::default(),
-                mms: AllCounters::default(),
+                mms: AllCounters::new(config.linux.rules().rss_lags),
                 swap: Swap::default(),
                 reclaim: Reclaim::default(),
                 thrash: Thrash::default(),
@@ -328,6 +328,10 @@ impl Kernel {
     /// What the address space of `pid` has; `None` where there is no such process.
     pub fn counters(&self, pid: u32) -> Option<MmCounters> {
         self.processes.get(&pid).map(|process| self.system.mms.get(process.mm))
+    }
+    /// As [`Self::counters`], as far as Linux knows it: what `/proc/PID/status` and the OOM killer go by.
+    pub fn counters_shown(&self, pid: u32) -> Option<MmCounters> {
+        self.processes.get(&pid).map(|process| self.system.mms.shown(process.mm))
     }
     /// Faults that `pid` has taken so far; `None` where there is no such process.
     pub fn faults(&self, pid: u32) -> Option<Faults> {

@@ -77,6 +77,9 @@ pub(crate) struct VersionRules {
     /// A fault that let go of the address space and came back counts as major, and twice in `pgfault` (before 6.4, where
     /// per-area locks came), even if the page was in the cache.
     pub(crate) counts_retries: bool,
+    /// A fault counts what it maps in its task, which tells the address space now and then (`SPLIT_RSS_COUNTING`, before
+    /// 6.2).
+    pub(crate) rss_lags: bool,
 }
 
 impl LinuxVersion {
@@ -113,6 +116,7 @@ impl LinuxVersion {
                 populate_stops_at_holes: false,
                 unaccounts_unwritable: false,
                 counts_retries: true,
+                rss_lags: true,
             },
             LinuxVersion::V6_12 => VersionRules {
                 merge: MergeRules {
@@ -123,6 +127,7 @@ impl LinuxVersion {
                 populate_stops_at_holes: true,
                 unaccounts_unwritable: true,
                 counts_retries: false,
+                rss_lags: false,
                 ..LinuxVersion::V6_1.rules()
             },
             LinuxVersion::V6_18 => VersionRules {
@@ -138,6 +143,7 @@ impl LinuxVersion {
                 populate_stops_at_holes: true,
                 unaccounts_unwritable: true,
                 counts_retries: false,
+                rss_lags: false,
             },
         }
     }

@@ -168,7 +168,7 @@ impl Kernel {
         mut work: impl FnMut(&mut System) -> Result<T, OutOfMemory>,
     ) -> Result<T, Errno> {
         loop {
-            self.system.make_room(platform, ROOM, Gfp::User);
+            let _ = self.system.make_room(platform, ROOM, Gfp::User);
             match work(&mut self.system) {
                 Ok(done) => return Ok(done),
                 Err(OutOfMemory) if self.out_of_memory(platform, pid) == OomEnd::Panic => {

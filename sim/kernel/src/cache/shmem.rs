@@ -118,7 +118,7 @@ impl System {
     pub(crate) fn unuse_shared(&mut self, platform: &mut dyn Platform, area: u8) -> Result<(), OutOfMemory> {
         let there: Vec<_> = self.cache.swapped().filter(|(_, _, slot)| slot.area() == area).collect();
         for (id, index, _) in there {
-            self.make_room(platform, 2, Gfp::User);
+            let _ = self.make_room(platform, 2, Gfp::User);
             self.shared_from_swap(id, index)?;
         }
         Ok(())

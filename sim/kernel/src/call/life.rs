@@ -92,7 +92,7 @@ impl Kernel {
         let process = self.processes.get(&pid)?;
         let space = self.spaces.get(&process.mm)?;
         let machine = self.system.commit_machine();
-        let counters = self.system.mms.get(process.mm);
+        let counters = self.system.mms.shown(process.mm);
         let size = OomSize {
             rss_pages: counters.resident(),
             swap_entries: counters.swap,

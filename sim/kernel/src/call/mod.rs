@@ -100,7 +100,6 @@ impl Kernel {
         let areas_max = usize::try_from(self.system.sysctl.max_map_count).unwrap_or(usize::MAX);
         let space = self.spaces.get_mut(&mm).expect("a process has an address space");
         space.limits = Some(Limits::new(&credentials, areas_max));
-        space.resident_max = space.resident_max.max(self.system.mms.get(mm).resident());
         self.system.stats.syscalls += 1;
         self.recount_promises();
         Ok(mm)

@@ -93,7 +93,7 @@ impl Kernel {
 
     fn oom_task(&self, pid: u32) -> OomTask {
         let Some(process) = self.processes.get(&pid) else { return OomTask::default() };
-        let counters = self.system.mms.get(process.mm);
+        let counters = self.system.mms.shown(process.mm);
         let space = &self.spaces[&process.mm];
         OomTask {
             pid,

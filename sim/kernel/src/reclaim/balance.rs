@@ -6,6 +6,7 @@
 
 use super::scan::Scan;
 use super::{CLUSTER_PAGES, Gfp, PRIORITY_FIRST};
+use crate::OutOfMemory;
 use crate::frame::{LruList, Mark};
 use crate::system::System;
 use pagewalk_arch::Platform;
@@ -14,11 +15,19 @@ use pagewalk_arch::Platform;
 const FAILURES_MAX: u32 = 16;
 
 impl System {
-    /// Sees to it that `frames` frames can be had, by reclaim where it must. Where nothing more can be taken there may be
-    /// fewer, and what is then asked of memory may fail: that is for the OOM killer.
-    pub(crate) fn make_room(&mut self, platform: &mut dyn Platform, frames: u64, _gfp: Gfp) {
+    /// Sees to it that `frames` frames can be had, by reclaim where it must.
+    ///
+    /// # Errors
+    /// Nothing more can be taken, and every zone is at its minimum: that is for the OOM killer. Who goes on nevertheless
+    /// takes what is kept for emergencies.
+    pub(crate) fn make_room(
+        &mut self,
+        platform: &mut dyn Platform,
+        frames: u64,
+        _gfp: Gfp,
+    ) -> Result<(), OutOfMemory> {
         if self.memory.is_above(Mark::Low, frames) {
-            return;
+            return Ok(());
         }
         self.wake_kswapd(platform);
         let mut failures = 0;
@@ -35,9 +44,15 @@ impl System {
             self.memory.drain();
             failures += 1;
             if failures > FAILURES_MAX || !self.could_suffice(frames) {
-                return;
+                let has_marks = self.memory.min_total() > 0;
+                return if has_marks && !self.memory.is_above(Mark::Min, 1) {
+                    Err(OutOfMemory)
+                } else {
+                    Ok(())
+                };
             }
         }
+        Ok(())
     }
 
     /// Whether all that may still be taken would be enough: `should_reclaim_retry`.

@@ -100,6 +100,7 @@ impl System {
                 }
                 None => Entry::Absent,
             };
+            self.mms.note_resident(mm);
             *self.mms.get_mut(mm).of(&self.memory, frame) -= 1;
             self.mms.get_mut(mm).swap += u64::from(entry != Entry::Absent);
             write_entry(platform, &mut self.memory, &layout, place.slot(), entry);

@@ -84,11 +84,7 @@ impl Kernel {
             mlocked: count(&|pfn| memory.has(pfn, FolioFlags::MLOCKED)),
             swap_total: kib(system.swap.slots_total()),
             swap_free: kib(system.swap.slots_free()),
-            dirty: count(&|pfn| {
-                memory.usage(pfn) == Some(FrameUse::File)
-                    && memory.has(pfn, FolioFlags::DIRTY)
-                    && !is_shmem(memory, pfn)
-            }),
+            dirty: kib(system.cache.counts.dirty),
             writeback: count(&|pfn| memory.has(pfn, FolioFlags::WRITEBACK)),
             anon_pages: kib(memory.anon_mapped()),
             mapped: kib(memory.file_mapped()),
@@ -231,7 +227,7 @@ impl Kernel {
     /// `/proc/PID/status`; `None` where there is no such process.
     pub fn status(&self, pid: u32) -> Option<Status> {
         let (process, space) = (self.processes.get(&pid)?, self.address_space(pid)?);
-        let (counts, counters) = (space.vmas().counts(), self.counters(pid)?);
+        let (counts, counters) = (space.vmas().counts(), self.counters_shown(pid)?);
         let program = program(space).map_or(0, |vma| vma.pages.pages());
         let rss = [counters.anon, counters.file, counters.shmem].map(kib);
         Some(Status {
@@ -243,7 +239,7 @@ impl Kernel {
             vm_peak: kib(space.vmas().pages_max()),
             vm_size: kib(counts.total),
             vm_lck: kib(counts.locked),
-            vm_hwm: kib(space.resident_max.max(counters.resident())),
+            vm_hwm: kib(self.system.mms.resident_max(process.mm)),
             rss,
             vm_data: kib(counts.data),
             vm_stk: kib(counts.stack),
@@ -273,7 +269,7 @@ impl Kernel {
             threads: process.threads,
             start_time: 0,
             vsize: space.vsz_bytes(),
-            rss: self.counters(pid)?.resident(),
+            rss: self.counters_shown(pid)?.resident(),
             code: program(space).map_or([0, 0], bounds),
             start_stack: stack.map_or(0, |vma| vma.pages.end().addr().0),
             data: [0, 0],
@@ -285,7 +281,7 @@ impl Kernel {
     /// `/proc/PID/statm`; `None` where there is no such process.
     pub fn statm(&self, pid: u32) -> Option<Statm> {
         let space = self.address_space(pid)?;
-        let (counts, counters) = (space.vmas().counts(), self.counters(pid)?);
+        let (counts, counters) = (space.vmas().counts(), self.counters_shown(pid)?);
         Some(Statm {
             size: counts.total,
             rss: [counters.anon, counters.file, counters.shmem],

@@ -23,6 +23,7 @@ impl AddressSpace {
         platform: &mut dyn Platform,
     ) -> Result<AddressSpace, CallStop> {
         let mut child = AddressSpace::new(id, system)?;
+        system.mms.forked(id);
         child.heap = self.heap;
         child.unmapped = self.unmapped.clone();
         (child.layout, child.limits) = (self.layout, self.limits);
@@ -86,7 +87,7 @@ impl AddressSpace {
         let mut from = pages.start();
         loop {
             // Before an entry is looked at: what makes room may change it.
-            system.make_room(platform, TABLES_MAX, Gfp::Kernel);
+            let _ = system.make_room(platform, TABLES_MAX, Gfp::Kernel);
             let rest = self.table.cursor(PageRange::new(from, pages.end()));
             let Some(page) = rest.first_table(platform) else { return Ok(()) };
             from = page;

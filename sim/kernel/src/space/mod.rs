@@ -25,6 +25,7 @@ pub(crate) mod vma;
 use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas, is_advice};
 pub use counters::MmCounters;
+pub(crate) use counters::Rss;
 pub(crate) use fault::FaultStop;
 pub(crate) use layout::{Layout, Placement};
 pub(crate) use lock::lock_flags;
@@ -78,8 +79,6 @@ pub struct AddressSpace {
     pub(crate) layout: Layout,
     /// What its process may have; `None` where a trace says what came out.
     pub(crate) limits: Option<Limits>,
-    /// The most pages that were resident when a call was made, which may take some away: VmHWM.
-    pub(crate) resident_max: u64,
 }
 
 impl AddressSpace {
@@ -96,7 +95,6 @@ impl AddressSpace {
             left_to_populate: None,
             layout: Layout::new(system.spec, system.config.stack_bytes_max, false),
             limits: None,
-            resident_max: 0,
         })
     }
 
@@ -188,7 +186,7 @@ impl AddressSpace {
 
     /// The entry at `slot` maps `frame` from now on, with the caller's reference.
     fn count_frame(&self, system: &mut System, slot: PhysAddr, frame: Pfn) {
-        *system.mms.get_mut(self.id).of(&system.memory, frame) += 1;
+        system.mms.count(self.id, Rss::of(&system.memory, frame), 1);
         if !system.is_zero_page(frame) {
             system.memory.map(frame, Place::of(slot));
         }
@@ -196,7 +194,7 @@ impl AddressSpace {
 
     /// The entry at `slot` does not map `frame` any more: its reference goes to `gather`.
     fn drop_frame(&self, system: &mut System, slot: PhysAddr, frame: Pfn, gather: &mut Gather) {
-        *system.mms.get_mut(self.id).of(&system.memory, frame) -= 1;
+        system.mms.count(self.id, Rss::of(&system.memory, frame), -1);
         if !system.is_zero_page(frame) {
             system.memory.unmap(frame, Place::of(slot));
             gather.hold(frame);
@@ -226,6 +224,10 @@ impl AddressSpace {
         pages: PageRange,
         gather: &mut Gather,
     ) {
+        system.mms.note_resident(self.id);
+        if self.table.cursor(pages).first_table(platform).is_some() {
+            system.mms.sync(self.id);
+        }
         let mut leaves = self.table.cursor(pages);
         while let Some(found) = leaves.next_used(platform) {
             match found {
@@ -247,7 +249,7 @@ impl AddressSpace {
         swapped: Swapped,
     ) {
         self.table.clear(platform, &mut system.memory, slot);
-        system.mms.get_mut(self.id).swap -= 1;
+        system.mms.count(self.id, Rss::Swap, -1);
         system.release_slot(swapped.slot);
     }
 

@@ -119,7 +119,7 @@ impl AddressSpace {
         let moved = |leaf: &Found| to.up(leaf.page().pages_above(source.start()));
         let pages = self.table.used(platform, source);
         let missing = self.table.tables_missing(platform, pages.iter().map(moved));
-        system.make_room(platform, missing, Gfp::Kernel);
+        let _ = system.make_room(platform, missing, Gfp::Kernel);
         let leaves = self.table.used(platform, source);
         let mut reserve = system.memory.reserve(missing)?;
         system.cache.retain(&new);

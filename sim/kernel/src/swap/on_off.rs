@@ -67,7 +67,7 @@ impl Kernel {
         let mut rest = PageRange::new(Vpn(0), system.user_end());
         loop {
             // What makes room may send pages to other areas.
-            system.make_room(platform, 2 + system.swap_cluster(), Gfp::User);
+            let _ = system.make_room(platform, 2 + system.swap_cluster(), Gfp::User);
             let Some(space) = self.spaces.get_mut(&mm) else { return Ok(()) };
             let mut cursor = space.page_table().cursor(rest);
             let found = std::iter::from_fn(|| cursor.next_used(platform)).find_map(|found| match found {

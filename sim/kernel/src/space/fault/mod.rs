@@ -178,12 +178,24 @@ impl AddressSpace {
         touch: &mut Touch,
     ) -> Result<bool, FaultStop> {
         system.events.pgfault += 1;
+        system.mms.fault_begins(self.id);
+        let resolved = self.resolve_counted(system, platform, touch);
+        system.mms.fault_ends(touch.retried);
+        resolved
+    }
+
+    fn resolve_counted(
+        &mut self,
+        system: &mut System,
+        platform: &mut dyn Platform,
+        touch: &mut Touch,
+    ) -> Result<bool, FaultStop> {
         // Before anything is looked at that reclaim could change.
         let of_file = touch.area.attributes.backing.file().map_or(0, |_| file::ROOM);
-        system.make_room(platform, FAULT_FRAMES_MAX + of_file, Gfp::User);
+        system.make_room(platform, FAULT_FRAMES_MAX + of_file, Gfp::User)?;
         if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
             // Those that come with it take frames too, and a copy may be due.
-            system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User);
+            system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User)?;
         }
         match self.table.find(platform, touch.page) {
             None => self.fault_in(system, platform, touch).map(|()| true),

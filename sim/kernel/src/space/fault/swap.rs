@@ -2,6 +2,7 @@
 
 use super::{AddressSpace, FaultStop, Touch, with_ad};
 use crate::frame::FolioFlags;
+use crate::space::Rss;
 use crate::system::System;
 use crate::table::Swapped;
 use crate::{OutOfMemory, Pte, VmFlags, Vpn};
@@ -25,7 +26,7 @@ impl AddressSpace {
         system.events.pgmajfault += u64::from(came.waited);
         system.memory.get(frame);
         system.swap.free(swapped.slot);
-        system.mms.get_mut(self.id).swap -= 1;
+        system.mms.count(self.id, Rss::Swap, -1);
         let is_write = touch.kind == AccessKind::Store;
         let held_by_cache_alone = system.memory.references(frame) == 2;
         if system.swap.is_full() || touch.area.has(VmFlags::LOCKED) || (is_write && held_by_cache_alone) {
@@ -60,7 +61,7 @@ impl AddressSpace {
         let area = *self.vmas.find(page).expect("a page in swap lies in an area");
         system.memory.get(frame);
         system.swap.free(swapped.slot);
-        system.mms.get_mut(self.id).swap -= 1;
+        system.mms.count(self.id, Rss::Swap, -1);
         if swapped.exclusive {
             system.memory.set(frame, FolioFlags::EXCLUSIVE);
         }
