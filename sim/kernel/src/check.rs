@@ -494,6 +494,11 @@ impl Kernel {
             }
             let is_kernels = matches!(usage, FrameUse::Slab | FrameUse::Kernel);
             let others = recount.others.get(&frame).copied().unwrap_or(0);
+            if usage == FrameUse::File && others == 0 {
+                return Err(Violation::Dangling(format!(
+                    "{frame:?} is a page of a file, and the cache does not have it"
+                )));
+            }
             let found = mapped + others + u32::from(is_kernels);
             if found != references {
                 return Err(Violation::References { frame, usage, counted: references, found });

@@ -237,3 +237,75 @@ fn who_is_who() {
     });
     assert!(matches!(ended, Violation::Asids(_)), "{ended}");
 }
+
+/// A page that is known to be mapped from one entry and is from another.
+#[test]
+fn reverse_mappings() {
+    let astray = found(|it| {
+        let (frame, slot) = (it.mapped(SHARED).pte.frame, it.mapped(SHARED).slot);
+        let memory = &mut it.kernel.system.memory;
+        memory.unmap(frame, Place::of(slot));
+        memory.map(frame, Place::of(pagewalk_arch::PhysAddr(slot.0 + 0x100)));
+    });
+    assert!(
+        matches!(&astray, Violation::ReverseMappings { known, found, .. } if known.len() == found.len()),
+        "{astray}"
+    );
+}
+
+/// What `found` is to name where a counter does not fit.
+fn counted(damage: fn(&mut Damaged)) -> &'static str {
+    match found(damage) {
+        Violation::Counter { what, .. } => what,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn lists_of_the_lru() {
+    let unlisted = |it: &mut Damaged| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.memory.relabel(frame, FolioFlags::LRU);
+    };
+    assert_eq!(counted(unlisted), "pages by their flags");
+    let on_another = |it: &mut Damaged| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.memory.relabel(frame, FolioFlags::ACTIVE);
+    };
+    assert_eq!(counted(on_another), "pages by their flags");
+}
+
+#[test]
+fn slots_of_swap() {
+    let nobodys = found(|it| {
+        it.kernel.swap_on(64, None).unwrap();
+        it.kernel.system.swap.allocate().unwrap();
+    });
+    assert!(matches!(&nobodys, Violation::Dangling(text) if text.contains("in use by nobody")), "{nobodys}");
+    let named_too_often = |it: &mut Damaged| {
+        it.kernel.swap_on(64, None).unwrap();
+        let slot = it.kernel.system.swap.allocate().unwrap();
+        it.kernel.system.swap.duplicate(slot);
+    };
+    assert_eq!(counted(named_too_often), "entries in swap");
+    let another_s = found(|it| {
+        it.kernel.swap_on(64, None).unwrap();
+        let frame = it.mapped(AT).pte.frame;
+        let slot = it.kernel.system.swap.allocate().unwrap();
+        it.kernel.system.swap.cache(slot, frame);
+    });
+    assert!(matches!(&another_s, Violation::Dangling(text) if text.contains("is cached for")), "{another_s}");
+}
+
+#[test]
+fn the_page_cache() {
+    assert_eq!(counted(|it| it.kernel.system.cache.counts.pages += 1), "pages");
+    assert_eq!(counted(|it| it.kernel.system.cache.counts.shmem += 1), "pages of shared memory");
+    assert_eq!(counted(|it| it.kernel.system.cache.counts.dirty += 1), "dirty pages");
+    assert_eq!(counted(|it| it.kernel.system.cache.counts.writeback += 1), "pages in writeback");
+    let lost = found(|it| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.cache.evict(&mut it.kernel.system.memory, frame, None);
+    });
+    assert!(matches!(&lost, Violation::Dangling(text) if text.contains("does not have it")), "{lost}");
+}

@@ -381,6 +381,12 @@ impl PhysicalMemory {
         self.folios.remove(pfn);
     }
 
+    /// Turns flags over without moving the page to where they say: for tests of what finds that.
+    #[cfg(test)]
+    pub(crate) fn relabel(&mut self, pfn: Pfn, flags: FolioFlags) {
+        self.frame_mut(pfn).flags.toggle(flags);
+    }
+
     fn frame_mut(&mut self, pfn: Pfn) -> &mut Folio {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
     }

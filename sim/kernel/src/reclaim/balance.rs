@@ -57,11 +57,10 @@ impl System {
 
     /// Whether all that may still be taken would be enough: `should_reclaim_retry`.
     fn could_suffice(&self, frames: u64) -> bool {
-        let mut lists = vec![LruList::InactiveFile, LruList::ActiveFile];
-        if self.swap.slots_free() > 0 {
-            lists.extend([LruList::InactiveAnon, LruList::ActiveAnon]);
-        }
-        let reclaimable: u64 = lists.into_iter().map(|list| self.memory.lru_len(list)).sum();
+        let may_swap = self.swap.slots_free() > 0;
+        let lists = LruList::ALL.into_iter().filter(|&list| list != LruList::Unevictable);
+        let lists = lists.filter(|list| may_swap || !list.is_anon());
+        let reclaimable: u64 = lists.map(|list| self.memory.lru_len(list)).sum();
         reclaimable + self.memory.frames_free() > self.memory.min_total() + frames
     }
 

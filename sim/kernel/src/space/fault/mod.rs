@@ -193,11 +193,13 @@ impl AddressSpace {
         // Before anything is looked at that reclaim could change.
         let of_file = touch.area.attributes.backing.file().map_or(0, |_| file::ROOM);
         system.make_room(platform, FAULT_FRAMES_MAX + of_file, Gfp::User)?;
-        if let Some(Found::Swapped { .. }) = self.table.find(platform, touch.page) {
+        let mut found = self.table.find(platform, touch.page);
+        if let Some(Found::Swapped { .. }) = found {
             // Those that come with it take frames too, and a copy may be due.
             system.make_room(platform, FAULT_FRAMES_MAX + system.swap_cluster(), Gfp::User)?;
+            found = self.table.find(platform, touch.page);
         }
-        match self.table.find(platform, touch.page) {
+        match found {
             None => self.fault_in(system, platform, touch).map(|()| true),
             Some(Found::Mapped(mapped)) => Ok(self.fault_on(system, platform, touch, mapped)?),
             Some(Found::Swapped { slot, swapped, .. }) => {
