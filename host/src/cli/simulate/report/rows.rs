@@ -149,6 +149,8 @@ pub(super) const ROWS: &[Row] = &[
     field("oom", |run| run.report.as_ref().map(|told| Figure::Lines(&told.oom))),
     // Why the kernel stopped, where it did.
     field("panic", |run| Some(Figure::Text(run.report.as_ref()?.panic.as_deref()?))),
+    // What the scenario asks for and the model does not do; standard error has it too.
+    field("notes", |run| run.report.as_ref().map(|told| Figure::Lines(&told.notes))),
     // Steps that could not be carried out.
     field("errors", |run| run.report.as_ref().map(|told| Figure::Lines(&told.errors))).page(
         "not done",
