@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-const SMALL: &str = "machine mem=64M swap=16M\nproc A\nA mmap r 8M\nA touch r w\nsnapshot touched\nA fork B\n\
+const SMALL: &str = "machine mem=256M swap=16M\nproc A\nA mmap r 8M\nA touch r w\nsnapshot touched\nA fork B\n\
                      B touch r w count=100\ncompare A.r B.r\nB exit 3\n";
 
 /// The scenarios of the repository.
@@ -73,7 +73,7 @@ fn the_json_has_what_a_real_linux_answers() {
         assert!(!report[name].is_null(), "{name}");
     }
     assert_eq!(report["format"], "la48");
-    assert_eq!(report["machine"]["mem"], "64M");
+    assert_eq!(report["machine"]["mem"], "256M");
     let touched = report["steps"].as_array().unwrap().iter().find(|step| step["n"] == 4).unwrap();
     assert_eq!(touched["line"], "A touch r w");
     assert_eq!((&touched["replies"][0]["ret"], &touched["replies"][0]["min"]), (&2048.into(), &2048.into()));
@@ -170,7 +170,7 @@ fn options_that_do_not_go_together_are_refused() {
 
 #[test]
 fn what_linux_refuses_or_kills_is_a_result() {
-    let bomb = (0..22).fold("machine mem=32M\nproc W0\nW0 mmap r 64M\n".to_owned(), |mut text, n| {
+    let bomb = (0..22).fold("machine mem=64M\nproc W0\nW0 mmap r 64M\n".to_owned(), |mut text, n| {
         let _ = writeln!(text, "W{n} fork W{}\nW{} touch r w", n + 1, n + 1);
         text
     });
