@@ -170,7 +170,7 @@ fn options_that_do_not_go_together_are_refused() {
 
 #[test]
 fn what_linux_refuses_or_kills_is_a_result() {
-    let bomb = (0..22).fold("machine mem=64M\nproc W0\nW0 mmap r 64M\n".to_owned(), |mut text, n| {
+    let bomb = (0..22).fold("machine mem=64M\nproc W0\nW0 mmap r 24M\n".to_owned(), |mut text, n| {
         let _ = writeln!(text, "W{n} fork W{}\nW{} touch r w", n + 1, n + 1);
         text
     });
