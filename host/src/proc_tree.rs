@@ -36,15 +36,27 @@ pub fn write(tree: &ProcTree, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Empties what an earlier run has written. Removes nothing that it did not write.
-fn clear(to: &Path) -> Result<()> {
-    let Ok(entries) = fs::read_dir(to) else { return Ok(()) };
-    let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
+/// Whether [`write`] may have the directory `to`. Changes nothing.
+///
+/// # Errors
+/// Something lies there that this program has not made.
+pub fn check(to: &Path) -> Result<()> {
+    let is_other = to.exists() && !to.is_dir();
+    ensure!(!is_other, "{} is no directory; choose one for --proc", to.display());
+    let is_empty = fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none());
     ensure!(
-        entries.is_empty() || to.join(MARK).is_file(),
+        is_empty || to.join(MARK).is_file(),
         "{} is not empty, and was not written by --proc; choose a directory of its own",
         to.display()
     );
+    Ok(())
+}
+
+/// Empties what an earlier run has written. Removes nothing that it did not write.
+fn clear(to: &Path) -> Result<()> {
+    check(to)?;
+    let Ok(entries) = fs::read_dir(to) else { return Ok(()) };
+    let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
     for entry in entries {
         let path = entry.path();
         let removed =

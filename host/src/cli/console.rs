@@ -26,12 +26,18 @@ impl Console {
     /// # Errors
     /// [`CliError::OutputClosed`] when its reader has gone, [`CliError::Output`] when it cannot be written.
     pub fn print(&self, text: &str) -> Result<(), CliError> {
-        let mut out = io::stdout().lock();
-        let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.write_all(end))
-            .and_then(|()| out.flush())
-            .map_err(output_error)
+        let write = || {
+            let mut out = io::stdout().lock();
+            let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+            out.write_all(text.as_bytes())?;
+            out.write_all(end)?;
+            out.flush()
+        };
+        let written = match self.bar.lock().ok().as_deref() {
+            Some(Some(bar)) => bar.suspend(write),
+            _ => write(),
+        };
+        written.map_err(output_error)
     }
 
     /// Writes a result as one JSON object.

@@ -56,6 +56,9 @@ pub enum CliError {
         /// What is wrong, and where.
         problem: String,
     },
+    /// What is to be shown of memory cannot be.
+    #[error("{0:#}")]
+    Screens(anyhow::Error),
     /// Files that cannot be compared.
     #[error(transparent)]
     Compare(#[from] crate::compare::CompareError),

@@ -9,16 +9,20 @@ use pagewalk_arch::Platform;
 use pagewalk_kernel::{Clock, Every, Kernel, Screen, Watch, Window};
 use std::path::PathBuf;
 
+/// The interval where none is given.
+const EVERY: Every = Every::Accesses(1_000_000);
+
 /// What is shown of memory.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Screens")]
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
 pub struct ScreenArgs {
     /// Show these again and again: free, vmstat, sar-r, sar-r-ALL, sar-B, ps, or files such as meminfo, 79/status
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub stat: Vec<Screen>,
     /// How often: accesses (5000, 100K, 1M) or the machine's time (10ms, 2s)
-    #[arg(long, value_name = "N", default_value = "1M", requires = "stat")]
-    pub every: Every,
+    /// [default: 1M]
+    #[arg(long, value_name = "N", requires = "stat")]
+    pub every: Option<Every>,
     /// Show these at the end
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub screen: Vec<Screen>,
@@ -30,7 +34,25 @@ pub struct ScreenArgs {
 impl ScreenArgs {
     /// What is to be shown again and again.
     pub fn watch(&self) -> Watch {
-        Watch::new(self.stat.clone(), self.every)
+        Watch::new(self.stat.clone(), self.every.unwrap_or(EVERY))
+    }
+
+    /// The first option that was given, if any was.
+    pub fn given(&self) -> Option<&'static str> {
+        let all = [
+            ("--stat", !self.stat.is_empty()),
+            ("--screen", !self.screen.is_empty()),
+            ("--proc", self.proc_dir.is_some()),
+        ];
+        all.into_iter().find_map(|(option, given)| given.then_some(option))
+    }
+
+    /// Refuses a directory that cannot take files, before anything runs.
+    ///
+    /// # Errors
+    /// Something lies there that this program has not made.
+    pub fn check(&self) -> Result<()> {
+        self.proc_dir.as_deref().map_or(Ok(()), proc_tree::check)
     }
 
     /// What is to be shown at the end; files are written. Rates are of the whole run.
@@ -72,8 +94,8 @@ mod tests {
     fn names_and_intervals_are_read() {
         let args = parse(&["--stat", "free,vmstat,sar-B", "--every", "10ms", "--screen", "meminfo"]).unwrap();
         assert_eq!(args.stat, [Screen::Free, Screen::Vmstat, Screen::SarPaging]);
-        assert_eq!(args.every, Every::Seconds(0.01));
-        assert_eq!(parse(&[]).unwrap().every, Every::Accesses(1_000_000));
+        assert_eq!(args.every, Some(Every::Seconds(0.01)));
+        assert_eq!(parse(&[]).unwrap().every, None);
         assert!(parse(&["--screen", "memory"]).unwrap_err().contains("choose free"));
         assert!(parse(&["--stat", "free", "--every", "often"]).unwrap_err().contains("is no interval"));
         assert!(parse(&["--every", "5"]).is_err(), "every what?");

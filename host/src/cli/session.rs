@@ -7,10 +7,11 @@ use super::CliError;
 use super::console::Console;
 use super::engine::{Engine, Tools};
 use super::interrupt;
+use super::screens::ScreenArgs;
 use super::settings::Settings;
 use super::source::TraceName;
 use super::translations::TranslationWriter;
-use super::watch::Watch;
+use super::watch::{Shown, Watch};
 use pagewalk_machine::workload::{Workload, WorkloadReport};
 use pagewalk_machine::{RunOutcome, Tap, Taps, WorkloadOutcome};
 use pagewalk_trace::Trace;
@@ -31,6 +32,10 @@ pub struct Session {
     pub trace: TraceName,
     /// The scenario that is carried out in its place.
     pub workload: Option<Arc<Workload>>,
+    /// What is shown of memory.
+    pub screens: ScreenArgs,
+    /// The results are one JSON object on standard output.
+    pub beside_json: bool,
     /// Addresses stay where they are.
     pub no_rebase: bool,
     /// Accesses at most.
@@ -133,7 +138,8 @@ impl Session {
                 pagewalk_machine::Engine::Verilator(engine)
             }
         };
-        let mut watch = Watch::new(console.progress(spec.name, work.total()), Arc::clone(&failed));
+        let shown = Shown { screens: &self.screens, beside_json: self.beside_json, console };
+        let mut watch = Watch::new(console.progress(spec.name, work.total()), Arc::clone(&failed), shown);
         let mut outcome = match work {
             Work::Trace(mut trace) => Outcome {
                 run: session.run(engine, taps, &mut trace, &mut watch)?,
@@ -149,7 +155,9 @@ impl Session {
                 Outcome { run, report: Some(report), waves: None, notes, wants_plan: false }
             }
         };
-        drop(watch);
+        if let Some(error) = watch.into_error() {
+            return Err(error);
+        }
         for writer in [golden, hardware].into_iter().flatten() {
             writer.finish()?;
         }

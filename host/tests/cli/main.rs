@@ -8,6 +8,7 @@ mod record;
 mod simulate;
 mod texts;
 mod translate;
+mod workload;
 
 use assert_cmd::Command;
 use serde_json::Value;

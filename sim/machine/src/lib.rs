@@ -23,7 +23,7 @@ pub use difference::{Difference, RECENT_COUNT, TableEntry};
 pub use lockstep::Lockstep;
 pub use loss::{Ending, Losses, ProcessEnd, Verdict};
 pub use machine::Machine;
-pub use run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd};
+pub use run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd, Spectator, View};
 pub use session::{Engine, RunOutcome, Session, SessionError, Taps, WorkloadOutcome};
 pub use smp::{Interleaving, SmpMachine};
 pub use snapshot::Snapshot;

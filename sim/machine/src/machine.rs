@@ -4,7 +4,7 @@
 //! nor reading the trace.
 
 use crate::cpu::Cpu;
-use crate::run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd};
+use crate::run::{BATCH_ACCESSES, MachineError, Observer, RunCounts, RunEnd, View};
 use pagewalk_arch::{CpuId, Platform};
 use pagewalk_kernel::Kernel;
 use pagewalk_trace::{Boundary, TraceSource};
@@ -57,6 +57,8 @@ impl<'a> Machine<'a> {
             if self.platform.difference().is_some() {
                 return Ok(RunEnd::Difference);
             }
+            let accesses = self.cpu.counts.accesses;
+            let goes_on = observer.look(&View { kernel: &*self.kernel, platform: &*self.platform, accesses });
             if limited {
                 return Ok(RunEnd::Complete);
             }
@@ -70,7 +72,7 @@ impl<'a> Machine<'a> {
                     }
                 }
             }
-            if !observer.keep_running(&self.cpu.counts, source) {
+            if !goes_on || !observer.keep_running(&self.cpu.counts, source) {
                 return Ok(RunEnd::Interrupted);
             }
         }

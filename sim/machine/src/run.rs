@@ -1,8 +1,8 @@
 //! What a run counts, how it ends, and who watches it. Owns the words alone.
 
 use crate::loss::{Ending, Losses};
-use pagewalk_arch::{Access, AccessKind};
-use pagewalk_kernel::{Death, EventError};
+use pagewalk_arch::{Access, AccessKind, Platform};
+use pagewalk_kernel::{Clock, Death, EventError, Kernel};
 use pagewalk_trace::{TraceError, TraceSource};
 
 /// Accesses per batch: enough to make the hand-over between two threads cheap, few enough to stay in a cache.
@@ -110,8 +110,39 @@ impl RunCounts {
     }
 }
 
+/// A machine while it runs, for who looks at it.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Its kernel.
+    pub kernel: &'a Kernel,
+    /// What the kernel runs on.
+    pub platform: &'a dyn Platform,
+    /// Accesses carried out.
+    pub accesses: u64,
+}
+
+impl View<'_> {
+    /// How far the machine has come.
+    pub fn clock(&self) -> Clock {
+        Clock { accesses: self.accesses, seconds: self.kernel.now_ns() as f64 / 1e9 }
+    }
+}
+
+/// Who looks at the machine while it runs, and changes nothing.
+pub trait Spectator {
+    /// After each batch of accesses and each call on files. `false` ends the run: a scenario at once, a trace after its
+    /// block.
+    fn look(&mut self, _view: &View<'_>) -> bool {
+        true
+    }
+    /// At the end, while those who live still do.
+    fn look_at_end(&mut self, _view: &View<'_>) {}
+}
+
+impl Spectator for () {}
+
 /// What watches a run.
-pub trait Observer {
+pub trait Observer: Spectator {
     /// After each block of the trace: progress so far. `false` ends the run.
     fn keep_running(&mut self, _counts: &RunCounts, _source: &dyn TraceSource) -> bool {
         true

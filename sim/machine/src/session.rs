@@ -6,7 +6,7 @@
 use crate::hold_last_exit::HoldLastExit;
 use crate::narrow::{NarrowCore, RefusedCalls};
 use crate::workload::{Workload, WorkloadProgress, WorkloadReport};
-use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped};
+use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped, View};
 use pagewalk_arch::{
     ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, Uniprocessor,
 };
@@ -227,6 +227,7 @@ impl Session {
         let limit = self.limit.unwrap_or(u64::MAX);
         let (report, counts, result) = workload.run(&mut kernel, &mut platform, limit, progress);
         let elapsed = started.elapsed();
+        progress.look_at_end(&View { kernel: &kernel, platform: &platform, accesses: counts.accesses });
         let (end, error) = match result {
             Ok(_) if platform.difference().is_some() => (RunEnd::Difference, None),
             Ok(end) => (end, None),
@@ -265,6 +266,7 @@ impl Session {
         let result = machine.run(&mut source, self.limit.unwrap_or(u64::MAX), observer);
         let mut counts = machine.counts().clone();
         let elapsed = started.elapsed();
+        observer.look_at_end(&View { kernel: &kernel, platform: &*platform, accesses: counts.accesses });
 
         let (mut end, error) = match result {
             Ok(end) => (end, None),

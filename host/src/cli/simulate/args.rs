@@ -1,6 +1,7 @@
 //! Arguments of `cosim` and `run`.
 
 use crate::cli::args::{EngineChoice, MachineArgs, SourceArgs};
+use crate::cli::screens::ScreenArgs;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -28,6 +29,9 @@ pub struct CosimArgs {
     /// The results.
     #[command(flatten)]
     pub results: ResultArgs,
+    /// The machine's memory.
+    #[command(flatten)]
+    pub screens: ScreenArgs,
     /// What runs under the kernel
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "Hardware")]
     pub engine: EngineChoice,
@@ -57,6 +61,9 @@ pub struct RunArgs {
     /// The results.
     #[command(flatten)]
     pub results: ResultArgs,
+    /// The machine's memory.
+    #[command(flatten)]
+    pub screens: ScreenArgs,
     /// The architecture alone: no TLB, no clock, every access walks
     #[arg(long)]
     pub bare: bool,

@@ -43,7 +43,7 @@ fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
         (choice, _) => choice,
     };
     // Settings first: what cannot be built needs no tools.
-    let mut plan = Plan::new(&args.machine, &args.source, &args.results)?;
+    let mut plan = Plan::new(&args.machine, &args.source, &args.results, &args.screens)?;
     plan.single("--waves", args.waves.is_some())?;
     plan.single("--verilog", args.verilog.is_some())?;
     plan.waves.clone_from(&args.waves);
@@ -92,5 +92,5 @@ fn is_of_hardware(assignment: &str) -> bool {
 
 fn run(args: &RunArgs, console: &Console) -> Result<Verdict, CliError> {
     let engine = if args.bare { Engine::Bare } else { Engine::Golden };
-    Plan::new(&args.machine, &args.source, &args.results)?.carry_out(&engine, console)
+    Plan::new(&args.machine, &args.source, &args.results, &args.screens)?.carry_out(&engine, console)
 }

@@ -9,6 +9,7 @@ use crate::cli::args::{MachineArgs, SourceArgs};
 use crate::cli::console::Console;
 use crate::cli::engine::Engine;
 use crate::cli::interrupt::{self, OnSecond};
+use crate::cli::screens::ScreenArgs;
 use crate::cli::session::Session;
 use crate::cli::settings::Layers;
 use crate::cli::source::TraceName;
@@ -31,6 +32,7 @@ pub struct Plan<'a> {
     source: &'a SourceArgs,
     workload: Option<Arc<Workload>>,
     results: &'a ResultArgs,
+    screens: &'a ScreenArgs,
     /// File of the waveform.
     pub waves: Option<PathBuf>,
     /// Verilog in place of the generator's.
@@ -61,6 +63,7 @@ impl<'a> Plan<'a> {
         machine: &MachineArgs,
         source: &'a SourceArgs,
         results: &'a ResultArgs,
+        screens: &'a ScreenArgs,
     ) -> Result<Self, CliError> {
         let workload = source.workload.as_deref().map(workload::open).transpose()?.map(Arc::new);
         let layers = match &workload {
@@ -78,11 +81,16 @@ impl<'a> Plan<'a> {
             source,
             workload,
             results,
+            screens,
             waves: None,
             verilog: None,
             translations_hardware: None,
         };
         plan.single("--translations", results.translations.is_some())?;
+        if let Some(option) = screens.given().filter(|_| plan.layers.formats().len() > 1) {
+            return Err(CliError::Usage(format!("{option} shows one machine: give it one --format")));
+        }
+        screens.check().map_err(CliError::Screens)?;
         let same_file =
             |path: &PathBuf| std::fs::canonicalize(path).ok().is_some_and(|path| trace.is_file(&path));
         if let Some(path) = results.translations.iter().find(|path| same_file(path)) {
@@ -124,6 +132,8 @@ impl<'a> Plan<'a> {
             workload: self.workload.clone(),
             engine: engine.clone(),
             trace: TraceName::of(self.source),
+            screens: self.screens.clone(),
+            beside_json: self.results.json,
             no_rebase: self.source.no_rebase,
             limit: self.source.limit,
             translations: self.results.translations.clone(),

@@ -5,6 +5,7 @@
 use crate::cli::Cli;
 use crate::cli::console::Console;
 use crate::cli::engine::Engine;
+use crate::cli::screens::ScreenArgs;
 use crate::cli::session::Session;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
@@ -114,6 +115,7 @@ pub fn write_waveform(session: &Session, found: &Difference, written: Option<&Pa
         waves: Some((path, found.cycle.saturating_sub(WAVE_CYCLES))),
         translations: None,
         translations_hardware: None,
+        screens: ScreenArgs::default(),
         ..session.clone()
     };
     match traced.run(console) {

@@ -55,6 +55,9 @@ impl World<'_> {
                 for (access, outcome) in part.iter().zip(&outcomes).take(translated) {
                     on(self, access, Answer::At(outcome.pa));
                 }
+                if !self.look() {
+                    return Err(Stop::Ended(RunEnd::Interrupted));
+                }
                 rest = &rest[translated..];
                 match progress.fault {
                     Some(fault) => {

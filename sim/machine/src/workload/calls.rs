@@ -5,7 +5,9 @@
 
 use super::image::{Area, AreaKind};
 use super::layout::Layout;
+use super::steps::WorkloadProgress;
 use super::worker::byte_for;
+use crate::run::View;
 use pagewalk_arch::{CpuId, Platform, VirtAddr};
 use pagewalk_kernel::workload::{FileSpan, MapCommand, RangeVerb, RemapCommand, Resource};
 use pagewalk_kernel::{
@@ -31,6 +33,9 @@ pub(super) struct Caller<'m> {
     pub(super) platform: &'m mut dyn Platform,
     pub(super) layout: Layout,
     pub(super) pid: u32,
+    /// Accesses so far, and who watches.
+    pub(super) accesses: u64,
+    pub(super) progress: &'m mut dyn WorkloadProgress,
 }
 
 fn number(errno: Errno) -> i64 {
@@ -215,6 +220,10 @@ impl Caller<'_> {
             match piece(self, range).map_err(number)? {
                 0 => break,
                 bytes => done += bytes,
+            }
+            let view = View { kernel: &*self.kernel, platform: &*self.platform, accesses: self.accesses };
+            if !self.progress.look(&view) {
+                break;
             }
         }
         Ok(done)

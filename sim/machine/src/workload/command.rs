@@ -29,8 +29,16 @@ fn details(signal: Signal) -> (i32, u64) {
 impl World<'_> {
     /// The calls of process `pid`.
     pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
-        let Self { kernel, platform, layout, .. } = self;
-        Caller { kernel, platform: &mut **platform, layout: *layout, pid }
+        let Self { kernel, platform, layout, progress, .. } = self;
+        let accesses = self.counts.accesses;
+        Caller {
+            kernel,
+            platform: &mut **platform,
+            layout: *layout,
+            pid,
+            accesses,
+            progress: &mut **progress,
+        }
     }
 
     /// Worker `at` carries `command` out. What it says besides its result goes into `reply`.

@@ -165,6 +165,12 @@ impl World<'_> {
                         self.step.replies.push(reply);
                         Ok(())
                     }
+                    // The run ends here; who was at work lives.
+                    (Err(Stop::Ended(end)), Ok(())) if self.kernel.panicked().is_none() => {
+                        (reply.min, reply.maj) = (Some(faults.minor), Some(faults.major));
+                        self.step.replies.push(reply);
+                        Err(Stop::Ended(end))
+                    }
                     (result, _) => {
                         self.step.replies.push(Reply { who: name(), dead: Some(""), ..Reply::default() });
                         result.map(|_| ())

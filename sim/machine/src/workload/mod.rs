@@ -18,6 +18,7 @@ mod result;
 mod snapshot;
 mod steps;
 mod system;
+mod unmodelled;
 mod worker;
 
 pub use image::{DEFAULT_IMAGE, Image, ImageError};
@@ -27,7 +28,7 @@ pub use result::{
 };
 pub use steps::WorkloadProgress;
 
-use crate::run::{MachineError, RunCounts, RunEnd};
+use crate::run::{MachineError, RunCounts, RunEnd, View};
 use image::Program;
 use layout::Layout;
 use pagewalk_arch::{CpuId, Platform};
@@ -96,4 +97,14 @@ struct World<'a> {
     log_read: usize,
     /// Accesses at most.
     limit: u64,
+    /// Who watches.
+    progress: &'a mut dyn WorkloadProgress,
+}
+
+impl World<'_> {
+    /// Lets who watches look at the machine. Says whether it goes on.
+    fn look(&mut self) -> bool {
+        let Self { kernel, platform, counts, progress, .. } = self;
+        progress.look(&View { kernel, platform: &**platform, accesses: counts.accesses })
+    }
 }

@@ -5,9 +5,10 @@ use super::command::segfault_line;
 use super::layout::Layout;
 use super::life::SIGKILL;
 use super::result::{Reply, StepReport, WorkloadReport};
+use super::unmodelled;
 use super::worker::Worker;
 use super::{AGENT_PID, NS_PER_MS, Stop, Workload, World};
-use crate::run::{MachineError, RunCounts, RunEnd};
+use crate::run::{MachineError, RunCounts, RunEnd, Spectator};
 use pagewalk_arch::{CpuId, Platform, VirtAddr};
 use pagewalk_kernel::workload::{Action, HugePages};
 use pagewalk_kernel::{Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, PcMachine, Signal, VmaPolicy};
@@ -37,7 +38,7 @@ fn is_kept(line: &str) -> bool {
 }
 
 /// Who watches a scenario.
-pub trait WorkloadProgress {
+pub trait WorkloadProgress: Spectator {
     /// After each step: how many of how many are done, and what was carried out so far. `false` ends the run.
     fn keep_running(&mut self, _done: u64, _of: u64, _counts: &RunCounts) -> bool {
         true
@@ -103,20 +104,22 @@ impl Workload {
             swap: None,
             log_read: 0,
             limit,
+            progress,
         };
-        let end = world.steps(progress);
+        let end = world.steps();
         (world.report, world.counts, end)
     }
 }
 
 impl World<'_> {
-    fn steps(&mut self, progress: &mut dyn WorkloadProgress) -> Result<RunEnd, MachineError> {
+    fn steps(&mut self) -> Result<RunEnd, MachineError> {
         let boot = Event::Switch { pid: AGENT_PID, line: 0 };
         self.kernel.on_event(self.platform, CpuId::BOOT, &boot).expect("a switch names no address");
         let steps = &self.workload.scenario.steps;
         let program = &self.workload.image.worker;
         self.programs.insert(program.path.clone(), program);
         self.programs.extend(self.workload.image.programs.iter().map(|p| (p.path.clone(), p)));
+        self.note_machine();
         match self.begin_machine(AGENT_PID) {
             Ok(()) => {}
             Err(Stop::Ended(end)) => return Ok(end),
@@ -158,7 +161,7 @@ impl World<'_> {
                     step.number, step.text
                 )));
             }
-            if !progress.keep_running(done, steps.len() as u64, &self.counts) {
+            if !self.look() || !self.progress.keep_running(done, steps.len() as u64, &self.counts) {
                 return Ok(RunEnd::Interrupted);
             }
         }
@@ -166,7 +169,10 @@ impl World<'_> {
     }
 
     fn action(&mut self, action: &Action) -> Result<(), Stop> {
-        let unmodelled = match action {
+        if let Some(subject) = unmodelled::of_step(&self.workload.scenario.machine, action) {
+            self.note_unmodelled(subject);
+        }
+        let left = match action {
             Action::Sysctl { name, value } => return self.sysctl(name, value),
             Action::SwapOn => return self.swap_on(),
             Action::SwapOff => return self.swap_off(),
@@ -213,8 +219,7 @@ impl World<'_> {
             }
             other => other,
         };
-        self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
-        debug_assert!(!matches!(unmodelled, Action::Worker { .. }));
+        debug_assert!(matches!(left, Action::Sysfs { .. } | Action::Proc { .. }), "it has been noted");
         self.step.replies.push(Reply { ret: Some(-ENOSYS), ..Reply::default() });
         Ok(())
     }

@@ -35,7 +35,7 @@ impl World<'_> {
                     _ => {}
                 }
                 if effect == SysctlEffect::NotModelled {
-                    self.report.notes.push(format!("step {}: not modelled: {}", self.step.n, self.step.line));
+                    self.note_knob(name);
                 }
                 Ok(0)
             }

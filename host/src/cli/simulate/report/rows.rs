@@ -35,7 +35,10 @@ pub(super) const ROWS: &[Row] = &[
     count!("stores", |run| run.outcome.counts.stores),
     // Accesses that killed their process, and those of processes that had ended.
     count!("skipped", |run| run.outcome.counts.skipped),
-    field("killed", |run| Some(Figure::Killed(&run.killed))).page("killed", losses::killed),
+    field("killed", |run| Some(Figure::Killed(&run.killed))).page("killed", |run| {
+        // The steps of a scenario tell it.
+        if run.report.is_some() { None } else { losses::killed(run) }
+    }),
     field("lost", |run| Some(Figure::Lost(&run.lost))).page("lost", losses::lost),
     // Calls that no model carries out, by name.
     field("unmodelled", |run| Some(Figure::Calls(run.outcome.counts.losses.unmodelled())))
@@ -149,6 +152,8 @@ pub(super) const ROWS: &[Row] = &[
     field("oom", |run| run.report.as_ref().map(|told| Figure::Lines(&told.oom))),
     // Why the kernel stopped, where it did.
     field("panic", |run| Some(Figure::Text(run.report.as_ref()?.panic.as_deref()?))),
+    // What the scenario asks for and the model does not do; standard error has it too.
+    field("notes", |run| run.report.as_ref().map(|told| Figure::Lines(&told.notes))),
     // Steps that could not be carried out.
     field("errors", |run| run.report.as_ref().map(|told| Figure::Lines(&told.errors))).page(
         "not done",

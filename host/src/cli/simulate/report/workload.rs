@@ -27,7 +27,8 @@ pub fn table(report: &WorkloadReport) -> String {
 fn step_lines(out: &mut String, step: &StepReport) {
     let mut replies = step.replies.iter();
     let head = replies.next().map(reply).unwrap_or_default();
-    let _ = writeln!(out, "{:>5} {:LINE_WIDTH$} {head}", step.n, step.line);
+    let line = format!("{:>5} {:LINE_WIDTH$} {head}", step.n, step.line);
+    let _ = writeln!(out, "{}", line.trim_end());
     for more in replies {
         let who = more.who.as_deref().unwrap_or_default();
         let _ = writeln!(out, "{:>5} {:LINE_WIDTH$} {}", "", format!("  {who}"), reply(more));
