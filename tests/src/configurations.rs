@@ -99,6 +99,16 @@ pub fn number(name: &str, default: u64) -> u64 {
     }
 }
 
+/// Of what a suite goes through, every so manieth: `PAGEWALK_SHARE=5` is a fifth. All by default.
+///
+/// # Panics
+/// For 0.
+pub fn share<T>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let share = usize::try_from(number("PAGEWALK_SHARE", 1)).unwrap_or(usize::MAX);
+    assert!(share > 0, "PAGEWALK_SHARE=0: write 1 for all, 5 for a fifth");
+    all.into_iter().step_by(share).collect()
+}
+
 fn one_of<T: Copy>(rng: &mut SplitMix64, of: &[T]) -> T {
     of[rng.below(of.len() as u32) as usize]
 }

@@ -5,13 +5,14 @@
 //! repeats what was recorded. Both also read the text without its initial values, as synthesis does for silicon: all
 //! that has a meaning must be defined by reset alone.
 //!
-//! `PAGEWALK_DESIGNS` random configurations, the first from `PAGEWALK_SEED`, are among those compared.
+//! `PAGEWALK_DESIGNS` random configurations, the first from `PAGEWALK_SEED`, are among those compared;
+//! `PAGEWALK_SHARE=3` compares a third of the others.
 
 use pagewalk_arch::{
     IssueOrder, L1Config, MemoryTiming, OnFault, PagingFormat, Preset, Replacement, Structure,
 };
 use pagewalk_rtl::generate;
-use pagewalk_tests::configurations::{AccessedDirty, Sample, number, options};
+use pagewalk_tests::configurations::{AccessedDirty, Sample, number, options, share};
 use pagewalk_tests::event_driven::{
     Compared, Icarus, initialised_at_declaration, play, without_initial_values,
 };
@@ -64,6 +65,7 @@ fn samples() -> Vec<Sample> {
         config.timing.response_stall_percent = 30;
         samples.push(Sample { config, on_fault: OnFault::Continue, accessed_dirty: AccessedDirty::Changing });
     }
+    let mut samples = share(samples);
     let first = number("PAGEWALK_SEED", 1);
     let random = first..first + number("PAGEWALK_DESIGNS", RANDOM_DESIGNS);
     samples.extend(random.map(|seed| Sample::draw(seed).with_fast_memory()));

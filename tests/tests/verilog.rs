@@ -2,13 +2,13 @@
 //!
 //! Two designs stand in `tests/tests/verilog` and are reviewed as code; of every format and preset, `digests.txt` there has
 //! the SHA-256. `cargo xtask bless` rewrites them after an intended change. Verilator, Icarus Verilog and Yosys lint every format and preset, and random configurations (the first
-//! from `PAGEWALK_SEED`, `PAGEWALK_DESIGNS` of them); `PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name other programs than
+//! from `PAGEWALK_SEED`, `PAGEWALK_DESIGNS` of them), or a share of these (`PAGEWALK_SHARE`); `PAGEWALK_IVERILOG` and `PAGEWALK_YOSYS` name other programs than
 //! those of this machine. Every tool must also refuse a text with the defect that it is asked about: a checker that takes
 //! anything proves nothing.
 
 use pagewalk_arch::{MmuConfig, PagingFormat, Preset};
 use pagewalk_rtl::TOP;
-use pagewalk_tests::configurations::{Sample, number, options};
+use pagewalk_tests::configurations::{Sample, number, options, share};
 use pagewalk_tests::linters;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -50,7 +50,9 @@ fn designs() -> impl ParallelIterator<Item = (String, String, String)> {
         let config = Sample::draw(seed).config;
         (format!("random-{seed}"), options(&config), text(&config))
     });
-    presets().map(|(name, text)| (name.clone(), name, text)).chain(random)
+    let presets: Vec<_> = presets().collect();
+    let presets = share(presets).into_par_iter().map(|(name, text)| (name.clone(), name, text));
+    presets.chain(random)
 }
 
 /// An empty directory of one test's own.

@@ -7,9 +7,10 @@ use crate::device::{Clock, Disk};
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
 use crate::process::state::Ended;
-use crate::reclaim::Reclaim;
+use crate::reclaim::{Reclaim, Thrash};
 use crate::slab::KernelObjects;
-use crate::space::{AddressSpace, AllCounters, FaultStop, Layout};
+use crate::space::counters::AllCounters;
+use crate::space::{AddressSpace, FaultStop, Layout};
 use crate::swap::Swap;
 use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
@@ -96,6 +97,8 @@ impl Kernel {
                 mms: AllCounters::default(),
                 swap: Swap::default(),
                 reclaim: Reclaim::default(),
+                thrash: Thrash::default(),
+                swap_disk: Disk::new(config.disk),
                 wants_flusher: false,
                 anon_vmas_created: 0,
                 interrupt: None,
@@ -170,6 +173,7 @@ impl Kernel {
         let done = work(self);
         let taken = self.system.faults().since(before);
         self.processes.entry(pid).and_modify(|process| process.faults.add(taken));
+        self.watch_thrashing();
         done
     }
 

@@ -5,9 +5,9 @@ use crate::commit::{Asker, Commit, Machine as CommitMachine};
 use crate::cpu::Cpu;
 use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
-use crate::reclaim::Reclaim;
+use crate::reclaim::{Reclaim, Thrash};
 use crate::slab::KernelObjects;
-use crate::space::AllCounters;
+use crate::space::counters::AllCounters;
 use crate::swap::Swap;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
@@ -33,6 +33,9 @@ pub(crate) struct System {
     pub(crate) mms: AllCounters,
     pub(crate) swap: Swap,
     pub(crate) reclaim: Reclaim,
+    pub(crate) thrash: Thrash,
+    /// The one that swap lies on.
+    pub(crate) swap_disk: Disk,
     /// Reclaim met dirty pages of files: the flusher is to run.
     pub(crate) wants_flusher: bool,
     /// Numbers of [`AnonVma`]s handed out.

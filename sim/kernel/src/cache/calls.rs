@@ -265,10 +265,10 @@ impl Kernel {
     pub fn sleep(&mut self, platform: &mut dyn Platform, ns: u64) {
         let until_ns = self.system.clock.now_ns().saturating_add(ns);
         while let Some(wake_ns) = self.next_flush_ns().filter(|&wake_ns| wake_ns <= until_ns) {
-            self.system.clock.wait_until(wake_ns);
+            self.system.clock.sleep_until(wake_ns);
             self.run_flusher(platform);
         }
-        self.system.clock.wait_until(until_ns);
+        self.system.clock.sleep_until(until_ns);
         self.system.settle();
     }
 

@@ -340,6 +340,3 @@ impl Cache {
         ]
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,6 +20,7 @@ pub(crate) enum Direction {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clock {
     now_ns: u64,
+    waited_ns: u64,
 }
 
 impl Clock {
@@ -27,12 +28,21 @@ impl Clock {
     pub(crate) fn now_ns(&self) -> u64 {
         self.now_ns
     }
+    /// Of these, those that went by waiting.
+    pub(crate) fn waited_ns(&self) -> u64 {
+        self.waited_ns
+    }
     /// Lets `ns` nanoseconds pass.
     pub(crate) fn advance(&mut self, ns: u64) {
         self.now_ns = self.now_ns.saturating_add(ns);
     }
-    /// Waits until `then_ns`, unless that is over.
+    /// Sleeps until `then_ns`, unless that is over: nobody waits.
+    pub(crate) fn sleep_until(&mut self, then_ns: u64) {
+        self.now_ns = self.now_ns.max(then_ns);
+    }
+    /// Waits for a device until `then_ns`, unless that is over.
     pub(crate) fn wait_until(&mut self, then_ns: u64) {
+        self.waited_ns += then_ns.saturating_sub(self.now_ns);
         self.now_ns = self.now_ns.max(then_ns);
     }
 }

@@ -5,8 +5,8 @@
 
 pub use super::zone::ZoneLayout as ZonePlan;
 
+use super::kind::{DMA_END, DMA32_END, LOWMEM_END, ZoneKind};
 use super::watermark::{WatermarkSettings, ZoneSize};
-use super::zone::{DMA_END, DMA32_END, LOWMEM_END, ZoneKind};
 use pagewalk_arch::FRAME_SHIFT;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;

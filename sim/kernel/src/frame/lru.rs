@@ -3,6 +3,7 @@
 //! Owns the order. Links lie in the frames' metadata. Which list a page belongs on is what its flags say; when it moves is
 //! for [`crate::reclaim`].
 
+use super::PhysicalMemory;
 use super::folio::{FolioFlags, FolioTable};
 use crate::Pfn;
 
@@ -148,5 +149,76 @@ impl Lru {
         let head = if list == LruList::Unevictable { NONE } else { self.lists[list as usize].head };
         let listed = |near: u32| (near != NONE).then(|| folios.far(near));
         std::iter::successors(listed(head), move |&pfn| listed(folios.get(pfn)?.next))
+    }
+}
+
+impl PhysicalMemory {
+    /// Puts a page on the list of the LRU that its flags say, at its head.
+    ///
+    /// # Panics
+    /// Where the frame is not in use.
+    pub(crate) fn lru_add(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, false);
+    }
+    /// As [`Self::lru_add`], at the tail.
+    pub(crate) fn lru_add_tail(&mut self, pfn: Pfn) {
+        self.lru.add(&mut self.folios, pfn, true);
+    }
+    /// Takes a page off its list.
+    pub(crate) fn lru_remove(&mut self, pfn: Pfn) {
+        self.lru.remove(&mut self.folios, pfn);
+    }
+    /// The page that has been on `list` longest.
+    pub(crate) fn lru_tail(&self, list: LruList) -> Option<Pfn> {
+        self.lru.tail(&self.folios, list)
+    }
+    /// Pages on `list`.
+    pub fn lru_len(&self, list: LruList) -> u64 {
+        self.lru.len(list)
+    }
+    /// The pages of `list`, the newest first. Those that cannot be taken are only counted.
+    pub fn lru_pages(&self, list: LruList) -> impl Iterator<Item = Pfn> {
+        self.lru.iter(&self.folios, list)
+    }
+
+    /// An area that is locked maps a page from now on: it is not scanned any more. Says whether it is the first.
+    pub(crate) fn mlock(&mut self, pfn: Pfn) -> bool {
+        if self.has(pfn, FolioFlags::MLOCKED) {
+            self.frame_mut(pfn).next += 1;
+            return false;
+        }
+        let was_listed = self.has(pfn, FolioFlags::LRU);
+        if was_listed {
+            self.lru.remove(&mut self.folios, pfn);
+        }
+        let folio = self.frame_mut(pfn);
+        folio.flags.remove(FolioFlags::ACTIVE);
+        folio.flags.insert(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
+        folio.next = 1;
+        if was_listed {
+            self.lru.add(&mut self.folios, pfn, false);
+        }
+        true
+    }
+
+    /// An area that is locked does not map a page any more. Says whether it was the last.
+    pub(crate) fn munlock(&mut self, pfn: Pfn) -> bool {
+        if !self.has(pfn, FolioFlags::MLOCKED) {
+            return false;
+        }
+        let folio = self.frame_mut(pfn);
+        folio.next = folio.next.saturating_sub(1);
+        if folio.next > 0 {
+            return false;
+        }
+        let was_listed = folio.flags.contains(FolioFlags::LRU);
+        if was_listed {
+            self.lru.remove(&mut self.folios, pfn);
+        }
+        self.frame_mut(pfn).flags.remove(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
+        if was_listed {
+            self.lru.add(&mut self.folios, pfn, false);
+        }
+        true
     }
 }

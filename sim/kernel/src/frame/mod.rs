@@ -7,6 +7,8 @@ mod buddy;
 mod compact;
 mod contents;
 mod folio;
+mod gauges;
+mod kind;
 mod layout;
 mod lru;
 mod migrate;
@@ -23,6 +25,7 @@ pub use contents::PageData;
 pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;
 pub use folio::{FolioFlags, FrameUse, Place};
+pub use kind::{ZONE_KINDS, ZoneKind};
 pub use layout::{BootMarks, MemoryLayout, PcBoot, PcMachine};
 pub use lru::LruList;
 pub use migrate::{MIGRATE_TYPES, MigrateType};
@@ -31,7 +34,7 @@ pub use pcp::{COSTLY_ORDER, PerCpuPages};
 pub use reserve::AfterFailure;
 pub(crate) use reserve::Reserve;
 pub use watermark::{Mark, MarkRequest, Urgency, WatermarkSettings, Watermarks, ZoneSize};
-pub use zone::{ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest};
+pub use zone::{Zone, ZoneLayout, ZoneRequest};
 
 use crate::{MmId, Vpn};
 use folio::FolioTable;
@@ -330,34 +333,6 @@ impl PhysicalMemory {
         self.folios.get(pfn).expect("a table is in use").serves()
     }
 
-    /// Puts a page on the list of the LRU that its flags say, at its head.
-    ///
-    /// # Panics
-    /// Where the frame is not in use.
-    pub(crate) fn lru_add(&mut self, pfn: Pfn) {
-        self.lru.add(&mut self.folios, pfn, false);
-    }
-    /// As [`Self::lru_add`], at the tail.
-    pub(crate) fn lru_add_tail(&mut self, pfn: Pfn) {
-        self.lru.add(&mut self.folios, pfn, true);
-    }
-    /// Takes a page off its list.
-    pub(crate) fn lru_remove(&mut self, pfn: Pfn) {
-        self.lru.remove(&mut self.folios, pfn);
-    }
-    /// The page that has been on `list` longest.
-    pub(crate) fn lru_tail(&self, list: LruList) -> Option<Pfn> {
-        self.lru.tail(&self.folios, list)
-    }
-    /// Pages on `list`.
-    pub fn lru_len(&self, list: LruList) -> u64 {
-        self.lru.len(list)
-    }
-    /// The pages of `list`, the newest first. Those that cannot be taken are only counted.
-    pub fn lru_pages(&self, list: LruList) -> impl Iterator<Item = Pfn> {
-        self.lru.iter(&self.folios, list)
-    }
-
     /// From now on it is known what pages hold.
     pub(crate) fn keep_contents(&mut self) {
         self.contents.get_or_insert_default();
@@ -375,56 +350,6 @@ impl PhysicalMemory {
         if let Some(contents) = &mut self.contents {
             contents.copy(from, to);
         }
-    }
-
-    /// An area that is locked maps a page from now on: it is not scanned any more. Says whether it is the first.
-    pub(crate) fn mlock(&mut self, pfn: Pfn) -> bool {
-        if self.has(pfn, FolioFlags::MLOCKED) {
-            self.frame_mut(pfn).next += 1;
-            return false;
-        }
-        let was_listed = self.has(pfn, FolioFlags::LRU);
-        if was_listed {
-            self.lru.remove(&mut self.folios, pfn);
-        }
-        let folio = self.frame_mut(pfn);
-        folio.flags.remove(FolioFlags::ACTIVE);
-        folio.flags.insert(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
-        folio.next = 1;
-        if was_listed {
-            self.lru.add(&mut self.folios, pfn, false);
-        }
-        true
-    }
-
-    /// An area that is locked does not map a page any more. Says whether it was the last.
-    pub(crate) fn munlock(&mut self, pfn: Pfn) -> bool {
-        if !self.has(pfn, FolioFlags::MLOCKED) {
-            return false;
-        }
-        let folio = self.frame_mut(pfn);
-        folio.next = folio.next.saturating_sub(1);
-        if folio.next > 0 {
-            return false;
-        }
-        let was_listed = folio.flags.contains(FolioFlags::LRU);
-        if was_listed {
-            self.lru.remove(&mut self.folios, pfn);
-        }
-        self.frame_mut(pfn).flags.remove(FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE);
-        if was_listed {
-            self.lru.add(&mut self.folios, pfn, false);
-        }
-        true
-    }
-
-    /// Anonymous pages that some entry maps: Linux's `nr_anon_pages`.
-    pub fn anon_mapped(&self) -> u64 {
-        self.anon_mapped
-    }
-    /// Pages of files and of shared memory that some entry maps: Linux's `nr_mapped`.
-    pub fn file_mapped(&self) -> u64 {
-        self.file_mapped
     }
 
     /// Whether a frame is an anonymous page.
@@ -458,27 +383,6 @@ impl PhysicalMemory {
 
     fn frame_mut(&mut self, pfn: Pfn) -> &mut Folio {
         self.folios.get_mut(pfn).unwrap_or_else(|| panic!("{pfn:?} is not in use"))
-    }
-
-    /// Whether `frames` more can be taken, one by one for programs, without getting below `mark` anywhere.
-    pub(crate) fn is_above(&self, mark: Mark, frames: u64) -> bool {
-        self.zones.frames_above(mark) >= frames + self.reserved
-    }
-    /// Whether kswapd may sleep: some zone has more free than its high watermark.
-    pub(crate) fn is_balanced(&self) -> bool {
-        self.zones.frames_above(Mark::High) > 0
-    }
-    /// The minimum watermarks of all zones together.
-    pub(crate) fn min_total(&self) -> u64 {
-        self.zones().iter().map(|zone| zone.marks().min).sum()
-    }
-    /// The high watermarks of all zones together.
-    pub(crate) fn high_total(&self) -> u64 {
-        self.high_total_each(0)
-    }
-    /// As [`Self::high_total`], each at least `least`.
-    pub(crate) fn high_total_each(&self, least: u64) -> u64 {
-        self.zones().iter().map(|zone| zone.marks().high.max(least)).sum()
     }
 
     /// Frames that are promised to verbs: none between two events.
@@ -519,48 +423,18 @@ impl PhysicalMemory {
     pub fn drain(&mut self) {
         self.zones.all_mut().iter_mut().for_each(Zone::drain);
     }
-    /// Frames are being reclaimed on `node`, or no longer: CPUs' lists are kept short as long.
-    pub fn set_under_reclaim(&mut self, node: usize, under_reclaim: bool) {
-        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
-        zones.for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    /// Frames are being reclaimed, or no longer: CPUs' lists are kept short as long.
+    pub fn set_under_reclaim(&mut self, under_reclaim: bool) {
+        self.zones.all_mut().iter_mut().for_each(|zone| zone.set_under_reclaim(under_reclaim));
+    }
+    /// Blocks of higher orders were freed, as when a task ends: CPUs' lists that were being emptied are emptied.
+    pub(crate) fn freed_high_orders(&mut self) {
+        self.zones.all_mut().iter_mut().for_each(Zone::freed_high_orders);
     }
     /// kswapd has made up for what watermarks on `node` were raised by.
     pub fn unboost(&mut self, node: usize) {
         let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
         zones.for_each(|zone| zone.unboost(zone.boost()));
-    }
-    /// Frames that the allocator has handed out or can: Linux's `MemTotal`.
-    pub fn frames_total(&self) -> u64 {
-        self.zones.frames_managed()
-    }
-    /// Frames in use now.
-    pub fn frames_in_use(&self) -> u64 {
-        self.folios.len()
-    }
-    /// The most frames that were ever in use at once.
-    pub fn frames_in_use_max(&self) -> u64 {
-        self.frames_in_use_max
-    }
-    /// Frames that are free now. With [`Self::frames_in_use`] they make up [`Self::frames_total`] at every instant.
-    pub fn frames_free(&self) -> u64 {
-        self.zones.frames_free()
-    }
-    /// Of these, frames on CPUs' lists, which Linux's `MemFree` leaves out.
-    pub fn frames_per_cpu(&self) -> u64 {
-        self.zones.all().iter().map(Zone::frames_per_cpu).sum()
-    }
-    /// Linux's `MemAvailable`: what could be had without swapping, of `file` frames of the page cache and `reclaimable`
-    /// frames of slabs.
-    pub fn frames_available(&self, file: u64, reclaimable: u64) -> u64 {
-        let low: u64 = self.zones().iter().map(|zone| zone.marks().low).sum();
-        let kept = |zone: &Zone| {
-            let reserve = ZoneKind::ALL.map(|kind| zone.reserve(kind)).into_iter().max().unwrap_or(0);
-            (reserve + zone.marks().high).min(zone.managed())
-        };
-        let kept: u64 = self.zones().iter().map(kept).sum();
-        let free = self.frames_free() - self.frames_per_cpu();
-        let half = |frames: u64| frames - (frames / 2).min(low);
-        (free + half(file) + half(reclaimable)).saturating_sub(kept)
     }
 }
 
@@ -582,7 +456,7 @@ mod tests {
     fn high_memory_goes_first_and_low_memory_stays_for_those_who_need_it() {
         let mut memory = PhysicalMemory::new(0x10_0000 - 2..0x10_0000 + 1, true);
         assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000)));
-        assert_eq!(memory.allocate_below(zone::DMA32_END, FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 2)));
+        assert_eq!(memory.allocate_below(kind::DMA32_END, FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 2)));
         assert_eq!(memory.allocate(FrameUse::Anonymous), Ok(Pfn(0x10_0000 - 1)), "falls back");
         assert_eq!(memory.allocate(FrameUse::Anonymous), Err(OutOfMemory));
     }

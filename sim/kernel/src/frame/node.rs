@@ -5,10 +5,11 @@
 
 use super::FrameUse;
 use super::buddy::StealPolicy;
+use super::kind::ZoneKind;
 use super::layout::MemoryLayout;
 use super::migrate::MigrateType;
 use super::watermark::{Mark, MarkRequest, Urgency, WatermarkSettings, ZoneSize};
-use super::zone::{Zone, ZoneKind, ZoneRequest};
+use super::zone::{Zone, ZoneRequest};
 
 /// A request for a block of frames.
 #[derive(Clone, Copy)]

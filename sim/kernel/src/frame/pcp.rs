@@ -147,6 +147,10 @@ impl PerCpuPages {
         self.give_back(self.count, 0, give);
     }
 
+    /// Whether frames were freed in such numbers lately that more than a batch went back at once.
+    pub fn is_giving_back(&self) -> bool {
+        self.free_factor > 0
+    }
     /// Frames that wait here.
     pub fn count(&self) -> u64 {
         self.count

@@ -121,3 +121,59 @@ impl Chains {
         places
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FrameUse;
+    use crate::frame::Folio;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Any order of mappings and unmappings leaves just the places that are mapped.
+        #[test]
+        fn places_are_those_that_were_added_and_not_removed(steps in proptest::collection::vec((0..4u64, 0..6u64, 0..3u16), 1..200)) {
+            let mut folios = FolioTable::new(&(100..200));
+            (100..110).for_each(|pfn| folios.insert(Pfn(pfn), Folio::new(FrameUse::Anonymous)));
+            let mut chains = Chains::new();
+            let mut known: BTreeMap<Pfn, Vec<Place>> = BTreeMap::new();
+            for (frame, table, offset) in steps {
+                let (pfn, place) = (Pfn(100 + frame), Place { table: Pfn(104 + table), offset });
+                let of_frame = known.entry(pfn).or_default();
+                match of_frame.iter().position(|&other| other == place) {
+                    Some(at) => {
+                        of_frame.remove(at);
+                        chains.remove(&mut folios, pfn, place);
+                    }
+                    None => {
+                        of_frame.push(place);
+                        chains.add(&mut folios, pfn, place);
+                    }
+                }
+                for (&pfn, expected) in &known {
+                    let mut places = chains.places(&folios, pfn);
+                    let mut expected = expected.clone();
+                    places.sort_unstable();
+                    expected.sort_unstable();
+                    prop_assert_eq!(places, expected);
+                }
+            }
+            let chained: usize = known.values().map(Vec::len).filter(|&many| many > 1).sum();
+            let free = std::iter::successors((chains.free != NONE).then_some(chains.free), |&at| {
+                Some(chains.links[at as usize].next).filter(|&next| next != NONE)
+            });
+            prop_assert_eq!(chains.links.len(), chained + free.count(), "a link is lost");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "is not mapped from")]
+    fn a_place_that_maps_another_frame_is_found_out() {
+        let mut folios = FolioTable::new(&(100..200));
+        folios.insert(Pfn(100), Folio::new(FrameUse::File));
+        let mut chains = Chains::new();
+        chains.add(&mut folios, Pfn(100), Place { table: Pfn(101), offset: 1 });
+        chains.remove(&mut folios, Pfn(100), Place { table: Pfn(101), offset: 2 });
+    }
+}

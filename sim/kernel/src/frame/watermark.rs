@@ -3,9 +3,8 @@
 //! Owns the arithmetic of `vm.min_free_kbytes`, `vm.watermark_scale_factor`, `vm.watermark_boost_factor` and
 //! `vm.lowmem_reserve_ratio`. Does not own zones, nor what happens when a mark is passed.
 
-use super::ZoneKind;
 use super::buddy::PAGEBLOCK_ORDER;
-use super::zone::ZONE_KINDS;
+use super::kind::{ZONE_KINDS, ZoneKind};
 use pagewalk_arch::FRAME_SHIFT;
 
 const KIB_SHIFT: u32 = FRAME_SHIFT - 10;

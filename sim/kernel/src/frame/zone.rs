@@ -4,49 +4,11 @@
 //! have how much. Does not own which zone is asked: the zonelist does ([`super::node`]).
 
 use super::buddy::{Buddy, ORDER_COUNT, StealPolicy};
+use super::kind::{ZONE_KINDS, ZoneKind};
 use super::migrate::MigrateType;
 use super::pcp::PerCpuPages;
 use super::watermark::{Mark, MarkRequest, WatermarkSettings, Watermarks, ZoneSize, is_above};
-use pagewalk_arch::FRAME_SHIFT;
 use std::ops::Range;
-
-/// First frame that a 24-bit physical address cannot name.
-pub(super) const DMA_END: u64 = 1 << (24 - FRAME_SHIFT);
-/// First frame that a 32-bit physical address cannot name.
-pub(super) const DMA32_END: u64 = 1 << (32 - FRAME_SHIFT);
-/// First frame that a 32-bit x86 kernel does not map all the time: 896 MiB.
-pub(super) const LOWMEM_END: u64 = 896 << (20 - FRAME_SHIFT);
-
-/// Number of [`ZoneKind`]s.
-pub const ZONE_KINDS: usize = 4;
-
-/// Which memory a zone is, in Linux's names, lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ZoneKind {
-    /// Below 16 MiB: for devices of another age.
-    Dma,
-    /// Below 4 GiB, where wider addresses exist: for what a 32-bit register must reach.
-    Dma32,
-    /// Everything else.
-    Normal,
-    /// Beyond what a 32-bit kernel maps: for programs' pages alone.
-    HighMem,
-}
-
-impl ZoneKind {
-    /// All, lowest first.
-    pub const ALL: [Self; ZONE_KINDS] = [Self::Dma, Self::Dma32, Self::Normal, Self::HighMem];
-
-    /// The name in `/proc/buddyinfo`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ZoneKind::Dma => "DMA",
-            ZoneKind::Dma32 => "DMA32",
-            ZoneKind::Normal => "Normal",
-            ZoneKind::HighMem => "HighMem",
-        }
-    }
-}
 
 /// Where a zone lies and what of it can be handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,6 +191,14 @@ impl Zone {
     pub fn drain(&mut self) {
         let Self { buddy, pcp, .. } = self;
         for pcp in pcp {
+            pcp.drain(|block, order| buddy.free(block, order));
+        }
+    }
+
+    /// Returns what CPUs' lists hold that have just given back more than a batch at once.
+    pub(super) fn freed_high_orders(&mut self) {
+        let Self { buddy, pcp, .. } = self;
+        for pcp in pcp.iter_mut().filter(|pcp| pcp.is_giving_back()) {
             pcp.drain(|block, order| buddy.free(block, order));
         }
     }

@@ -31,6 +31,8 @@ impl System {
             if self.flush_for_reclaim(platform, true) {
                 continue;
             }
+            // What waits on CPUs' lists may be what is missing.
+            self.memory.drain();
             failures += 1;
             if failures > FAILURES_MAX || !self.could_suffice(frames) {
                 return;
@@ -49,11 +51,13 @@ impl System {
     }
 
     fn wake_kswapd(&mut self, platform: &mut dyn Platform) {
-        if self.reclaim.failures >= FAILURES_MAX || self.memory.high_total() == 0 {
+        let is_hopeless = self.reclaim.failures >= FAILURES_MAX;
+        if is_hopeless || self.memory.high_total() == 0 || self.memory.is_balanced() {
             return;
         }
         self.events.pageoutrun += 1;
-        self.memory.set_under_reclaim(0, true);
+        self.sync_file_objects();
+        self.memory.set_under_reclaim(true);
         let mut scan = Scan::new(0, true);
         loop {
             if self.memory.is_balanced() {
@@ -74,8 +78,8 @@ impl System {
                 scan.priority -= 1;
             }
         }
-        self.memory.set_under_reclaim(0, false);
         self.complete_swap_writes(0);
+        self.memory.set_under_reclaim(false);
         self.reclaim.activations_seen = self.activations();
         if scan.reclaimed == 0 {
             self.reclaim.failures += 1;

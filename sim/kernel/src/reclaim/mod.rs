@@ -1,24 +1,26 @@
 //! Taking memory back when free frames run low: Linux's mm/vmscan.c with its two lists for each kind of page.
 //!
 //! Owns when pages move between the lists of the LRU and when they are taken. Works on all address spaces at once, by the
-//! reverse mappings of frames. [`System::make_room`] alone reclaims: it is called where nothing is held that a page which
+//! reverse mappings of frames. `System::make_room` alone reclaims: it is called where nothing is held that a page which
 //! goes could be, and what is then taken from memory is there.
 //!
-//! `balance` is kswapd, and what whoever asks must do itself; `scan` says how much of which list is looked at; `shrink`
-//! looks; `unmap` takes pages from those who map them; `migrate` moves them; `workingset` knows how soon they came back.
+//! `active` says what counts as used; `balance` is kswapd, and what whoever asks must do itself; `scan` says how much of
+//! which list is looked at; `shrink` looks; `unmap` takes pages from those who map them; `migrate` moves them;
+//! `workingset` knows how soon they came back.
 
+mod active;
 mod balance;
 mod migrate;
 mod scan;
 mod shrink;
+mod thrash;
 mod unmap;
 mod workingset;
 
+pub(crate) use thrash::Thrash;
 pub(crate) use workingset::Shadow;
 
-use crate::Pfn;
-use crate::frame::{FolioFlags, LruList, PhysicalMemory};
-use crate::system::System;
+use crate::frame::{LruList, PhysicalMemory};
 
 /// Pages that are looked at together: `SWAP_CLUSTER_MAX`.
 const CLUSTER_PAGES: u64 = 32;
@@ -59,35 +61,5 @@ impl Reclaim {
             self.file_cost /= 2;
             self.anon_cost /= 2;
         }
-    }
-}
-
-impl System {
-    /// `pfn` was used through a call, such as read(2): Linux's `folio_mark_accessed`. The first use marks an inactive page,
-    /// the second makes it active.
-    pub(crate) fn mark_accessed(&mut self, pfn: Pfn) {
-        let flags = self.memory.flags(pfn);
-        if !flags.contains(FolioFlags::REFERENCED) {
-            self.memory.set(pfn, FolioFlags::REFERENCED);
-        } else if !flags.intersects(FolioFlags::UNEVICTABLE | FolioFlags::ACTIVE) {
-            self.memory.set(pfn, FolioFlags::ACTIVE);
-            self.memory.unset(pfn, FolioFlags::REFERENCED);
-            self.reclaim.nonresident_age += 1;
-            self.events.pgactivate += 1;
-        }
-    }
-
-    /// Whether active pages of a kind are too many for the inactive ones: `inactive_is_low`. The larger the memory, the
-    /// fewer need be inactive.
-    fn inactive_is_low(&self, anon: bool) -> bool {
-        let (inactive, active) = if anon {
-            (LruList::InactiveAnon, LruList::ActiveAnon)
-        } else {
-            (LruList::InactiveFile, LruList::ActiveFile)
-        };
-        let (inactive, active) = (self.memory.lru_len(inactive), self.memory.lru_len(active));
-        let gib = (inactive + active) >> (30 - pagewalk_arch::FRAME_SHIFT);
-        let ratio = if gib > 0 { (10 * gib).isqrt() } else { 1 };
-        inactive * ratio < active
     }
 }

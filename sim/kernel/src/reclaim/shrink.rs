@@ -119,6 +119,10 @@ impl System {
             }
             self.put_back(frame);
         }
+        if written > 0 {
+            // They lie one after the other, and whoever reads from swap next waits for them.
+            self.swap_disk.submit(self.clock.now_ns(), written);
+        }
         (taken, written)
     }
 

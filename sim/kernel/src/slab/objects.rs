@@ -5,7 +5,6 @@
 
 use super::{CacheSpec, HeldObjects, ObjectKind, Slab};
 use crate::space::AddressSpace;
-use crate::system::System;
 use crate::{Kernel, MmId, OutOfMemory, PhysicalMemory};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,6 +107,7 @@ impl KernelObjects {
     pub(crate) fn release_space(&mut self, memory: &mut PhysicalMemory, mm: MmId) {
         if let Some(mut held) = self.spaces.remove(&mm) {
             held.release(&mut self.slab, memory, self.cpu);
+            memory.freed_high_orders();
         }
     }
 

@@ -1,3 +1,5 @@
+//! Slabs against sets of objects, and Linux's own sizes and counts.
+
 use super::*;
 use crate::PhysicalMemory;
 use proptest::prelude::*;

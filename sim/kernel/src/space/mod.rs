@@ -8,7 +8,7 @@
 mod advise;
 mod bound;
 mod brk;
-mod counters;
+pub(crate) mod counters;
 mod fault;
 mod flush;
 mod fork;
@@ -24,7 +24,6 @@ pub(crate) mod vma;
 
 use crate::tlb::Gather;
 pub(crate) use advise::{Punch, advice_changes_areas, is_advice};
-pub(crate) use counters::AllCounters;
 pub use counters::MmCounters;
 pub(crate) use fault::FaultStop;
 pub(crate) use layout::{Layout, Placement};

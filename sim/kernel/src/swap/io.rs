@@ -158,6 +158,7 @@ impl System {
             return Ok(SwapIn { frame, waited: false });
         }
         let most = self.swap_cluster() as u32;
+        let read_before = self.events.pswpin;
         for offset in self.swap.readahead.around(slot.offset(), most) {
             let near = SwapSlot::new(slot.area(), offset);
             if near == slot || !self.swap.is_used(near) || self.swap.cached(near).is_some() {
@@ -171,6 +172,8 @@ impl System {
             self.events.swap_ra += 1;
         }
         let frame = self.swap.cached(slot).expect("it was just read");
+        let done_ns = self.swap_disk.submit(self.clock.now_ns(), self.events.pswpin - read_before);
+        self.clock.wait_until(done_ns);
         Ok(SwapIn { frame, waited: true })
     }
 

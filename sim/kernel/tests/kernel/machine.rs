@@ -15,6 +15,7 @@ pub const NONE: Protection = Protection { read: false, write: false, execute: fa
 /// mremap(2) as most programs call it.
 pub const MOVES: RemapFlags = RemapFlags { may_move: true, fixed: false, dont_unmap: false };
 
+#[derive(Clone)]
 pub struct Machine {
     pub kernel: Kernel,
     pub mmu: ForgetsNothing,

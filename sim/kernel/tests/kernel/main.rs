@@ -5,6 +5,7 @@ mod calls;
 mod compaction;
 mod cpus;
 mod engines;
+mod exhaustive;
 mod fault;
 mod files;
 mod hostile;

@@ -223,6 +223,9 @@ impl World<'_> {
     fn collect(&mut self) {
         let log = self.kernel.log();
         self.report.oom.extend(log[self.log_read..].iter().filter(|line| is_kept(line)).cloned());
+        let named = log[self.log_read..].iter().filter(|line| line.starts_with("thrashing"));
+        let n = self.step.n;
+        self.report.notes.extend(named.map(|line| format!("step {n}: {line}")));
         self.log_read = log.len();
         if let Some(panic) = self.kernel.panicked() {
             self.report.panic = Some(panic.trim_start_matches("Kernel panic - not syncing: ").to_owned());

@@ -1,3 +1,5 @@
+//! The buddy lists against a model that keeps a set of free frames, and known answers of merging and stealing.
+
 use super::model::NaiveBuddy;
 use super::*;
 use proptest::prelude::*;

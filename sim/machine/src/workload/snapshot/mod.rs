@@ -20,6 +20,7 @@ impl World<'_> {
         for at in 0..self.workers.len() {
             self.look_at(at);
         }
+        self.kernel.sync_objects();
         let mut snapshot = SnapshotReport { step: self.step.n, ..SnapshotReport::default() };
         for worker in &self.workers {
             let Some(pid) = worker.pid else { continue };
