@@ -334,7 +334,8 @@ fn locks_fill_and_are_limited() {
     assert_eq!((r, it.faults() - before), (Ok(0x7fff_f57f_9000), 10_240));
     it.munmap(r.unwrap(), 40 * M).unwrap();
     let status = it.machine.kernel.status(it.pid).unwrap();
-    assert_eq!((status.vm_hwm, status.rss), (40 * K, [0; 3]), "the most that there was");
+    // Ten faults after the last 66 were folded in: Linux 6.1 lags behind as well, by as much as 63 pages.
+    assert_eq!((status.vm_hwm, status.rss), (40 * K - 40, [0; 3]), "the most that there was");
     assert_eq!((status.vm_peak, status.vm_size), (status.vm_size + 40 * K, status.vm_size));
     let l = it.anonymous(16 * M).unwrap();
     it.touch(l, 4 * M);
