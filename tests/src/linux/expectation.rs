@@ -85,6 +85,9 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Val
 pub struct Expectations {
     /// What the scenario is about.
     pub about: String,
+    /// The versions of Linux that were asked, where that was not both.
+    #[serde(default)]
+    pub versions: Vec<String>,
     /// What is expected.
     pub entries: Vec<Expectation>,
 }
@@ -95,6 +98,13 @@ pub struct Expectations {
 /// The file cannot be read.
 pub fn expectations() -> Result<BTreeMap<String, Expectations>, String> {
     serde_json::from_str(&text("expect.json")?).map_err(|error| format!("expect.json: {error}"))
+}
+
+impl Expectations {
+    /// Whether `version` of Linux was asked.
+    pub fn are_of(&self, version: &str) -> bool {
+        self.versions.is_empty() || self.versions.iter().any(|asked| asked == version)
+    }
 }
 
 impl Expectation {
