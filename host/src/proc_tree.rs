@@ -36,7 +36,7 @@ pub fn write(tree: &ProcTree, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`write`] may have the directory `to`. Changes nothing.
+/// Whether [`write()`] may have the directory `to`. Changes nothing.
 ///
 /// # Errors
 /// Something lies there that this program has not made.

@@ -4,8 +4,8 @@
 //! machine carries it out), nor any file: a scenario comes as text. The language is that of the agent which asks a real
 //! Linux the same questions, with patterns of access and recorded traces besides.
 //!
-//! A line is read in three stages: its words with their columns ([`words`]), the words by a row of the table of commands
-//! ([`grammar`], [`commands`]), and the row's own way to make a step of them ([`action`]).
+//! A line is read in three stages: its words with their columns (`words`), the words by a row of the table of commands
+//! (`grammar`, `commands`), and the row's own way to make a step of them (`action`).
 
 mod action;
 mod commands;

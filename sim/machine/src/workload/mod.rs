@@ -1,7 +1,7 @@
 //! Scenarios, carried out: workers that map, touch, fork and die, step by step, on any machine.
 //!
-//! Owns the actors and what they do of their own ([`program`], [`worker`]), the accesses that a step makes ([`access`]), and
-//! what is told of it ([`result`], [`snapshot`]). Does not own the language (the kernel crate's `workload`), nor what the
+//! Owns the actors and what they do of their own (`program`, `worker`), the accesses that a step makes (`access`), and
+//! what is told of it (`result`, `snapshot`). Does not own the language (the kernel crate's `workload`), nor what the
 //! kernel decides; every access goes through the MMU, and what a program reads and writes goes by the physical address
 //! that the MMU answered.
 
