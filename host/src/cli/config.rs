@@ -39,8 +39,10 @@ enum Row {
     OfFormat(&'static str, &'static str),
     /// An address that may be left to the defaults: its name, what it means, and an example.
     Address(&'static str, &'static str, &'static str),
+    /// A group of settings that is there or not: name, remark, an example.
+    Group(&'static str, &'static str, &'static str),
 }
-use Row::{Address, OfFormat, Remark, Section, Setting};
+use Row::{Address, Group, OfFormat, Remark, Section, Setting};
 
 /// The file from top to bottom.
 const ROWS: &[Row] = &[
@@ -128,6 +130,13 @@ const ROWS: &[Row] = &[
         "Whether a trace's files were in the page cache before: nothing waits for them.",
     ),
     Setting("ns_per_access", "Nanoseconds that pass with an access."),
+    Setting("flush_young", "Whether a fence follows where reclaim clears an A bit, which Linux leaves out."),
+    Group(
+        "pc",
+        "A PC under Linux: zones with watermarks, CPUs' lists, slabs, and what the kernel itself takes. Without, all\n\
+         memory is for programs and page tables.",
+        "{ nodes = 1, cpus = 1, more_disks = 0, has_huge_pages = false }",
+    ),
     Setting("linux", "Which Linux it behaves like: \"6.1\", \"6.12\" or \"6.18\"."),
     Section("kernel.disk", "The disk that files lie on."),
     Setting("latency_ns", "Nanoseconds from a request's turn to its first byte."),
@@ -172,6 +181,17 @@ fn text(settings: &Settings) -> Result<String, serde_json::Error> {
                 remark(&mut out, about);
                 match value(name).and_then(Value::as_u64) {
                     Some(address) => put(&mut out, format_args!("{name} = {address:#x}")),
+                    None => put(&mut out, format_args!("# {name} = {example}")),
+                }
+            }
+            Group(name, about, example) => {
+                remark(&mut out, about);
+                match value(name).and_then(Value::as_object) {
+                    Some(fields) => {
+                        let fields: Vec<_> =
+                            fields.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                        put(&mut out, format_args!("{name} = {{ {} }}", fields.join(", ")));
+                    }
                     None => put(&mut out, format_args!("# {name} = {example}")),
                 }
             }
@@ -225,10 +245,12 @@ mod tests {
             match row {
                 Remark(_) => {}
                 Section(name, _) => section = name,
-                Setting(name, _) | OfFormat(name, _) | Address(name, _, _) if section.is_empty() => {
+                Setting(name, _) | OfFormat(name, _) | Address(name, _, _) | Group(name, _, _)
+                    if section.is_empty() =>
+                {
                     rows.push((*name).to_owned());
                 }
-                Setting(name, _) | OfFormat(name, _) | Address(name, _, _) => {
+                Setting(name, _) | OfFormat(name, _) | Address(name, _, _) | Group(name, _, _) => {
                     rows.push(format!("{section}.{name}"));
                 }
             }

@@ -176,8 +176,16 @@ mod tests {
                 let mut line = vec![command.to_owned(), format!("--{long}")];
                 if arg.get_action().takes_values() {
                     let possible = arg.get_possible_values();
-                    let fallback = if long == "format" { "sv48" } else { "7" };
+                    let fallback = match long {
+                        "format" => "sv48",
+                        "stat" | "screen" => "free",
+                        _ => "7",
+                    };
                     line.push(possible.first().map_or(fallback, PossibleValue::get_name).to_owned());
+                }
+                if long == "every" {
+                    // Of what is shown again and again.
+                    line.extend(["--stat".to_owned(), "free".to_owned()]);
                 }
                 let line: Vec<&str> = line.iter().map(String::as_str).collect();
                 let is_dropped =
