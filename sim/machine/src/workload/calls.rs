@@ -5,7 +5,7 @@
 
 use super::image::{Area, AreaKind};
 use super::layout::Layout;
-use super::steps::WorkloadProgress;
+use super::progress::WorkloadProgress;
 use super::worker::byte_for;
 use crate::run::View;
 use pagewalk_arch::{CpuId, Platform, VirtAddr};

@@ -13,6 +13,7 @@ mod layout;
 mod life;
 mod pattern;
 mod program;
+mod progress;
 pub mod random;
 mod result;
 mod snapshot;
@@ -22,11 +23,11 @@ mod unmodelled;
 mod worker;
 
 pub use image::{DEFAULT_IMAGE, Image, ImageError};
+pub use progress::WorkloadProgress;
 pub use result::{
     BuddyReport, Compared, Died, LivingReport, ProcReport, Reply, SnapshotReport, StepReport, Told, Values,
     WorkloadReport,
 };
-pub use steps::WorkloadProgress;
 
 use crate::run::{MachineError, RunCounts, RunEnd, View};
 use image::Program;

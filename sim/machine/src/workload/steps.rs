@@ -4,11 +4,12 @@ use super::calls::ENOSYS;
 use super::command::segfault_line;
 use super::layout::Layout;
 use super::life::SIGKILL;
+use super::progress::WorkloadProgress;
 use super::result::{Reply, StepReport, WorkloadReport};
 use super::unmodelled;
 use super::worker::Worker;
 use super::{AGENT_PID, NS_PER_MS, Stop, Workload, World};
-use crate::run::{MachineError, RunCounts, RunEnd, Spectator};
+use crate::run::{MachineError, RunCounts, RunEnd};
 use pagewalk_arch::{CpuId, Platform, VirtAddr};
 use pagewalk_kernel::workload::{Action, HugePages};
 use pagewalk_kernel::{Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, PcMachine, Signal, VmaPolicy};
@@ -36,16 +37,6 @@ fn is_kept(line: &str) -> bool {
     });
     is_zone || is_task || KEPT.iter().any(|word| line.contains(word))
 }
-
-/// Who watches a scenario.
-pub trait WorkloadProgress: Spectator {
-    /// After each step: how many of how many are done, and what was carried out so far. `false` ends the run.
-    fn keep_running(&mut self, _done: u64, _of: u64, _counts: &RunCounts) -> bool {
-        true
-    }
-}
-
-impl WorkloadProgress for () {}
 
 impl Workload {
     /// The kernel's settings where nobody says otherwise.
