@@ -78,6 +78,40 @@ pub struct MmuStats {
     pub cycles: u64,
 }
 
+/// What several MMUs counted together.
+impl std::ops::AddAssign for MmuStats {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            l1i_hits,
+            l1i_misses,
+            l1d_hits,
+            l1d_misses,
+            squashed,
+            walks,
+            pte_reads,
+            pte_writes,
+            page_faults,
+            access_faults,
+            gp_faults,
+            flushes,
+            cycles,
+        } = other;
+        self.l1i_hits += l1i_hits;
+        self.l1i_misses += l1i_misses;
+        self.l1d_hits += l1d_hits;
+        self.l1d_misses += l1d_misses;
+        self.squashed += squashed;
+        self.walks += walks;
+        self.pte_reads += pte_reads;
+        self.pte_writes += pte_writes;
+        self.page_faults += page_faults;
+        self.access_faults += access_faults;
+        self.gp_faults += gp_faults;
+        self.flushes += flushes;
+        self.cycles += cycles;
+    }
+}
+
 /// An MMU. It keeps no page-table memory: its own is handed to it whenever it may look at it, so that several
 /// MMUs can share one.
 ///

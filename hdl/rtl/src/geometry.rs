@@ -1,6 +1,7 @@
 //! Widths and flags that a configuration gives every block. Owns numbers only; what is particular to the arrays of a
 //! TLB is [`crate::tlb::rows`].
 
+use crate::prelude::Clocked;
 use pagewalk_arch::{FRAME_SHIFT, FormatSpec, Isa, MmuConfig};
 
 /// Bits of rights in a TLB, lowest first: R W X U D.
@@ -64,6 +65,8 @@ pub struct Geometry {
     /// Whether there are any.
     pub resident: usize,
 }
+
+impl Clocked for Geometry {}
 
 impl Geometry {
     /// That of `config`.

@@ -3,12 +3,13 @@
 //! A kernel is the body of `#[hdl_gen] fn update(&mut self)`. It runs as Rust in simulation and is printed as Verilog
 //! by [`crate::emit`]. Both must mean the same:
 //!
-//! **Taken**: `x.next = e`; `if`/`else`; `for i in a..b` with `a`, `b` integers or `self._n`; `Vec`s, arrays and
-//! [`Ports`] of wires, constants, registers and blocks with one index of the form `[i]`, `[i * 2 + 1]`; `get_bit(i)`,
-//! `replace_bit(i, b)`, `any()`, `all()` on any expression; `+ - & | ^ ! << >>`, comparisons, `&& ||`; `bits_w(e,
-//! self._w)`, `bits_b(b, self._w)`; integer literals (`.into()` when assigned to a `Wire`); `x.val().into()` from a
-//! bit to a 1-bit `Wire`; `get_bit(self.position.val().index())` with a [`Const`] as index. A generate-if is `for _g
-//! in 0..self._flag {}`. Fields that begin with `_` are no hardware.
+//! **Taken**: `x.next = e`; `if`/`else`; `for i in a..b` with `a`, `b` integers, `self._n`, a number of the geometry
+//! (`self._g.levels`) or the length of an array (`self.lane.len()`); `Vec`s, arrays and [`Ports`] of wires, constants,
+//! registers and blocks with one index of the form `[i]`, `[i * 2 + 1]`; `get_bit(i)`, `replace_bit(i, b)`, `any()`,
+//! `all()` on any expression; `+ - & | ^ ! << >>`, comparisons, `&& ||`; `bits_w(e, self._w)`, `bits_b(b, self._w)`;
+//! integer literals (`.into()` when assigned to a `Wire`); `x.val().into()` from a bit to a 1-bit `Wire`;
+//! `get_bit(self.position.val().index())` with a [`Const`] as index. A generate-if is `for _g in 0..self._flag {}`.
+//! Fields that begin with `_` are no hardware.
 //!
 //! **Widths**: operators work at the larger width of their operands (zero-extended), assignments cut or extend. See
 //! [`crate::layer::bits`]. No carry is kept: extend an operand with `bits_w` first.
@@ -37,24 +38,26 @@
 //! the block's own ports passes an interface through. Blocks are declared with
 //! [`block!`](crate::block!). Ports that a configuration may lack are [`Ports`].
 //!
-//! Clocks: `clock!(self, clock, first, second, third[i])`, unconditionally, from an input of the block.
+//! **Clock**: a block that `has clock` gives it to everything in it; kernels do not mention it. In simulation
+//! [`Clocked::set_clock`] sets it, in all blocks at once.
 //!
 //! **State**: [`Register`], [`RegisterEn`], [`BitRegister`], [`BitRegisterEn`], [`LutRam`]. They power up as 0 and have
-//! no reset: a kernel resets them with logic at `d`. rust-hdl's own `DFF` and RAMs are Verilog text, which the emitter
-//! refuses.
+//! no reset: a kernel resets them with logic at `d`. A register holds a bundle as well: `access: RegisterEn<Access> =
+//! RegisterEn::of(Access::new(g))`, loaded by `Bundle::join(&mut self.miss.access, &mut self.access.d)`. rust-hdl's own
+//! `DFF` and RAMs are Verilog text, which the emitter refuses.
 //!
-//! **What becomes of names**: field `x` is `x`; element 3 of `x` is `x_3`, the only element of a `Vec` of one just
-//! `x`; input `d` of register `x` is `x_next`, `en` is `x_en`; pin `p` of sub-block `b` is the net `b_p` (`b_p_pin`
-//! if a field is called that). A scalar [`Const`] becomes a `localparam` in capitals where its value is used whole.
-//! What no output depends on is left out. A block used in several places is one module if its text is the same, named
-//! after the field names its uses end in. `always @*` blocks come one for each group of signals that must be computed
-//! together.
+//! **What becomes of names**: field `x` is `x`; element 3 of `x` is `x_3`, the only element of a `Vec` of one just `x`;
+//! input `d` of register `x` is `x_next`, `en` is `x_en`, field `f` of a register of a bundle `x_f`; pin `p` of
+//! sub-block `b` is the net `b_p` (`b_p_pin` if a field is called that). A scalar [`Const`] becomes a `localparam` in
+//! capitals where its value is used whole. What no output depends on is left out. A block used in several places is one
+//! module if its text is the same, named after the field names its uses end in. `always @*` blocks come one for each
+//! group of signals that must be computed together.
 //!
 //! Fields may not be called like keywords of SystemVerilog, which Verilator reads `.v` files as: `bit`, `matches`,
 //! `packed`, `first_match`, `priority`, `table`, `var` and so on.
 
-pub use crate::clock;
 pub use crate::layer::bits::{Bv, bits_b, bits_w};
+pub use crate::layer::clock::Clocked;
 pub use crate::layer::join::{Bundle, Through};
 pub use crate::layer::ports::Ports;
 pub use crate::layer::primitive::{BitRegister, BitRegisterEn, LutRam, Register, RegisterEn};

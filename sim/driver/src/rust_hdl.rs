@@ -57,7 +57,7 @@ impl RustHdlPins {
     }
 
     fn settle(&mut self, clock: bool) -> Result<(), PinsError> {
-        self.mmu.clock.next = Clock { clk: clock };
+        self.mmu.set_clock(clock);
         let mut words = self.inputs.iter();
         self.mmu.visit_pins(&mut |_, pin| {
             if pin.direction() == PortDirection::Input

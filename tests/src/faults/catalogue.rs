@@ -36,7 +36,7 @@ faults! {
     SV39: "offset mask of a 1 GiB page is cut",
         "walker_verdict": "44'h3ffff" => "44'h1ffff";
     SV39: "the middle table is indexed with the lowest index",
-        "walker": "? walk_vpn[17:9]" => "? walk_vpn[8:0]";
+        "walker": "? access_vpn[17:9]" => "? access_vpn[8:0]";
     SV39: "entries are addressed as if they had four bytes",
         "walker": "ENTRY_SHIFT = 7'd3" => "ENTRY_SHIFT = 7'd2";
     SV39: "tables are addressed one bit too low",
@@ -82,31 +82,31 @@ faults! {
 
     // The walk: rights, G, A and D, what it reports.
     SV39: "SUM lets supervisor fetch from user pages",
-        "walker_verdict": "(!fetch && mode_sum)" => "mode_sum";
+        "walker_verdict": "(!access_fetch && mode_sum)" => "mode_sum";
     SV39: "MXR does nothing in the walker",
         "walker_verdict": "(can_execute && mode_mxr)" => "1'b0";
     SV32: "user code reaches supervisor pages in the walker",
-        "walker_verdict": "(!for_user && !user)" => "!for_user";
+        "walker_verdict": "(!for_user && !access_user)" => "!for_user";
     LA48: "CR0.WP is ignored in the walker",
-        "walker_verdict": "(!user && !mode_wp)" => "!user";
+        "walker_verdict": "(!access_user && !mode_wp)" => "!access_user";
     LA48: "CR4.SMEP is ignored in the walker",
-        "walker_verdict": "((fetch && mode_smep) ||" => "(";
+        "walker_verdict": "((access_fetch && mode_smep) ||" => "(";
     LA48: "EFLAGS.AC does not lift SMAP in the walker",
         "walker_verdict": "mode_smap && !mode_ac" => "mode_smap";
     LA48: "XD of upper levels is forgotten",
-        "walker": "all_executable && !answer[63]" => "!answer[63]";
+        "walker": "upper_executable && !answer[63]" => "!answer[63]";
     LA48: "R/W of upper levels is forgotten",
-        "walker": "all_writable && answer[1]" => "answer[1]";
+        "walker": "upper_writable && answer[1]" => "answer[1]";
     PAE_FULL: "U/S of upper levels is forgotten",
-        "walker_verdict": "all_user && pte[2]" => "pte[2]";
+        "walker_verdict": "upper_user && pte[2]" => "pte[2]";
     SV39: "G of all but the last pointer is forgotten",
-        "walker": "(any_global || answer[5])" => "answer[5]";
+        "walker": "(upper_global || answer[5])" => "answer[5]";
     LA48: "CR4.PGE is ignored",
         "walker_verdict": "pte[8] && mode_pge" => "pte[8]";
     SV39: "A is never set on loads",
-        "walker_verdict": "!accessed || (store && !dirty)" => "store && !dirty";
+        "walker_verdict": "!accessed || (access_store && !dirty)" => "access_store && !dirty";
     SV39: "D is never set",
-        "walker_verdict": "|| (store && !dirty)" => "";
+        "walker_verdict": "|| (access_store && !dirty)" => "";
     LA48: "A of pointers is never set",
         "walker": "64'ha1" => "64'h81",
         "walker": "64'h21" => "64'h1";
@@ -119,7 +119,7 @@ faults! {
     SV39: "the cause of a store's page fault is that of a load",
         "walker_verdict": "code_bits = 5'hf" => "code_bits = 5'hd";
     LA48: "the error code forgets I/D with SMEP alone",
-        "walker_verdict": "if (fetch && mode_smep) code_bits[4] = 1'b1;" => "";
+        "walker_verdict": "if (access_fetch && mode_smep) code_bits[4] = 1'b1;" => "";
     SV39: "the bits of PBMT are swapped",
         "walker_verdict": "pbmt = pte[62:61]" => "pbmt = {pte[61], pte[62]}";
 
@@ -169,11 +169,11 @@ faults! {
 
     // Ports and arbitration.
     SV39: "fetches walk before loads",
-        "misses": "to_fetch = data_valid ?" => "to_fetch = !instruction_valid ?",
-        "misses": "to_vpn = data_valid ?" => "to_vpn = !instruction_valid ?",
-        "misses": "to_user = data_valid ?" => "to_user = !instruction_valid ?",
-        "misses": "to_store = data_valid ?" => "to_store = !instruction_valid ?",
-        "misses": "to_noncanonical = data_valid ?" => "to_noncanonical = !instruction_valid ?";
+        "misses": "to_access_fetch = data_valid ?" => "to_access_fetch = !instruction_valid ?",
+        "misses": "to_access_vpn = data_valid ?" => "to_access_vpn = !instruction_valid ?",
+        "misses": "to_access_user = data_valid ?" => "to_access_user = !instruction_valid ?",
+        "misses": "to_access_store = data_valid ?" => "to_access_store = !instruction_valid ?",
+        "misses": "to_access_noncanonical = data_valid" => "to_access_noncanonical = !instruction_valid";
     SV39: "walks answer one cycle late",
         "walker": "assign miss_done = done;" =>
             "reg late;\n  always @(posedge clock) late <= done && !miss_taken;\n  assign miss_done = done && late;";

@@ -48,16 +48,16 @@ module pagewalk_mmu_instruction_pipeline (
   input  wire  [2:0] look_up_page_size,
   input  wire  [2:0] look_up_page_memory_type,
   output wire        miss_valid,
-  output wire [19:0] miss_vpn,
-  output wire        miss_noncanonical,
-  output wire        miss_user,
-  output wire        miss_store,
-  output wire        miss_fetch,
+  output wire [19:0] miss_access_vpn,
+  output wire        miss_access_noncanonical,
+  output wire        miss_access_user,
+  output wire        miss_access_store,
+  output wire        miss_access_fetch,
   input  wire        miss_done,
   input  wire        miss_for_fetch,
   output wire        miss_taken,
-  input  wire  [1:0] miss_fault,
-  input  wire  [4:0] miss_code,
+  input  wire  [1:0] miss_fault_kind,
+  input  wire  [4:0] miss_fault_code,
   input  wire        miss_refill_valid,
   input  wire        miss_refill_superpage,
   input  wire        miss_refill_ignored,
@@ -91,9 +91,9 @@ module pagewalk_mmu_instruction_pipeline (
   assign look_up_needs_write = 1'b0;
   assign look_up_needs_execute = 1'b1;
   assign look_up_needs_dirty = 1'b0;
-  assign miss_noncanonical = 1'b0;
-  assign miss_store = 1'b0;
-  assign miss_fetch = 1'b1;
+  assign miss_access_noncanonical = 1'b0;
+  assign miss_access_store = 1'b0;
+  assign miss_access_fetch = 1'b1;
   assign checked = valid;
   assign answered = (checked && look_up_hit) || miss_done;
   assign takes = answered && resp_ready;
@@ -113,18 +113,18 @@ module pagewalk_mmu_instruction_pipeline (
   assign look_up_held_vpn = s1_vpn;
   assign look_up_walker_answers = miss_done;
   assign miss_valid = valid && !look_up_hit;
-  assign miss_vpn = s1_vpn;
-  assign miss_user = user;
+  assign miss_access_vpn = s1_vpn;
+  assign miss_access_user = user;
   assign miss_taken = takes;
   assign resp_valid = answered;
   assign resp_va = va;
   assign walked_frame = miss_done ? miss_refill_page_frame : 40'd0;
-  assign resp_fault = miss_done ? miss_fault : 2'd0;
-  assign resp_code = miss_done ? miss_code : 5'd0;
+  assign resp_fault = miss_done ? miss_fault_kind : 2'd0;
+  assign resp_code = miss_done ? miss_fault_code : 5'd0;
   assign resp_served = miss_done ? 2'd3 : 2'd0;
   assign resp_page = miss_done ? miss_refill_page_size : look_up_page_size;
   assign resp_memory_type = miss_done ? miss_refill_page_memory_type : look_up_page_memory_type;
-  assign offset = miss_done ? ((|miss_fault) ? 12'd0 : va[11:0]) : va[11:0];
+  assign offset = miss_done ? ((|miss_fault_kind) ? 12'd0 : va[11:0]) : va[11:0];
   assign wide_frame = {12'd0, look_up_page_frame | walked_frame};
   assign wide_offset = {40'd0, offset};
   assign resp_pa = (wide_frame << 12) | wide_offset;
@@ -378,11 +378,6 @@ module pagewalk_mmu_full_tlb (
   wire [39:0] ignored_bits;
   wire [45:0] row;
   wire [39:0] row_frame;
-  wire  [2:0] row_size;
-  wire  [2:0] row_type;
-  wire [45:0] new_frame;
-  wire [45:0] new_size;
-  wire [45:0] new_type;
   wire  [7:0] refilled;
   reg   [2:0] refilled_index;
   wire        entry_0_matched;
@@ -499,14 +494,12 @@ module pagewalk_mmu_full_tlb (
   assign look_up_hit = hits;
   assign ignored_bits = ignored ? 40'h1ff : 40'd0;
   assign row_frame = row[39:0];
-  assign row_size = row[42:40];
-  assign row_type = row[45:43];
   assign look_up_page_frame = !look_up_walker_answers
                               ? (row_frame & ~ignored_bits)
                                 | ({20'd0, look_up_held_vpn} & ignored_bits)
                               : 40'd0;
-  assign look_up_page_size = !look_up_walker_answers ? row_size : 3'd0;
-  assign look_up_page_memory_type = !look_up_walker_answers ? row_type : 3'd0;
+  assign look_up_page_size = !look_up_walker_answers ? row[42:40] : 3'd0;
+  assign look_up_page_memory_type = !look_up_walker_answers ? row[45:43] : 3'd0;
 
   always @* begin
     refilled_index = 3'd0;
@@ -535,10 +528,9 @@ module pagewalk_mmu_full_tlb (
   assign entry_6_write_valid = refilled[6];
   assign entry_7_write = refill_valid && (refilled[7] || matching[7]);
   assign entry_7_write_valid = refilled[7];
-  assign new_frame = {6'd0, refill_page_frame};
-  assign new_size = {43'd0, refill_page_size};
-  assign new_type = {43'd0, refill_page_memory_type};
-  assign page_ram_write_data = new_frame | (new_size << SIZE_SHIFT) | (new_type << TYPE_SHIFT);
+  assign page_ram_write_data = {6'd0, refill_page_frame}
+                               | ({43'd0, refill_page_size} << SIZE_SHIFT)
+                               | ({43'd0, refill_page_memory_type} << TYPE_SHIFT);
   assign victim_hit = look_up_held && hits;
   assign state_next = (drop_valid && !drop_by_address && !drop_has_asid && !drop_keep_global)
                       ? 7'd0
@@ -798,16 +790,16 @@ module pagewalk_mmu_instruction (
   output wire  [1:0] resp_served,
   output wire  [3:0] resp_tag,
   output wire        miss_valid,
-  output wire [19:0] miss_vpn,
-  output wire        miss_noncanonical,
-  output wire        miss_user,
-  output wire        miss_store,
-  output wire        miss_fetch,
+  output wire [19:0] miss_access_vpn,
+  output wire        miss_access_noncanonical,
+  output wire        miss_access_user,
+  output wire        miss_access_store,
+  output wire        miss_access_fetch,
   input  wire        miss_done,
   input  wire        miss_for_fetch,
   output wire        miss_taken,
-  input  wire  [1:0] miss_fault,
-  input  wire  [4:0] miss_code,
+  input  wire  [1:0] miss_fault_kind,
+  input  wire  [4:0] miss_fault_code,
   input  wire        miss_refill_valid,
   input  wire        miss_refill_superpage,
   input  wire        miss_refill_ignored,
@@ -877,16 +869,16 @@ module pagewalk_mmu_instruction (
     .look_up_page_size(full_tlb_look_up_page_size),
     .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
     .miss_valid(miss_valid),
-    .miss_vpn(miss_vpn),
-    .miss_noncanonical(miss_noncanonical),
-    .miss_user(miss_user),
-    .miss_store(miss_store),
-    .miss_fetch(miss_fetch),
+    .miss_access_vpn(miss_access_vpn),
+    .miss_access_noncanonical(miss_access_noncanonical),
+    .miss_access_user(miss_access_user),
+    .miss_access_store(miss_access_store),
+    .miss_access_fetch(miss_access_fetch),
     .miss_done(miss_done),
     .miss_for_fetch(miss_for_fetch),
     .miss_taken(miss_taken),
-    .miss_fault(miss_fault),
-    .miss_code(miss_code),
+    .miss_fault_kind(miss_fault_kind),
+    .miss_fault_code(miss_fault_code),
     .miss_refill_valid(miss_refill_valid),
     .miss_refill_superpage(miss_refill_superpage),
     .miss_refill_ignored(miss_refill_ignored),
@@ -971,16 +963,16 @@ module pagewalk_mmu_data_pipeline (
   input  wire  [2:0] look_up_page_size,
   input  wire  [2:0] look_up_page_memory_type,
   output wire        miss_valid,
-  output wire [19:0] miss_vpn,
-  output wire        miss_noncanonical,
-  output wire        miss_user,
-  output wire        miss_store,
-  output wire        miss_fetch,
+  output wire [19:0] miss_access_vpn,
+  output wire        miss_access_noncanonical,
+  output wire        miss_access_user,
+  output wire        miss_access_store,
+  output wire        miss_access_fetch,
   input  wire        miss_done,
   input  wire        miss_for_fetch,
   output wire        miss_taken,
-  input  wire  [1:0] miss_fault,
-  input  wire  [4:0] miss_code,
+  input  wire  [1:0] miss_fault_kind,
+  input  wire  [4:0] miss_fault_code,
   input  wire        miss_refill_valid,
   input  wire        miss_refill_superpage,
   input  wire        miss_refill_ignored,
@@ -1015,8 +1007,8 @@ module pagewalk_mmu_data_pipeline (
   wire        valid_next;
 
   assign look_up_needs_execute = 1'b0;
-  assign miss_noncanonical = 1'b0;
-  assign miss_fetch = 1'b0;
+  assign miss_access_noncanonical = 1'b0;
+  assign miss_access_fetch = 1'b0;
   assign checked = valid;
   assign answered = (checked && look_up_hit) || miss_done;
   assign takes = answered && resp_ready;
@@ -1036,25 +1028,25 @@ module pagewalk_mmu_data_pipeline (
   assign look_up_needs_dirty = is_store;
   assign look_up_needs_user_pages = user_pages;
   assign look_up_needs_supervisor_pages = !req_user;
-  assign miss_store = store;
+  assign miss_access_store = store;
   assign resp_tag = tag;
   assign s1_vpn = va[31:12];
   assign look_up_held = checked;
   assign look_up_held_vpn = s1_vpn;
   assign look_up_walker_answers = miss_done;
   assign miss_valid = valid && !look_up_hit;
-  assign miss_vpn = s1_vpn;
-  assign miss_user = user;
+  assign miss_access_vpn = s1_vpn;
+  assign miss_access_user = user;
   assign miss_taken = takes;
   assign resp_valid = answered;
   assign resp_va = va;
   assign walked_frame = miss_done ? miss_refill_page_frame : 40'd0;
-  assign resp_fault = miss_done ? miss_fault : 2'd0;
-  assign resp_code = miss_done ? miss_code : 5'd0;
+  assign resp_fault = miss_done ? miss_fault_kind : 2'd0;
+  assign resp_code = miss_done ? miss_fault_code : 5'd0;
   assign resp_served = miss_done ? 2'd3 : 2'd0;
   assign resp_page = miss_done ? miss_refill_page_size : look_up_page_size;
   assign resp_memory_type = miss_done ? miss_refill_page_memory_type : look_up_page_memory_type;
-  assign offset = miss_done ? ((|miss_fault) ? 12'd0 : va[11:0]) : va[11:0];
+  assign offset = miss_done ? ((|miss_fault_kind) ? 12'd0 : va[11:0]) : va[11:0];
   assign wide_frame = {12'd0, look_up_page_frame | walked_frame};
   assign wide_offset = {40'd0, offset};
   assign resp_pa = (wide_frame << 12) | wide_offset;
@@ -1106,16 +1098,16 @@ module pagewalk_mmu_data (
   output wire  [1:0] resp_served,
   output wire  [3:0] resp_tag,
   output wire        miss_valid,
-  output wire [19:0] miss_vpn,
-  output wire        miss_noncanonical,
-  output wire        miss_user,
-  output wire        miss_store,
-  output wire        miss_fetch,
+  output wire [19:0] miss_access_vpn,
+  output wire        miss_access_noncanonical,
+  output wire        miss_access_user,
+  output wire        miss_access_store,
+  output wire        miss_access_fetch,
   input  wire        miss_done,
   input  wire        miss_for_fetch,
   output wire        miss_taken,
-  input  wire  [1:0] miss_fault,
-  input  wire  [4:0] miss_code,
+  input  wire  [1:0] miss_fault_kind,
+  input  wire  [4:0] miss_fault_code,
   input  wire        miss_refill_valid,
   input  wire        miss_refill_superpage,
   input  wire        miss_refill_ignored,
@@ -1188,16 +1180,16 @@ module pagewalk_mmu_data (
     .look_up_page_size(full_tlb_look_up_page_size),
     .look_up_page_memory_type(full_tlb_look_up_page_memory_type),
     .miss_valid(miss_valid),
-    .miss_vpn(miss_vpn),
-    .miss_noncanonical(miss_noncanonical),
-    .miss_user(miss_user),
-    .miss_store(miss_store),
-    .miss_fetch(miss_fetch),
+    .miss_access_vpn(miss_access_vpn),
+    .miss_access_noncanonical(miss_access_noncanonical),
+    .miss_access_user(miss_access_user),
+    .miss_access_store(miss_access_store),
+    .miss_access_fetch(miss_access_fetch),
     .miss_done(miss_done),
     .miss_for_fetch(miss_for_fetch),
     .miss_taken(miss_taken),
-    .miss_fault(miss_fault),
-    .miss_code(miss_code),
+    .miss_fault_kind(miss_fault_kind),
+    .miss_fault_code(miss_fault_code),
     .miss_refill_valid(miss_refill_valid),
     .miss_refill_superpage(miss_refill_superpage),
     .miss_refill_ignored(miss_refill_ignored),
@@ -1245,16 +1237,16 @@ endmodule
 
 module pagewalk_mmu_misses (
   input  wire        data_valid,
-  input  wire [19:0] data_vpn,
-  input  wire        data_noncanonical,
-  input  wire        data_user,
-  input  wire        data_store,
-  input  wire        data_fetch,
+  input  wire [19:0] data_access_vpn,
+  input  wire        data_access_noncanonical,
+  input  wire        data_access_user,
+  input  wire        data_access_store,
+  input  wire        data_access_fetch,
   output wire        data_done,
   output wire        data_for_fetch,
   input  wire        data_taken,
-  output wire  [1:0] data_fault,
-  output wire  [4:0] data_code,
+  output wire  [1:0] data_fault_kind,
+  output wire  [4:0] data_fault_code,
   output wire        data_refill_valid,
   output wire        data_refill_superpage,
   output wire        data_refill_ignored,
@@ -1264,16 +1256,16 @@ module pagewalk_mmu_misses (
   output wire  [2:0] data_refill_page_size,
   output wire  [2:0] data_refill_page_memory_type,
   input  wire        instruction_valid,
-  input  wire [19:0] instruction_vpn,
-  input  wire        instruction_noncanonical,
-  input  wire        instruction_user,
-  input  wire        instruction_store,
-  input  wire        instruction_fetch,
+  input  wire [19:0] instruction_access_vpn,
+  input  wire        instruction_access_noncanonical,
+  input  wire        instruction_access_user,
+  input  wire        instruction_access_store,
+  input  wire        instruction_access_fetch,
   output wire        instruction_done,
   output wire        instruction_for_fetch,
   input  wire        instruction_taken,
-  output wire  [1:0] instruction_fault,
-  output wire  [4:0] instruction_code,
+  output wire  [1:0] instruction_fault_kind,
+  output wire  [4:0] instruction_fault_code,
   output wire        instruction_refill_valid,
   output wire        instruction_refill_superpage,
   output wire        instruction_refill_ignored,
@@ -1283,16 +1275,16 @@ module pagewalk_mmu_misses (
   output wire  [2:0] instruction_refill_page_size,
   output wire  [2:0] instruction_refill_page_memory_type,
   output wire        to_valid,
-  output wire [19:0] to_vpn,
-  output wire        to_noncanonical,
-  output wire        to_user,
-  output wire        to_store,
-  output wire        to_fetch,
+  output wire [19:0] to_access_vpn,
+  output wire        to_access_noncanonical,
+  output wire        to_access_user,
+  output wire        to_access_store,
+  output wire        to_access_fetch,
   input  wire        to_done,
   input  wire        to_for_fetch,
   output wire        to_taken,
-  input  wire  [1:0] to_fault,
-  input  wire  [4:0] to_code,
+  input  wire  [1:0] to_fault_kind,
+  input  wire  [4:0] to_fault_code,
   input  wire        to_refill_valid,
   input  wire        to_refill_superpage,
   input  wire        to_refill_ignored,
@@ -1304,16 +1296,18 @@ module pagewalk_mmu_misses (
 );
 
   assign to_valid = data_valid || instruction_valid;
-  assign to_vpn = data_valid ? data_vpn : instruction_vpn;
-  assign to_noncanonical = data_valid ? data_noncanonical : instruction_noncanonical;
-  assign to_user = data_valid ? data_user : instruction_user;
-  assign to_store = data_valid ? data_store : instruction_store;
-  assign to_fetch = data_valid ? data_fetch : instruction_fetch;
+  assign to_access_vpn = data_valid ? data_access_vpn : instruction_access_vpn;
+  assign to_access_noncanonical = data_valid
+                                  ? data_access_noncanonical
+                                  : instruction_access_noncanonical;
+  assign to_access_user = data_valid ? data_access_user : instruction_access_user;
+  assign to_access_store = data_valid ? data_access_store : instruction_access_store;
+  assign to_access_fetch = data_valid ? data_access_fetch : instruction_access_fetch;
   assign instruction_done = to_done && to_for_fetch;
   assign instruction_for_fetch = to_for_fetch;
   assign to_taken = to_for_fetch ? instruction_taken : data_taken;
-  assign instruction_fault = to_fault;
-  assign instruction_code = to_code;
+  assign instruction_fault_kind = to_fault_kind;
+  assign instruction_fault_code = to_fault_code;
   assign instruction_refill_valid = to_refill_valid && to_for_fetch;
   assign instruction_refill_superpage = to_refill_superpage;
   assign instruction_refill_ignored = to_refill_ignored;
@@ -1331,8 +1325,8 @@ module pagewalk_mmu_misses (
   assign data_refill_page_size = to_refill_page_size;
   assign data_refill_page_memory_type = to_refill_page_memory_type;
   assign data_for_fetch = to_for_fetch;
-  assign data_fault = to_fault;
-  assign data_code = to_code;
+  assign data_fault_kind = to_fault_kind;
+  assign data_fault_code = to_fault_code;
   assign data_done = to_done && !to_for_fetch;
 endmodule
 
@@ -1341,15 +1335,15 @@ module pagewalk_mmu_walker_verdict (
   input  wire  [1:0] level,
   input  wire        bus_error,
   input  wire        without_reads,
-  input  wire        noncanonical,
-  input  wire [19:0] vpn,
-  input  wire        user,
-  input  wire        store,
-  input  wire        fetch,
-  input  wire        all_writable,
-  input  wire        all_user,
-  input  wire        all_executable,
-  input  wire        any_global,
+  input  wire [19:0] access_vpn,
+  input  wire        access_noncanonical,
+  input  wire        access_user,
+  input  wire        access_store,
+  input  wire        access_fetch,
+  input  wire        upper_writable,
+  input  wire        upper_user,
+  input  wire        upper_executable,
+  input  wire        upper_global,
   input  wire        mode_wp,
   input  wire        mode_nxe,
   input  wire        mode_pge,
@@ -1359,15 +1353,15 @@ module pagewalk_mmu_walker_verdict (
   output wire        updates,
   output wire [63:0] updated,
   output wire        succeeds,
-  output wire  [1:0] fault,
-  output wire  [4:0] code,
-  output wire [39:0] frame,
+  output wire  [1:0] fault_kind,
+  output wire  [4:0] fault_code,
+  output wire [39:0] page_frame,
   output wire  [2:0] page_size,
-  output wire  [2:0] memory_type,
+  output wire  [2:0] page_memory_type,
   output wire        cacheable,
   output wire        superpage,
-  output wire  [4:0] rights,
-  output wire        is_global,
+  output wire  [4:0] tag_rights,
+  output wire        tag_global,
   output wire        ignored
 );
 
@@ -1425,27 +1419,29 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign no_execute = pte[63];
-  assign can_write = all_writable && pte[1];
-  assign can_execute = all_executable && !no_execute;
-  assign for_user = all_user && pte[2];
+  assign can_write = upper_writable && pte[1];
+  assign can_execute = upper_executable && !no_execute;
+  assign for_user = upper_user && pte[2];
   assign accessed = pte[5];
   assign dirty = pte[6];
 
   always @* begin
-    permitted = (can_write || !store || (!user && !mode_wp))
-                && (can_execute || !fetch)
-                && (for_user || !user);
-    if (for_user && !user && ((fetch && mode_smep) || (!fetch && mode_smap && !mode_ac))) begin
+    permitted = (can_write || !access_store || (!access_user && !mode_wp))
+                && (can_execute || !access_fetch)
+                && (for_user || !access_user);
+    if (for_user
+        && !access_user
+        && ((access_fetch && mode_smep) || (!access_fetch && mode_smap && !mode_ac))) begin
       permitted = 1'b0;
     end
   end
 
-  assign is_global = pte[8] && mode_pge;
+  assign tag_global = pte[8] && mode_pge;
   assign page_fault = without_reads
-                      ? !noncanonical
+                      ? !access_noncanonical
                       : !bus_error && (!present || reserved || (leaf && !permitted));
   assign access_fault = bus_error;
-  assign general_protection = without_reads && noncanonical;
+  assign general_protection = without_reads && access_noncanonical;
 
   always @* begin
     needs_update = 1'b0;
@@ -1460,11 +1456,11 @@ module pagewalk_mmu_walker_verdict (
     code_bits = 5'd0;
     if (page_fault) begin
       code_bits[0] = present;
-      code_bits[1] = store;
-      code_bits[2] = user;
+      code_bits[1] = access_store;
+      code_bits[2] = access_user;
       code_bits[3] = present && reserved;
-      if (fetch && mode_smep) code_bits[4] = 1'b1;
-      if (fetch && mode_nxe) code_bits[4] = 1'b1;
+      if (access_fetch && mode_smep) code_bits[4] = 1'b1;
+      if (access_fetch && mode_nxe) code_bits[4] = 1'b1;
     end
   end
 
@@ -1474,17 +1470,17 @@ module pagewalk_mmu_walker_verdict (
   end
 
   assign leaf_frame = pte[51:12];
-  assign stale = !accessed || (leaf && store && !dirty);
+  assign stale = !accessed || (leaf && access_store && !dirty);
   assign low_bits = (level == 2'd2) ? 40'd0 : (level == 2'd1) ? 40'h1ff : 40'd0;
   assign size_bits = {1'b0, level};
   assign ignored = (level == 2'd2) || (level == 2'd1);
-  assign vpn_frame = {20'd0, vpn};
+  assign vpn_frame = {20'd0, access_vpn};
   assign ok = !page_fault && !access_fault && !general_protection && !needs_update;
   assign succeeds = ok;
   assign superpage = !at_bottom;
-  assign frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
+  assign page_frame = ok ? (leaf_frame & ~low_bits) | (vpn_frame & low_bits) : 40'd0;
   assign page_size = ok ? size_bits : 3'd0;
-  assign memory_type = ok ? type_bits : 3'd0;
+  assign page_memory_type = ok ? type_bits : 3'd0;
 
   always @* begin
     rights_bits = 5'd0;
@@ -1495,30 +1491,30 @@ module pagewalk_mmu_walker_verdict (
     rights_bits[4] = dirty;
   end
 
-  assign rights = rights_bits;
-  assign fault = general_protection ? 2'd3 : access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
-  assign code = code_bits;
+  assign tag_rights = rights_bits;
+  assign fault_kind = general_protection ? 2'd3 : access_fault ? 2'd2 : page_fault ? 2'd1 : 2'd0;
+  assign fault_code = code_bits;
   assign updates = needs_update;
-  assign updated = (store && leaf) ? pte | ACCESSED_DIRTY_BITS : pte | ACCESSED_BIT;
+  assign updated = (access_store && leaf) ? pte | ACCESSED_DIRTY_BITS : pte | ACCESSED_BIT;
 
   // Read by nothing.
-  wire unused = &{1'b0, any_global};
+  wire unused = &{1'b0, upper_global};
 endmodule
 
 module pagewalk_mmu_walker (
   input  wire        clock,
   input  wire        reset,
   input  wire        miss_valid,
-  input  wire [19:0] miss_vpn,
-  input  wire        miss_noncanonical,
-  input  wire        miss_user,
-  input  wire        miss_store,
-  input  wire        miss_fetch,
+  input  wire [19:0] miss_access_vpn,
+  input  wire        miss_access_noncanonical,
+  input  wire        miss_access_user,
+  input  wire        miss_access_store,
+  input  wire        miss_access_fetch,
   output wire        miss_done,
   output wire        miss_for_fetch,
   input  wire        miss_taken,
-  output wire  [1:0] miss_fault,
-  output wire  [4:0] miss_code,
+  output wire  [1:0] miss_fault_kind,
+  output wire  [4:0] miss_fault_code,
   output wire        miss_refill_valid,
   output wire        miss_refill_superpage,
   output wire        miss_refill_ignored,
@@ -1567,26 +1563,26 @@ module pagewalk_mmu_walker (
   reg        check;
   reg        done;
   reg        swap;
-  reg [19:0] walk_vpn;
-  reg        noncanonical;
-  reg        user;
-  reg        store;
-  reg        for_fetch;
+  reg [19:0] access_vpn;
+  reg        access_noncanonical;
+  reg        access_user;
+  reg        access_store;
+  reg        access_fetch;
   reg  [1:0] level;
   reg [39:0] table_frame;
   reg  [8:0] index;
   reg [63:0] entry;
   reg        bus_error;
   reg        without_reads;
-  reg        all_writable;
-  reg        all_user;
-  reg        all_executable;
-  reg        any_global;
-  reg [39:0] result_frame;
-  reg  [2:0] result_size;
-  reg  [2:0] result_type;
-  reg  [1:0] result_fault;
-  reg  [4:0] result_code;
+  reg        upper_writable;
+  reg        upper_user;
+  reg        upper_executable;
+  reg        upper_global;
+  reg [39:0] page_frame;
+  reg  [2:0] page_size;
+  reg  [2:0] page_memory_type;
+  reg  [1:0] fault_kind;
+  reg  [4:0] fault_code;
 
   wire        verdict_at_look;
   reg  [63:0] pdpte_used;
@@ -1618,14 +1614,14 @@ module pagewalk_mmu_walker (
   wire        entry_en;
   wire        bus_error_next;
   wire        bus_error_en;
-  wire        all_writable_next;
-  wire        all_user_next;
-  wire        all_executable_next;
+  wire        upper_writable_next;
+  wire        upper_user_next;
+  wire        upper_executable_next;
   wire        verdict_succeeds;
-  wire  [1:0] verdict_fault;
-  wire  [4:0] verdict_code;
-  wire [39:0] verdict_frame;
-  wire  [2:0] verdict_memory_type;
+  wire  [1:0] verdict_fault_kind;
+  wire  [4:0] verdict_fault_code;
+  wire [39:0] verdict_page_frame;
+  wire  [2:0] verdict_page_memory_type;
   wire        verdict_cacheable;
 
   assign answered = waiting && mem_resp_valid;
@@ -1645,8 +1641,8 @@ module pagewalk_mmu_walker (
   assign done_next = !reset && ((check && !updates) || (done && !miss_taken));
   assign swap_next = !reset && ((check && updates) || (swap && !answered));
   assign miss_done = done;
-  assign miss_for_fetch = for_fetch;
-  assign verdict_at_look = ((pdpte_used & 64'hfff00000000001e7) != 64'd1) || noncanonical;
+  assign miss_for_fetch = access_fetch;
+  assign verdict_at_look = ((pdpte_used & 64'hfff00000000001e7) != 64'd1) || access_noncanonical;
   assign first_table = pdpte_used[51:12];
 
   always @* begin
@@ -1657,8 +1653,8 @@ module pagewalk_mmu_walker (
     if (pdpte_index == 2'd3) pdpte_used = pdpte_3;
   end
 
-  assign pdpte_index = walk_vpn[19:18];
-  assign first_index = walk_vpn[17:9];
+  assign pdpte_index = access_vpn[19:18];
+  assign first_index = access_vpn[17:9];
   assign answer = mem_resp_data;
   assign at_level = level;
 
@@ -1669,8 +1665,8 @@ module pagewalk_mmu_walker (
 
   assign next_table = answer[51:12];
   assign next_index = (at_level == 2'd2)
-                      ? walk_vpn[17:9]
-                      : (at_level == 2'd1) ? walk_vpn[8:0] : 9'd0;
+                      ? access_vpn[17:9]
+                      : (at_level == 2'd1) ? access_vpn[8:0] : 9'd0;
   assign step = look || (answered && descend);
   assign level_next = look ? FIRST_LEVEL : at_level - 2'd1;
   assign table_frame_next = look ? first_table : next_table;
@@ -1679,43 +1675,43 @@ module pagewalk_mmu_walker (
   assign entry_next = look ? pdpte_used : answer;
   assign bus_error_en = look || answered;
   assign bus_error_next = answered && mem_resp_error;
-  assign all_writable_next = !look ? all_writable && answer[1] : look;
-  assign all_user_next = !look ? all_user && answer[2] : look;
-  assign all_executable_next = !look ? all_executable && !answer[63] : look;
+  assign upper_writable_next = !look ? upper_writable && answer[1] : look;
+  assign upper_user_next = !look ? upper_user && answer[2] : look;
+  assign upper_executable_next = !look ? upper_executable && !answer[63] : look;
   assign wide_table = {12'd0, table_frame};
   assign wide_index = {43'd0, index};
   assign mem_req_valid = request;
   assign mem_req_address = (wide_table << 12) | (wide_index << ENTRY_SHIFT);
   assign mem_req_swap = swap;
   assign mem_req_expected = entry;
-  assign mem_req_port = for_fetch;
+  assign mem_req_port = access_fetch;
   assign refills = check && verdict_succeeds && verdict_cacheable;
   assign miss_refill_valid = refills;
   assign report_idle = idle;
-  assign report_fetch = for_fetch;
-  assign report_vpn = walk_vpn;
-  assign report_page_fault = check && (verdict_fault == 2'd1);
+  assign report_fetch = access_fetch;
+  assign report_vpn = access_vpn;
+  assign report_page_fault = check && (verdict_fault_kind == 2'd1);
   assign report_refill = refills;
-  assign miss_refill_page_frame = result_frame;
-  assign miss_refill_page_size = result_size;
-  assign miss_refill_page_memory_type = result_type;
-  assign miss_fault = result_fault;
-  assign miss_code = result_code;
+  assign miss_refill_page_frame = page_frame;
+  assign miss_refill_page_size = page_size;
+  assign miss_refill_page_memory_type = page_memory_type;
+  assign miss_fault_kind = fault_kind;
+  assign miss_fault_code = fault_code;
 
   pagewalk_mmu_walker_verdict verdict (
     .entry(entry),
     .level(level),
     .bus_error(bus_error),
     .without_reads(without_reads),
-    .noncanonical(noncanonical),
-    .vpn(walk_vpn),
-    .user(user),
-    .store(store),
-    .fetch(for_fetch),
-    .all_writable(all_writable),
-    .all_user(all_user),
-    .all_executable(all_executable),
-    .any_global(any_global),
+    .access_vpn(access_vpn),
+    .access_noncanonical(access_noncanonical),
+    .access_user(access_user),
+    .access_store(access_store),
+    .access_fetch(access_fetch),
+    .upper_writable(upper_writable),
+    .upper_user(upper_user),
+    .upper_executable(upper_executable),
+    .upper_global(upper_global),
     .mode_wp(mode_wp),
     .mode_nxe(mode_nxe),
     .mode_pge(mode_pge),
@@ -1725,15 +1721,15 @@ module pagewalk_mmu_walker (
     .updates(updates),
     .updated(mem_req_new),
     .succeeds(verdict_succeeds),
-    .fault(verdict_fault),
-    .code(verdict_code),
-    .frame(verdict_frame),
+    .fault_kind(verdict_fault_kind),
+    .fault_code(verdict_fault_code),
+    .page_frame(verdict_page_frame),
     .page_size(report_page_size),
-    .memory_type(verdict_memory_type),
+    .page_memory_type(verdict_page_memory_type),
     .cacheable(verdict_cacheable),
     .superpage(miss_refill_superpage),
-    .rights(miss_refill_tag_rights),
-    .is_global(miss_refill_tag_global),
+    .tag_rights(miss_refill_tag_rights),
+    .tag_global(miss_refill_tag_global),
     .ignored(miss_refill_ignored)
   );
 
@@ -1745,26 +1741,26 @@ module pagewalk_mmu_walker (
     check = 1'b0;
     done = 1'b0;
     swap = 1'b0;
-    walk_vpn = 20'd0;
-    noncanonical = 1'b0;
-    user = 1'b0;
-    store = 1'b0;
-    for_fetch = 1'b0;
+    access_vpn = 20'd0;
+    access_noncanonical = 1'b0;
+    access_user = 1'b0;
+    access_store = 1'b0;
+    access_fetch = 1'b0;
     level = 2'd0;
     table_frame = 40'd0;
     index = 9'd0;
     entry = 64'd0;
     bus_error = 1'b0;
     without_reads = 1'b0;
-    all_writable = 1'b0;
-    all_user = 1'b0;
-    all_executable = 1'b0;
-    any_global = 1'b0;
-    result_frame = 40'd0;
-    result_size = 3'd0;
-    result_type = 3'd0;
-    result_fault = 2'd0;
-    result_code = 5'd0;
+    upper_writable = 1'b0;
+    upper_user = 1'b0;
+    upper_executable = 1'b0;
+    upper_global = 1'b0;
+    page_frame = 40'd0;
+    page_size = 3'd0;
+    page_memory_type = 3'd0;
+    fault_kind = 2'd0;
+    fault_code = 5'd0;
   end
 
   always @(posedge clock) begin
@@ -1776,11 +1772,11 @@ module pagewalk_mmu_walker (
     done <= done_next;
     swap <= swap_next;
     if (idle) begin
-      walk_vpn <= miss_vpn;
-      noncanonical <= miss_noncanonical;
-      user <= miss_user;
-      store <= miss_store;
-      for_fetch <= miss_fetch;
+      access_vpn <= miss_access_vpn;
+      access_noncanonical <= miss_access_noncanonical;
+      access_user <= miss_access_user;
+      access_store <= miss_access_store;
+      access_fetch <= miss_access_fetch;
     end
     if (step) begin
       level <= level_next;
@@ -1791,17 +1787,17 @@ module pagewalk_mmu_walker (
     if (bus_error_en) bus_error <= bus_error_next;
     if (look) without_reads <= verdict_at_look;
     if (step) begin
-      all_writable <= all_writable_next;
-      all_user <= all_user_next;
-      all_executable <= all_executable_next;
-      any_global <= 1'b0;
+      upper_writable <= upper_writable_next;
+      upper_user <= upper_user_next;
+      upper_executable <= upper_executable_next;
+      upper_global <= 1'b0;
     end
     if (check) begin
-      result_frame <= verdict_frame;
-      result_size <= report_page_size;
-      result_type <= verdict_memory_type;
-      result_fault <= verdict_fault;
-      result_code <= verdict_code;
+      page_frame <= verdict_page_frame;
+      page_size <= report_page_size;
+      page_memory_type <= verdict_page_memory_type;
+      fault_kind <= verdict_fault_kind;
+      fault_code <= verdict_fault_code;
     end
   end
 endmodule
@@ -2017,25 +2013,25 @@ module pagewalk_mmu (
 );
 
   wire        instruction_miss_valid;
-  wire [19:0] instruction_miss_vpn;
-  wire        instruction_miss_noncanonical;
-  wire        instruction_miss_user;
-  wire        instruction_miss_store;
-  wire        instruction_miss_fetch;
+  wire [19:0] instruction_miss_access_vpn;
+  wire        instruction_miss_access_noncanonical;
+  wire        instruction_miss_access_user;
+  wire        instruction_miss_access_store;
+  wire        instruction_miss_access_fetch;
   wire        instruction_miss_taken;
   wire        instruction_occupied;
   wire        data_miss_valid;
-  wire [19:0] data_miss_vpn;
-  wire        data_miss_noncanonical;
-  wire        data_miss_user;
-  wire        data_miss_store;
-  wire        data_miss_fetch;
+  wire [19:0] data_miss_access_vpn;
+  wire        data_miss_access_noncanonical;
+  wire        data_miss_access_user;
+  wire        data_miss_access_store;
+  wire        data_miss_access_fetch;
   wire        data_miss_taken;
   wire        data_occupied;
   wire        misses_data_done;
   wire        misses_data_for_fetch;
-  wire  [1:0] misses_data_fault;
-  wire  [4:0] misses_data_code;
+  wire  [1:0] misses_data_fault_kind;
+  wire  [4:0] misses_data_fault_code;
   wire        misses_data_refill_valid;
   wire        misses_data_refill_superpage;
   wire        misses_data_refill_ignored;
@@ -2046,8 +2042,8 @@ module pagewalk_mmu (
   wire  [2:0] misses_data_refill_page_memory_type;
   wire        misses_instruction_done;
   wire        misses_instruction_for_fetch;
-  wire  [1:0] misses_instruction_fault;
-  wire  [4:0] misses_instruction_code;
+  wire  [1:0] misses_instruction_fault_kind;
+  wire  [4:0] misses_instruction_fault_code;
   wire        misses_instruction_refill_valid;
   wire        misses_instruction_refill_superpage;
   wire        misses_instruction_refill_ignored;
@@ -2057,16 +2053,16 @@ module pagewalk_mmu (
   wire  [2:0] misses_instruction_refill_page_size;
   wire  [2:0] misses_instruction_refill_page_memory_type;
   wire        misses_to_valid;
-  wire [19:0] misses_to_vpn;
-  wire        misses_to_noncanonical;
-  wire        misses_to_user;
-  wire        misses_to_store;
-  wire        misses_to_fetch;
+  wire [19:0] misses_to_access_vpn;
+  wire        misses_to_access_noncanonical;
+  wire        misses_to_access_user;
+  wire        misses_to_access_store;
+  wire        misses_to_access_fetch;
   wire        misses_to_taken;
   wire        walker_miss_done;
   wire        walker_miss_for_fetch;
-  wire  [1:0] walker_miss_fault;
-  wire  [4:0] walker_miss_code;
+  wire  [1:0] walker_miss_fault_kind;
+  wire  [4:0] walker_miss_fault_code;
   wire        walker_miss_refill_valid;
   wire        walker_miss_refill_superpage;
   wire        walker_miss_refill_ignored;
@@ -2120,16 +2116,16 @@ module pagewalk_mmu (
     .resp_served(iresp_served),
     .resp_tag(iresp_tag),
     .miss_valid(instruction_miss_valid),
-    .miss_vpn(instruction_miss_vpn),
-    .miss_noncanonical(instruction_miss_noncanonical),
-    .miss_user(instruction_miss_user),
-    .miss_store(instruction_miss_store),
-    .miss_fetch(instruction_miss_fetch),
+    .miss_access_vpn(instruction_miss_access_vpn),
+    .miss_access_noncanonical(instruction_miss_access_noncanonical),
+    .miss_access_user(instruction_miss_access_user),
+    .miss_access_store(instruction_miss_access_store),
+    .miss_access_fetch(instruction_miss_access_fetch),
     .miss_done(misses_instruction_done),
     .miss_for_fetch(misses_instruction_for_fetch),
     .miss_taken(instruction_miss_taken),
-    .miss_fault(misses_instruction_fault),
-    .miss_code(misses_instruction_code),
+    .miss_fault_kind(misses_instruction_fault_kind),
+    .miss_fault_code(misses_instruction_fault_code),
     .miss_refill_valid(misses_instruction_refill_valid),
     .miss_refill_superpage(misses_instruction_refill_superpage),
     .miss_refill_ignored(misses_instruction_refill_ignored),
@@ -2171,16 +2167,16 @@ module pagewalk_mmu (
     .resp_served(dresp_served),
     .resp_tag(dresp_tag),
     .miss_valid(data_miss_valid),
-    .miss_vpn(data_miss_vpn),
-    .miss_noncanonical(data_miss_noncanonical),
-    .miss_user(data_miss_user),
-    .miss_store(data_miss_store),
-    .miss_fetch(data_miss_fetch),
+    .miss_access_vpn(data_miss_access_vpn),
+    .miss_access_noncanonical(data_miss_access_noncanonical),
+    .miss_access_user(data_miss_access_user),
+    .miss_access_store(data_miss_access_store),
+    .miss_access_fetch(data_miss_access_fetch),
     .miss_done(misses_data_done),
     .miss_for_fetch(misses_data_for_fetch),
     .miss_taken(data_miss_taken),
-    .miss_fault(misses_data_fault),
-    .miss_code(misses_data_code),
+    .miss_fault_kind(misses_data_fault_kind),
+    .miss_fault_code(misses_data_fault_code),
     .miss_refill_valid(misses_data_refill_valid),
     .miss_refill_superpage(misses_data_refill_superpage),
     .miss_refill_ignored(misses_data_refill_ignored),
@@ -2200,16 +2196,16 @@ module pagewalk_mmu (
 
   pagewalk_mmu_misses misses (
     .data_valid(data_miss_valid),
-    .data_vpn(data_miss_vpn),
-    .data_noncanonical(data_miss_noncanonical),
-    .data_user(data_miss_user),
-    .data_store(data_miss_store),
-    .data_fetch(data_miss_fetch),
+    .data_access_vpn(data_miss_access_vpn),
+    .data_access_noncanonical(data_miss_access_noncanonical),
+    .data_access_user(data_miss_access_user),
+    .data_access_store(data_miss_access_store),
+    .data_access_fetch(data_miss_access_fetch),
     .data_done(misses_data_done),
     .data_for_fetch(misses_data_for_fetch),
     .data_taken(data_miss_taken),
-    .data_fault(misses_data_fault),
-    .data_code(misses_data_code),
+    .data_fault_kind(misses_data_fault_kind),
+    .data_fault_code(misses_data_fault_code),
     .data_refill_valid(misses_data_refill_valid),
     .data_refill_superpage(misses_data_refill_superpage),
     .data_refill_ignored(misses_data_refill_ignored),
@@ -2219,16 +2215,16 @@ module pagewalk_mmu (
     .data_refill_page_size(misses_data_refill_page_size),
     .data_refill_page_memory_type(misses_data_refill_page_memory_type),
     .instruction_valid(instruction_miss_valid),
-    .instruction_vpn(instruction_miss_vpn),
-    .instruction_noncanonical(instruction_miss_noncanonical),
-    .instruction_user(instruction_miss_user),
-    .instruction_store(instruction_miss_store),
-    .instruction_fetch(instruction_miss_fetch),
+    .instruction_access_vpn(instruction_miss_access_vpn),
+    .instruction_access_noncanonical(instruction_miss_access_noncanonical),
+    .instruction_access_user(instruction_miss_access_user),
+    .instruction_access_store(instruction_miss_access_store),
+    .instruction_access_fetch(instruction_miss_access_fetch),
     .instruction_done(misses_instruction_done),
     .instruction_for_fetch(misses_instruction_for_fetch),
     .instruction_taken(instruction_miss_taken),
-    .instruction_fault(misses_instruction_fault),
-    .instruction_code(misses_instruction_code),
+    .instruction_fault_kind(misses_instruction_fault_kind),
+    .instruction_fault_code(misses_instruction_fault_code),
     .instruction_refill_valid(misses_instruction_refill_valid),
     .instruction_refill_superpage(misses_instruction_refill_superpage),
     .instruction_refill_ignored(misses_instruction_refill_ignored),
@@ -2238,16 +2234,16 @@ module pagewalk_mmu (
     .instruction_refill_page_size(misses_instruction_refill_page_size),
     .instruction_refill_page_memory_type(misses_instruction_refill_page_memory_type),
     .to_valid(misses_to_valid),
-    .to_vpn(misses_to_vpn),
-    .to_noncanonical(misses_to_noncanonical),
-    .to_user(misses_to_user),
-    .to_store(misses_to_store),
-    .to_fetch(misses_to_fetch),
+    .to_access_vpn(misses_to_access_vpn),
+    .to_access_noncanonical(misses_to_access_noncanonical),
+    .to_access_user(misses_to_access_user),
+    .to_access_store(misses_to_access_store),
+    .to_access_fetch(misses_to_access_fetch),
     .to_done(walker_miss_done),
     .to_for_fetch(walker_miss_for_fetch),
     .to_taken(misses_to_taken),
-    .to_fault(walker_miss_fault),
-    .to_code(walker_miss_code),
+    .to_fault_kind(walker_miss_fault_kind),
+    .to_fault_code(walker_miss_fault_code),
     .to_refill_valid(walker_miss_refill_valid),
     .to_refill_superpage(walker_miss_refill_superpage),
     .to_refill_ignored(walker_miss_refill_ignored),
@@ -2262,16 +2258,16 @@ module pagewalk_mmu (
     .clock(clock),
     .reset(reset),
     .miss_valid(misses_to_valid),
-    .miss_vpn(misses_to_vpn),
-    .miss_noncanonical(misses_to_noncanonical),
-    .miss_user(misses_to_user),
-    .miss_store(misses_to_store),
-    .miss_fetch(misses_to_fetch),
+    .miss_access_vpn(misses_to_access_vpn),
+    .miss_access_noncanonical(misses_to_access_noncanonical),
+    .miss_access_user(misses_to_access_user),
+    .miss_access_store(misses_to_access_store),
+    .miss_access_fetch(misses_to_access_fetch),
     .miss_done(walker_miss_done),
     .miss_for_fetch(walker_miss_for_fetch),
     .miss_taken(misses_to_taken),
-    .miss_fault(walker_miss_fault),
-    .miss_code(walker_miss_code),
+    .miss_fault_kind(walker_miss_fault_kind),
+    .miss_fault_code(walker_miss_fault_code),
     .miss_refill_valid(walker_miss_refill_valid),
     .miss_refill_superpage(walker_miss_refill_superpage),
     .miss_refill_ignored(walker_miss_refill_ignored),

@@ -10,6 +10,24 @@ bundle! {
     pub struct Miss / MissIn (g: &Geometry) {
         /// An access waits.
         out valid: bit,
+        /// That access.
+        out access: Access / AccessIn(g),
+        /// The answer is there, until it is taken: `fault`, `code`, and the page of `refill`.
+        in done: bit,
+        /// It answers a fetch.
+        in for_fetch: bit,
+        /// It is being taken.
+        out taken: bit,
+        /// Why it is refused, if it is.
+        in fault: Fault / FaultIn(),
+        /// What the TLB is to keep.
+        in refill: Refill / RefillIn(g),
+    }
+}
+
+bundle! {
+    /// An access as a walk needs to know it.
+    pub struct Access / AccessIn (g: &Geometry) {
         /// Its page number.
         out vpn: wire(g.vpn),
         /// Its address is not canonical.
@@ -20,18 +38,30 @@ bundle! {
         out store: bit,
         /// It is a fetch.
         out fetch: bit,
-        /// The answer is there, until it is taken: `fault`, `code`, and the page of `refill`.
-        in done: bit,
-        /// It answers a fetch.
-        in for_fetch: bit,
-        /// It is being taken.
-        out taken: bit,
-        /// Kind of fault, 0 without one.
-        in fault: wire(FAULT_BITS),
+    }
+}
+
+bundle! {
+    /// A fault.
+    pub struct Fault / FaultIn () {
+        /// Its kind, 0 without one.
+        out kind: wire(FAULT_BITS),
         /// Cause or error code.
-        in code: wire(CODE_BITS),
-        /// What the TLB is to keep.
-        in refill: Refill / RefillIn(g),
+        out code: wire(CODE_BITS),
+    }
+}
+
+bundle! {
+    /// What the levels above an entry say of it.
+    pub struct Upper / UpperIn () {
+        /// x86: all of them have R/W set.
+        out writable: bit,
+        /// x86: all of them have U/S set.
+        out user: bit,
+        /// x86: all of them have XD clear.
+        out executable: bit,
+        /// RISC-V: one of them has G set.
+        out global: bit,
     }
 }
 

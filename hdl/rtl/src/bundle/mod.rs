@@ -8,7 +8,8 @@ pub mod request;
 pub mod translation;
 
 pub use fence::{Drop, DropIn, Fence, FenceIn};
-pub use miss::{Miss, MissIn, Refill, RefillIn, WalkReport, WalkReportIn};
+pub use miss::{Access, AccessIn, Fault, FaultIn, Miss, MissIn};
+pub use miss::{Refill, RefillIn, Upper, UpperIn, WalkReport, WalkReportIn};
 pub use mode::{Mode, ModeIn};
 pub use pte_bus::{PteRequest, PteRequestIn, PteResponse, PteResponseIn};
 pub use request::{Request, RequestIn, Response, ResponseIn};

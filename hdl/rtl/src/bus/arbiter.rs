@@ -8,13 +8,9 @@ use crate::prelude::*;
 
 block! {
     /// See the module.
-    pub struct PteArbiter(g: &Geometry, walkers: usize);
+    pub struct PteArbiter(g: &Geometry, walkers: usize) has clock, reset;
     let several = usize::from(walkers > 1);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// Requests of the walkers.
         pub from: Ports<PteRequestIn> = Ports::of(walkers, |_| PteRequestIn::new(g)),
         /// Their responses.
@@ -32,8 +28,6 @@ block! {
         asked: Signal<Local, Bit>,
 
         all: Const = Const::new(walkers, (1 << walkers) - 1),
-        _walkers: usize = walkers,
-        _several: usize = several,
     }
 }
 
@@ -41,17 +35,16 @@ impl Logic for PteArbiter {
     #[hdl_gen]
     fn update(&mut self) {
         self.asked.next = false;
-        for w in 0..self._walkers {
+        for w in 0..self.from.len() {
             self.asked.next = self.asked.val() || self.from[w].valid.val();
         }
         self.free.next = true;
         self.chosen.next = self.all.val();
         self.owners.next = self.all.val();
-        for s in 0..self._several {
-            clock!(self, clock, owner[s], waiting[s]);
+        for s in 0..self.owner.len() {
             self.free.next = !self.waiting[s].q.val();
             self.chosen.next = 0.into();
-            for w in 0..self._walkers {
+            for w in 0..self.from.len() {
                 if self.from[w].valid.val() && !self.chosen.val().any() {
                     self.chosen.next = self.chosen.val().replace_bit(w, true);
                 }
@@ -67,7 +60,7 @@ impl Logic for PteArbiter {
         }
 
         Through::join(&mut self.from[0], &mut self.mem_req);
-        for w in 1..self._walkers {
+        for w in 1..self.from.len() {
             if self.chosen.val().get_bit(w) {
                 self.mem_req.address.next = self.from[w].address.val();
                 self.mem_req.swap.next = self.from[w].swap.val();
@@ -77,7 +70,7 @@ impl Logic for PteArbiter {
             }
         }
         self.mem_req.valid.next = self.asked.val() && self.free.val();
-        for w in 0..self._walkers {
+        for w in 0..self.from.len() {
             Through::join(&mut self.mem_resp, &mut self.back[w]);
             self.from[w].ready.next =
                 self.mem_req.ready.val() && self.free.val() && self.chosen.val().get_bit(w);

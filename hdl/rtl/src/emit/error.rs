@@ -71,9 +71,9 @@ pub enum Defect {
     /// A signal that nothing drives.
     #[error("`{0}` is never driven")]
     Undriven(String),
-    /// A clock that is not connected straight to a clock input.
-    #[error("the clock `{0}` must be linked to an input of this block, once and unconditionally")]
-    BadClock(String),
+    /// A block that stores something but has no clock.
+    #[error("the clock `{0}` comes from nowhere: a block with storage in it `has clock`")]
+    NoClock(String),
     /// A variable that keeps its value on some path.
     #[error("`{0}` is not assigned on every path: a latch; assign a default first")]
     Latch(String),

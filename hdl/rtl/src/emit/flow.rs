@@ -154,17 +154,12 @@ impl Flow {
     }
 
     /// Fails if something live that the kernel must drive is not driven.
-    pub fn check_driven(
-        &self,
-        symbols: &Symbols,
-        live: &BTreeSet<Var>,
-        clocks: &HashMap<Var, Var>,
-    ) -> Checked<()> {
+    pub fn check_driven(&self, symbols: &Symbols, live: &BTreeSet<Var>) -> Checked<()> {
         for &var in live {
             let symbol = symbols.of(var);
             match symbol.role {
-                Role::PartClock if !clocks.contains_key(&var) => {
-                    return Err(Defect::BadClock(symbol.name.clone()));
+                Role::PartClock if symbols.clock.is_none() => {
+                    return Err(Defect::NoClock(symbol.name.clone()));
                 }
                 Role::Local | Role::Output | Role::PartInput if !self.driven.contains(&var) => {
                     return Err(Defect::Undriven(symbol.name.clone()));

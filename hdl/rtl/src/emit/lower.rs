@@ -13,32 +13,15 @@ use rust_hdl::prelude::ast::{
     VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression, VerilogLink,
     VerilogLiteral, VerilogLoop, VerilogStatement,
 };
-use std::collections::HashMap;
-
-/// A lowered kernel.
-#[derive(Debug)]
-pub(super) struct Kernel {
-    /// Its statements.
-    pub body: Vec<Stmt>,
-    /// The input that drives each clock of a part.
-    pub clocks: HashMap<Var, Var>,
-}
 
 /// Lowers the kernel of the scope that the symbols describe.
-pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Kernel> {
-    let mut lowering = Lowering {
-        symbols,
-        loops: vec![],
-        target: None,
-        depth: 0,
-        pending: vec![],
-        defaults: vec![],
-        clocks: HashMap::new(),
-    };
+pub(super) fn lower(symbols: &mut Symbols, code: &VerilogBlock) -> Checked<Vec<Stmt>> {
+    let mut lowering =
+        Lowering { symbols, loops: vec![], target: None, depth: 0, pending: vec![], defaults: vec![] };
     let mut body = vec![];
     lowering.block(code, &mut body)?;
     lowering.defaults.append(&mut body);
-    Ok(Kernel { body: lowering.defaults, clocks: lowering.clocks })
+    Ok(lowering.defaults)
 }
 
 impl Lowering<'_> {
@@ -134,9 +117,8 @@ impl Lowering<'_> {
         self.target = Some(target);
         let (role, width) = (self.symbols.of(target).role, self.symbols.of(target).width);
         match role {
-            Role::PartClock => return self.clock(target, value).map(|()| None),
             Role::Output | Role::Local | Role::PartInput => {}
-            Role::Input | Role::PartOutput => {
+            Role::Input | Role::PartOutput | Role::PartClock => {
                 return Err(Defect::NotAssignable(self.symbols.name(target).to_string()));
             }
         }
@@ -152,21 +134,6 @@ impl Lowering<'_> {
         }
         let value = self.sized(value, width, target)?;
         Ok(Some(Stmt::Assign(target, Part::Whole, value)))
-    }
-
-    fn clock(&mut self, target: Var, value: &VerilogExpression) -> Checked<()> {
-        let defect = || Defect::BadClock(self.symbols.name(target).to_string());
-        let source = self.target(value).map_err(|_| defect())?;
-        let symbol = self.symbols.of(source);
-        if self.depth > 0
-            || !symbol.is_clock
-            || symbol.role != Role::Input
-            || self.clocks.contains_key(&target)
-        {
-            return Err(defect());
-        }
-        self.clocks.insert(target, source);
-        Ok(())
     }
 
     fn conditional(&mut self, c: &VerilogConditional, out: &mut Vec<Stmt>) -> Checked<()> {
@@ -210,9 +177,7 @@ enum Driver {
 /// By [`crate::layer::join::Bundle`]: the block's own ports come first, or both are those of parts.
 fn joined(first: Role, second: Role) -> Option<Driver> {
     match (first, second) {
-        (Role::Input | Role::PartOutput, Role::PartInput) | (Role::Input, Role::PartClock) => {
-            Some(Driver::First)
-        }
+        (Role::Input | Role::PartOutput, Role::PartInput) => Some(Driver::First),
         (Role::Output | Role::PartInput, Role::PartOutput) => Some(Driver::Second),
         _ => None,
     }

@@ -11,7 +11,6 @@ use super::stmt::{Part, Stmt};
 use super::symbols::{Meaning, Role, Symbols};
 use crate::layer::bits::{WIDTH_MAX, mask};
 use rust_hdl::prelude::ast::{VerilogExpression, VerilogOp, VerilogOpUnary};
-use std::collections::HashMap;
 
 /// What lowering knows while it walks a kernel.
 pub(super) struct Lowering<'a> {
@@ -25,8 +24,6 @@ pub(super) struct Lowering<'a> {
     pub pending: Vec<Stmt>,
     /// Defaults of temporaries that are assigned inside conditionals.
     pub defaults: Vec<Stmt>,
-    /// The input that drives each clock of a part.
-    pub clocks: HashMap<Var, Var>,
 }
 
 /// An operand: a typed expression, or a literal that still lacks a width.

@@ -9,13 +9,13 @@ use super::error::{Checked, Defect};
 use super::expr::{Expr, Var};
 use super::flow::{Flow, PathsThrough, is_live_output};
 use super::group::Groups;
-use super::lower::{Kernel, lower};
+use super::lower::lower;
 use super::ports::Port;
 use super::simplify::{as_expression, join_assignments};
 use super::stmt::{Stmt, is_plain, prune};
 use super::symbols::{Role, Symbols};
 use rust_hdl::prelude::Verilog;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a group of signals is driven.
 #[derive(Debug)]
@@ -35,8 +35,6 @@ pub(super) struct Module {
     pub logic: Vec<Logic>,
     /// Inputs of parts that are connected to a signal or number directly.
     pub aliases: BTreeMap<Var, Expr>,
-    /// The input that drives each clock of a part.
-    pub clocks: HashMap<Var, Var>,
     /// Combinational paths from inputs to outputs.
     pub paths: PathsThrough,
 }
@@ -51,12 +49,12 @@ impl Module {
         let ports: Vec<_> = parts.iter().map(|part| part.map(|(module, ports, _)| (module, ports))).collect();
         let paths: Vec<&PathsThrough> = parts.iter().flatten().map(|(_, _, paths)| *paths).collect();
         let mut symbols = Symbols::new(scope, &ports)?;
-        let Kernel { body, clocks } = lower(&mut symbols, code)?;
+        let body = lower(&mut symbols, code)?;
 
         let mut flow = Flow::new(&body, &symbols)?;
         flow.add_parts(&symbols, &paths);
         flow.check_loops(&symbols)?;
-        flow.check_driven(&symbols, &flow.live(&symbols), &clocks)?;
+        flow.check_driven(&symbols, &flow.live(&symbols))?;
 
         let body = fold_constants(body, &symbols)?;
         let mut flow = Flow::new(&body, &symbols)?;
@@ -66,7 +64,7 @@ impl Module {
 
         let body = prune(&body, &|var| live.contains(&var));
         let (logic, aliases) = split(&body, &symbols)?;
-        let mut module = Self { symbols, live, logic, aliases, clocks, paths };
+        let mut module = Self { symbols, live, logic, aliases, paths };
         module.keep_live_parts();
         module.forward_part_outputs();
         Ok(module)
@@ -160,8 +158,9 @@ impl Module {
         for alias in self.aliases.values() {
             visit(alias);
         }
-        for clock in self.clocks.iter().filter(|(part, _)| self.live.contains(part)) {
-            visit(&Expr::var(*clock.1, 1));
+        let is_clocked = self.live.iter().any(|var| self.symbols.of(*var).role == Role::PartClock);
+        if let Some(clock) = self.symbols.clock.filter(|_| is_clocked) {
+            visit(&Expr::var(clock, 1));
         }
     }
 }

@@ -73,6 +73,11 @@ impl Printer<'_> {
         self.module.symbols.name(var)
     }
 
+    /// The clock; checked to be there where something needs it.
+    fn clock(&self) -> &str {
+        self.module.symbols.clock.map_or("", |clock| self.name(clock))
+    }
+
     fn ports(&mut self) {
         let symbols = &self.module.symbols;
         let ranges = symbols.ports.iter().map(|port| range(port.width).len()).max().unwrap_or(0);
@@ -261,7 +266,7 @@ impl Printer<'_> {
             let name = &ram.name;
             let lines = [
                 format!("assign {} = {name}{read};", self.name(ram.read_data)),
-                format!("always @(posedge {}) begin", self.name(self.module.clocks[&ram.clock])),
+                format!("always @(posedge {}) begin", self.clock()),
                 format!(
                     "  if ({}) {name}{write} <= {};",
                     connected(ram.write_enable),
@@ -286,14 +291,15 @@ impl Printer<'_> {
     }
 
     fn instances(&mut self) {
-        for instance in &self.module.symbols.instances {
+        let symbols = &self.module.symbols;
+        for instance in &symbols.instances {
             self.blank();
             self.line(1, &format!("{} {} (", placeholder(instance.module), instance.name));
             let last = instance.pins.len().saturating_sub(1);
             for (at, (port, var)) in instance.pins.iter().enumerate() {
-                let connected = match self.module.clocks.get(var) {
-                    Some(clock) => self.name(*clock).to_string(),
-                    None => self.expr.flat(&self.module.connection(*var)),
+                let connected = match symbols.of(*var).role {
+                    Role::PartClock => self.clock().to_string(),
+                    _ => self.expr.flat(&self.module.connection(*var)),
                 };
                 let comma = if at == last { "" } else { "," };
                 self.line(2, &format!(".{port}({connected}){comma}"));
@@ -314,24 +320,18 @@ impl Printer<'_> {
             self.line(2, &format!("{} = {zero};", symbols.name(register.q)));
         }
         self.line(1, "end");
-        let mut by_clock: BTreeMap<Var, Vec<&RegisterPart>> = BTreeMap::new();
-        for register in &symbols.registers {
-            by_clock.entry(self.module.clocks[&register.clock]).or_default().push(register);
-        }
-        for (clock, registers) in by_clock {
-            self.blank();
-            self.line(1, &format!("always @(posedge {}) begin", self.name(clock)));
-            self.register_updates(&registers);
-            self.line(1, "end");
-        }
+        self.blank();
+        self.line(1, &format!("always @(posedge {}) begin", self.clock()));
+        self.register_updates(&symbols.registers);
+        self.line(1, "end");
     }
 
     /// Neighbours with the same enable share one condition.
-    fn register_updates(&mut self, registers: &[&RegisterPart]) {
+    fn register_updates(&mut self, registers: &[RegisterPart]) {
         let enable = |r: &RegisterPart| r.en.map(|en| self.module.connection(en));
         let mut at = 0;
         while at < registers.len() {
-            let shared = enable(registers[at]);
+            let shared = enable(&registers[at]);
             let count = registers[at..].iter().take_while(|r| enable(r) == shared).count();
             let updates: Vec<String> = registers[at..at + count]
                 .iter()

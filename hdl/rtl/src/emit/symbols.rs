@@ -1,8 +1,8 @@
 //! The symbol table of a module: what its kernel can name.
 //!
 //! Storage elements belong to the module that holds them. A register `miss_va` contributes the signals `miss_va`,
-//! `miss_va_next` and `miss_va_en`; a memory `rows` its array and `rows_read_address`, `rows_read_data`,
-//! `rows_write_enable`, `rows_write_address`, `rows_write_data`.
+//! `miss_va_next` and `miss_va_en`, one of a bundle such signals for each field and one enable; a memory `rows` its
+//! array and `rows_read_address`, `rows_read_data`, `rows_write_enable`, `rows_write_address`, `rows_write_data`.
 
 use super::design::{RawAtom, Scope};
 use super::error::{Checked, Defect};
@@ -41,8 +41,6 @@ pub(super) struct Symbol {
     pub width: usize,
     /// Who drives it.
     pub role: Role,
-    /// Whether it carries a clock.
-    pub is_clock: bool,
 }
 
 /// A register of the module.
@@ -96,6 +94,8 @@ pub(super) struct Symbols {
     pub registers: Vec<RegisterPart>,
     pub rams: Vec<RamPart>,
     pub instances: Vec<InstancePart>,
+    /// The input that is the clock of all parts.
+    pub clock: Option<Var>,
     meanings: HashMap<String, Meaning>,
 }
 
@@ -156,17 +156,17 @@ impl Symbols {
     /// A signal that no field stands for, named after `stem`.
     pub fn add_temporary(&mut self, stem: &str, width: usize) -> Var {
         let name = self.namespace.claim_fresh(stem);
-        self.table.push(Symbol { name, width, role: Role::Local, is_clock: false });
+        self.table.push(Symbol { name, width, role: Role::Local });
         Var(self.table.len() - 1)
     }
 
-    fn add(&mut self, raw: String, name: String, width: usize, role: Role, is_clock: bool) -> Checked<Var> {
+    fn add(&mut self, raw: String, name: String, width: usize, role: Role) -> Checked<Var> {
         if !(1..=WIDTH_MAX).contains(&width) {
             return Err(Defect::BadWidth { name, width });
         }
         let var = Var(self.table.len());
         self.namespace.claim(&name)?;
-        self.table.push(Symbol { name, width, role, is_clock });
+        self.table.push(Symbol { name, width, role });
         self.meanings.insert(raw, Meaning::Signal(var));
         Ok(var)
     }
@@ -189,7 +189,11 @@ impl Symbols {
                 raw: atom.name.clone(),
             });
         }
-        self.add(atom.name.clone(), name, atom.width, role, atom.is_clock).map(|_| ())
+        let var = self.add(atom.name.clone(), name, atom.width, role)?;
+        if atom.is_clock && (role != Role::Input || self.clock.replace(var).is_some()) {
+            return Err(Defect::Unsupported("a clock besides the one that comes from outside"));
+        }
+        Ok(())
     }
 
     fn add_constant(&mut self, atom: &RawAtom) -> Checked<()> {
@@ -216,8 +220,8 @@ impl Symbols {
             (AtomKind::OutputParameter, _) => Role::PartOutput,
             _ => Role::PartInput,
         };
-        let name = if field == "q" { name } else { self.pin_name(name) };
-        self.add(format!("{}${field}", part.name), name, atom.width, role, atom.is_clock).map(Some)
+        let name = if field == "q" || field.starts_with("q$") { name } else { self.pin_name(name) };
+        self.add(format!("{}${field}", part.name), name, atom.width, role).map(Some)
     }
 
     fn add_required_pin(&mut self, part: &Scope, field: &str, name: String) -> Checked<Var> {
@@ -226,13 +230,20 @@ impl Symbols {
 
     fn add_register(&mut self, part: &Scope) -> Checked<()> {
         let name = self.namespace.spell(&part.name);
-        let register = RegisterPart {
-            q: self.add_required_pin(part, "q", name.clone())?,
-            d: self.add_required_pin(part, "d", format!("{name}_next"))?,
-            en: self.add_pin(part, "en", format!("{name}_en"))?,
-            clock: self.add_required_pin(part, "clock", format!("{name}_clock"))?,
-        };
-        self.registers.push(register);
+        let within = Namespace::new(part.atoms.iter().map(|atom| atom.name.as_str()));
+        let mut values = vec![];
+        for field in part.atoms.iter().filter_map(|atom| atom.name.strip_prefix('q')) {
+            let name = format!("{name}{}", &within.spell(&format!("q{field}"))[1..]);
+            let q = self.add_required_pin(part, &format!("q{field}"), name.clone())?;
+            let d = self.add_required_pin(part, &format!("d{field}"), format!("{name}_next"))?;
+            if self.of(q).role != Role::PartOutput {
+                return Err(Defect::Unsupported("a register of a bundle that goes both ways"));
+            }
+            values.push((q, d));
+        }
+        let en = self.add_pin(part, "en", format!("{name}_en"))?;
+        let clock = self.add_required_pin(part, "clock", format!("{name}_clock"))?;
+        self.registers.extend(values.into_iter().map(|(q, d)| RegisterPart { clock, en, d, q }));
         Ok(())
     }
 
@@ -265,7 +276,7 @@ impl Symbols {
             };
             let raw = format!("{}${}", part.name, port.raw);
             let net = self.pin_name(format!("{name}_{}", port.name));
-            let var = self.add(raw, net, port.width, role, port.is_clock)?;
+            let var = self.add(raw, net, port.width, role)?;
             pins.push((port.name.clone(), var));
         }
         self.instances.push(InstancePart { name, module, pins });

@@ -73,6 +73,8 @@ macro_rules! bundle {
         $crate::bundle!(@connect Join join $other $other $($field)*);
         $crate::bundle!(@connect Pass pass $own $other $($field)*);
         $crate::bundle!(@connect Pass pass $other $own $($field)*);
+        $crate::bundle!(@flip_all $own $other $($field)*);
+        $crate::bundle!(@flip_all $other $own $($field)*);
     };
 
     (@type in bit) => { Signal<In, Bit> };
@@ -123,6 +125,7 @@ macro_rules! bundle {
             }
         }
         impl LogicJoin for $name {}
+        impl $crate::layer::clock::Clocked for $name {}
         impl $crate::layer::ports::Pins for $name {
             fn visit_pins(
                 &mut self,
@@ -130,6 +133,15 @@ macro_rules! bundle {
                 visit: &mut dyn FnMut($crate::layer::ports::PinName<'_>, &mut dyn $crate::layer::ports::Pin),
             ) {
                 $($crate::layer::ports::Pins::visit_pins(&mut self.$field, name.field(stringify!($field)), visit);)*
+            }
+        }
+    };
+
+    (@flip_all $own:ident $other:ident $($field:ident)*) => {
+        impl $crate::layer::join::Flip for $own {
+            type Flipped = $other;
+            fn flipped(&self) -> $other {
+                $other { $($field: $crate::layer::join::Flip::flipped(&self.$field),)* }
             }
         }
     };
@@ -144,18 +156,17 @@ macro_rules! bundle {
     };
 }
 
-/// Declares a block with its constructor: `name: Type = value`, or `name: Type` for `Default::default()`.
+/// Declares a block with its constructor: `name: Type = value`, or `name: Type` for `Default::default()`. One that
+/// stores anything, at any depth, `has clock`; one that resets what it stores `has clock, reset`.
 ///
 /// ```
 /// use pagewalk_rtl::prelude::*;
 ///
 /// block! {
 ///     /// Counts what goes by.
-///     pub struct Counter(width: usize);
+///     pub struct Counter(width: usize) has clock, reset;
 ///     let all = (1 << width) - 1;
 ///     {
-///         /// Clock.
-///         pub clock: Signal<In, Clock>,
 ///         /// How many.
 ///         pub count: Wire<Out> = Wire::new(width),
 ///         register: Register = Register::new(width),
@@ -165,10 +176,12 @@ macro_rules! bundle {
 /// impl Logic for Counter {
 ///     #[hdl_gen]
 ///     fn update(&mut self) {
-///         clock!(self, clock, register);
 ///         self.register.d.next = self.register.q.val() + 1;
 ///         if self.register.q.val() == self.last.val() {
 ///             self.register.d.next = self.last.val();
+///         }
+///         if self.reset.val() {
+///             self.register.d.next = 0.into();
 ///         }
 ///         self.count.next = self.register.q.val();
 ///     }
@@ -178,13 +191,17 @@ macro_rules! bundle {
 /// `let`s may use the arguments of the constructor `new`, and fields may use both.
 #[macro_export]
 macro_rules! block {
-    ($(#[$meta:meta])* $vis:vis struct $name:ident($($arg:ident: $arg_type:ty),* $(,)?);
+    ($(#[$meta:meta])* $vis:vis struct $name:ident($($arg:ident: $arg_type:ty),* $(,)?) $(has $($port:ident),+)?;
         $(let $pattern:pat = $value:expr;)*
         { $($(#[$doc:meta])* $field_vis:vis $field:ident: $type:ty $(= $init:expr)?),* $(,)? }
     ) => {
         $(#[$meta])*
         #[derive(LogicBlock, Clone)]
         $vis struct $name {
+            $($(
+                #[doc = concat!("The ", stringify!($port), ".")]
+                pub $port: $crate::block!(@port $port),
+            )+)?
             $($(#[$doc])* $field_vis $field: $type,)*
         }
         impl $name {
@@ -192,10 +209,18 @@ macro_rules! block {
             #[allow(clippy::new_without_default, reason = "one without arguments is made like every other")]
             pub fn new($($arg: $arg_type),*) -> Self {
                 $(let $pattern = $value;)*
-                Self { $($field: $crate::block!(@init $($init)?),)* }
+                Self { $($($port: Default::default(),)+)? $($field: $crate::block!(@init $($init)?),)* }
+            }
+        }
+        impl $crate::layer::clock::Clocked for $name {
+            fn set_clock(&mut self, level: bool) {
+                $($($crate::layer::clock::Clocked::set_clock(&mut self.$port, level);)+)?
+                $($crate::layer::clock::Clocked::set_clock(&mut self.$field, level);)*
             }
         }
     };
+    (@port clock) => { Signal<In, Clock> };
+    (@port reset) => { Signal<In, Bit> };
     (@init) => { Default::default() };
     (@init $init:expr) => { $init };
 }

@@ -1,10 +1,11 @@
 //! How interfaces are connected: one line each, whatever they consist of.
 //!
-//! Owns [`Bundle::join`] and [`Through::join`] for kernels, and the traits [`Join`] and [`Pass`] behind them, which
-//! every signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
+//! Owns [`Bundle::join`] and [`Through::join`] for kernels, and the traits [`Join`], [`Pass`] and [`Flip`] behind them
+//! and behind registers of bundles, which every signal, [`super::ports::Ports`] and bundle has. Does not own what a bundle consists of ([`super::bundle`]).
 
 use super::wire::Wire;
-use rust_hdl::prelude::{Direction, In, LogicJoin, Out, Signal, Synth, ast};
+use rust_hdl::prelude::{Bit, Block, Direction, In, LogicJoin, Out, Signal, Synth, ast};
+use std::fmt::Debug;
 
 /// Something that can be connected to an `Other`.
 ///
@@ -20,6 +21,14 @@ pub trait Join<Other> {
 pub trait Pass<Other> {
     /// Carries the values over.
     fn pass(&mut self, other: &mut Other);
+}
+
+/// Something of which there is the same in the opposite direction.
+pub trait Flip: Block + Clone + Debug {
+    /// Its type.
+    type Flipped: Block + Clone + Debug + Pass<Self>;
+    /// The opposite side of it.
+    fn flipped(&self) -> Self::Flipped;
 }
 
 /// Connects signals, ports and bundles in a kernel: `Bundle::join(&mut self.request, &mut self.part.request)`.
@@ -92,5 +101,24 @@ connect_signals!(Join join: Out follows Out);
 connect_signals!(Join join: In follows Out);
 connect_signals!(Pass pass: In drives Out);
 connect_signals!(Pass pass: Out follows In);
+
+macro_rules! flip_signals {
+    ($first:ident $second:ident) => {
+        impl Flip for Signal<$first, Bit> {
+            type Flipped = Signal<$second, Bit>;
+            fn flipped(&self) -> Self::Flipped {
+                Default::default()
+            }
+        }
+        impl Flip for Wire<$first> {
+            type Flipped = Wire<$second>;
+            fn flipped(&self) -> Self::Flipped {
+                Wire::new(self.width())
+            }
+        }
+    };
+}
+flip_signals!(In Out);
+flip_signals!(Out In);
 
 impl<D: Direction> LogicJoin for Wire<D> {}

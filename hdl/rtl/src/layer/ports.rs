@@ -4,7 +4,8 @@
 //! the simulation's.
 
 use super::bits::Bv;
-use super::join::{Join, Pass};
+use super::clock::Clocked;
+use super::join::{Flip, Join, Pass};
 use super::wire::Wire;
 use crate::emit::PortDirection;
 use rust_hdl::prelude::{Bit, Block, In, Logic, LogicJoin, Out, Probe, Signal};
@@ -57,6 +58,13 @@ impl<T: Block> Block for Ports<T> {
     }
 }
 
+impl<T: Clocked> Clocked for Ports<T> {
+    #[inline]
+    fn set_clock(&mut self, level: bool) {
+        self.0.set_clock(level);
+    }
+}
+
 impl<T> LogicJoin for Ports<T> {}
 
 impl<A: Join<B>, B> Join<Ports<B>> for Ports<A> {
@@ -70,6 +78,13 @@ impl<A: Pass<B>, B> Pass<Ports<B>> for Ports<A> {
     #[inline]
     fn pass(&mut self, other: &mut Ports<B>) {
         self.0.iter_mut().zip(&mut other.0).for_each(|(a, b)| a.pass(b));
+    }
+}
+
+impl<T: Flip> Flip for Ports<T> {
+    type Flipped = Ports<T::Flipped>;
+    fn flipped(&self) -> Self::Flipped {
+        Ports(self.0.iter().map(T::flipped).collect())
     }
 }
 

@@ -7,6 +7,8 @@
 //! that stands for their Verilog, see [`Primitive`].
 
 use super::bits::Bv;
+use super::clock::Clocked;
+use super::join::{Flip, Pass};
 use super::wire::Wire;
 use rust_hdl::prelude::{Bit, Clock, In, Logic, LogicBlock, Out, Signal, Verilog, block, probe};
 
@@ -45,76 +47,88 @@ impl Primitive {
     }
 }
 
-/// Declares a register without and one with enable.
-macro_rules! registers {
-    ($(#[$derive:meta])? $plain:ident $enabled:ident: $input:ty, $output:ty) => {
-        /// A register without enable.
-        #[derive(LogicBlock, Clone, Debug)]
-        $(#[$derive])?
-        pub struct $plain {
-            /// Clock.
-            pub clock: Signal<In, Clock>,
-            /// Next value.
-            pub d: $input,
-            /// Value.
-            pub q: $output,
-        }
+/// A register without enable, of a wire, a bit or a bundle.
+#[derive(LogicBlock, Clone, Debug)]
+pub struct Register<T: Flip = Wire<Out>> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Next value.
+    pub d: T::Flipped,
+    /// Value.
+    pub q: T,
+}
 
-        impl Logic for $plain {
+/// A register that keeps its value while `en` is low, of a wire, a bit or a bundle.
+#[derive(LogicBlock, Clone, Debug)]
+pub struct RegisterEn<T: Flip = Wire<Out>> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Take `d` at the next edge.
+    pub en: Signal<In, Bit>,
+    /// Next value.
+    pub d: T::Flipped,
+    /// Value.
+    pub q: T,
+}
+
+/// A register of a bit.
+pub type BitRegister = Register<Signal<Out, Bit>>;
+/// A register of a bit that keeps its value while `en` is low.
+pub type BitRegisterEn = RegisterEn<Signal<Out, Bit>>;
+
+impl<T: Flip> Logic for Register<T> {
+    #[inline]
+    fn update(&mut self) {
+        if self.clock.pos_edge() {
+            self.d.pass(&mut self.q);
+        }
+    }
+    fn hdl(&self) -> Verilog {
+        Primitive::Register.verilog()
+    }
+}
+
+impl<T: Flip> Logic for RegisterEn<T> {
+    #[inline]
+    fn update(&mut self) {
+        if self.clock.pos_edge() && self.en.val() {
+            self.d.pass(&mut self.q);
+        }
+    }
+    fn hdl(&self) -> Verilog {
+        Primitive::RegisterEn.verilog()
+    }
+}
+
+macro_rules! constructors {
+    ($register:ident: $($en:ident)?) => {
+        impl<T: Flip> $register<T> {
+            /// One that holds what `q` consists of: outputs only.
+            pub fn of(q: T) -> Self {
+                Self { clock: Default::default(), $($en: Default::default(),)? d: q.flipped(), q }
+            }
+        }
+        impl $register {
+            /// `width` in 1..=128 bits.
+            pub fn new(width: usize) -> Self {
+                Self::of(Wire::new(width))
+            }
+        }
+        impl<T: Flip + Default> Default for $register<T> {
+            fn default() -> Self {
+                Self::of(T::default())
+            }
+        }
+        impl<T: Flip> Clocked for $register<T> {
             #[inline]
-            fn update(&mut self) {
-                if self.clock.pos_edge() {
-                    self.q.next = self.d.val();
-                }
-            }
-            fn hdl(&self) -> Verilog {
-                Primitive::Register.verilog()
-            }
-        }
-
-        /// A register that keeps its value while `en` is low.
-        #[derive(LogicBlock, Clone, Debug)]
-        $(#[$derive])?
-        pub struct $enabled {
-            /// Clock.
-            pub clock: Signal<In, Clock>,
-            /// Take `d` at the next edge.
-            pub en: Signal<In, Bit>,
-            /// Next value.
-            pub d: $input,
-            /// Value.
-            pub q: $output,
-        }
-
-        impl Logic for $enabled {
-            #[inline]
-            fn update(&mut self) {
-                if self.clock.pos_edge() && self.en.val() {
-                    self.q.next = self.d.val();
-                }
-            }
-            fn hdl(&self) -> Verilog {
-                Primitive::RegisterEn.verilog()
+            fn set_clock(&mut self, level: bool) {
+                self.clock.set_clock(level);
             }
         }
     };
 }
-registers!(Register RegisterEn: Wire<In>, Wire<Out>);
-registers!(#[derive(Default)] BitRegister BitRegisterEn: Signal<In, Bit>, Signal<Out, Bit>);
-
-impl Register {
-    /// `width` in 1..=128 bits.
-    pub fn new(width: usize) -> Self {
-        Self { clock: Default::default(), d: Wire::new(width), q: Wire::new(width) }
-    }
-}
-
-impl RegisterEn {
-    /// `width` in 1..=128 bits.
-    pub fn new(width: usize) -> Self {
-        Self { clock: Default::default(), en: Default::default(), d: Wire::new(width), q: Wire::new(width) }
-    }
-}
+constructors!(Register:);
+constructors!(RegisterEn: en);
 
 /// A memory in LUT RAM: asynchronous read, synchronous write. A read in the cycle of a write to the same row gives the
 /// old contents.
@@ -167,5 +181,12 @@ impl Logic for LutRam {
     }
     fn hdl(&self) -> Verilog {
         Primitive::LutRam { rows: self._rows.len() }.verilog()
+    }
+}
+
+impl Clocked for LutRam {
+    #[inline]
+    fn set_clock(&mut self, level: bool) {
+        self.clock.set_clock(level);
     }
 }

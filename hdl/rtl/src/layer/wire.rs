@@ -202,13 +202,3 @@ impl Atom for Const {
         vec![]
     }
 }
-
-/// Connects the clocks of several sub-blocks: `clock!(self, clock, first, second, third[i])`.
-///
-/// As rust-hdl's macro of this name, which `hdl_gen` knows, but indices are allowed.
-#[macro_export]
-macro_rules! clock {
-    ($self:ident, $clock:ident, $($part:ident $([$index:expr])?),+ $(,)?) => {
-        $($self.$part $([$index])?.clock.next = $self.$clock.val();)+
-    };
-}

@@ -10,14 +10,10 @@ use pagewalk_arch::{L1Config, MmuConfig, PageSize, Structure};
 
 block! {
     /// See the module.
-    pub struct FenceUnit(config: &MmuConfig);
+    pub struct FenceUnit(config: &MmuConfig) has clock, reset;
     let g = &Geometry::of(config);
     let rows = config.l1i.sweep_rows().max(config.l1d.sweep_rows());
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// Fences of software.
         pub fence: FenceIn = FenceIn::new(g),
         /// Current ASID.
@@ -60,8 +56,7 @@ block! {
         fetch_whole: Const = largest_whole(&config.l1i),
 
         _keeps_some: usize = usize::from([config.l1i, config.l1d].iter().any(is_fully_associative)),
-        _x86: usize = g.x86,
-        _has_asid: usize = g.has_asid,
+        _g: Geometry = *g,
     }
 }
 
@@ -82,14 +77,12 @@ fn is_fully_associative(l1: &L1Config) -> bool {
 impl Logic for FenceUnit {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, pending, has_va, vpn, keep_global, split, row);
-
         // What is loaded: a fence of software, that after a page fault, or everything. A second page fault before the
         // first was carried out widens it to everything.
         self.fence.ready.next = !self.pending.q.val();
         self.fence_taken.next = self.fence.valid.val() && !self.pending.q.val();
         self.faulted.next = false;
-        for _g in 0..self._x86 {
+        for _g in 0..self._g.x86 {
             self.faulted.next = self.walk.page_fault.val();
         }
         self.widened.next =
@@ -104,8 +97,7 @@ impl Logic for FenceUnit {
         }
         self.keep_global.en.next = self.loads.val();
         self.keep_global.d.next = self.fence.keep_global.val() && !self.faulted.val() && !self.widened.val();
-        for a in 0..self._has_asid {
-            clock!(self, clock, has_asid[a], flush_asid[a]);
+        for a in 0..self._g.has_asid {
             self.has_asid[a].en.next = self.loads.val();
             self.has_asid[a].d.next =
                 (self.faulted.val() || self.fence.has_asid[a].val()) && !self.widened.val();
@@ -141,7 +133,7 @@ impl Logic for FenceUnit {
         self.unqualified.next = true;
         for _g in 0..self._keeps_some {
             self.unqualified.next = !self.keep_global.q.val();
-            for a in 0..self._has_asid {
+            for a in 0..self._g.has_asid {
                 self.unqualified.next = !self.keep_global.q.val() && !self.has_asid[a].q.val();
             }
         }
@@ -157,7 +149,7 @@ impl Logic for FenceUnit {
         self.drop.vpn.next = self.vpn.q.val();
         self.drop.keep_global.next = self.keep_global.q.val();
         self.drop.has_asid.next = false;
-        for a in 0..self._has_asid {
+        for a in 0..self._g.has_asid {
             self.drop.has_asid.next = self.has_asid[a].q.val();
             self.drop.asid[a].next = self.flush_asid[a].q.val();
         }

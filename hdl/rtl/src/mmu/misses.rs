@@ -26,11 +26,7 @@ impl Logic for MissArbiter {
         Through::join(&mut self.instruction, &mut self.to);
         self.to.valid.next = self.data.valid.val() || self.instruction.valid.val();
         if self.data.valid.val() {
-            self.to.vpn.next = self.data.vpn.val();
-            self.to.noncanonical.next = self.data.noncanonical.val();
-            self.to.user.next = self.data.user.val();
-            self.to.store.next = self.data.store.val();
-            self.to.fetch.next = self.data.fetch.val();
+            Through::join(&mut self.data.access, &mut self.to.access);
         }
         self.to.taken.next = self.data.taken.val();
         if self.to.for_fetch.val() {
@@ -42,7 +38,6 @@ impl Logic for MissArbiter {
         Through::join(&mut self.to.refill, &mut self.data.refill);
         Through::join(&mut self.to.for_fetch, &mut self.data.for_fetch);
         Through::join(&mut self.to.fault, &mut self.data.fault);
-        Through::join(&mut self.to.code, &mut self.data.code);
         self.data.done.next = self.to.done.val() && !self.to.for_fetch.val();
         self.data.refill.valid.next = self.to.refill.valid.val() && !self.to.for_fetch.val();
     }

@@ -19,13 +19,9 @@ use side::Side;
 
 block! {
     /// The MMU of a valid configuration.
-    pub struct Mmu(config: &MmuConfig);
+    pub struct Mmu(config: &MmuConfig) has clock, reset;
     let g = &Geometry::of(config);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// Frame of the root table; none in PAE.
         pub root: Ports<Wire<In>> = Ports::of(1 - g.resident, |_| Wire::new(g.table)),
         /// PAE: the four PDPTEs.
@@ -63,7 +59,6 @@ block! {
 impl Logic for Mmu {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, instruction, data, walker, bus, fences);
         Bundle::join(&mut self.reset, &mut self.instruction.reset);
         Bundle::join(&mut self.reset, &mut self.data.reset);
         Bundle::join(&mut self.reset, &mut self.walker.reset);

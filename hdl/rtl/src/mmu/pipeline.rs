@@ -11,15 +11,11 @@ use pagewalk_arch::{FRAME_SHIFT, Side};
 
 block! {
     /// See the module.
-    pub struct Pipeline(g: &Geometry, side: Side);
+    pub struct Pipeline(g: &Geometry, side: Side) has clock, reset;
     let data = usize::from(side == Side::Data);
     let sign_extended = usize::from(g.va > g.spec.va_bits as usize);
     let upper_bits = g.va + 1 - g.spec.va_bits as usize;
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// A fence is pending: take no request.
         pub blocked: Signal<In, Bit>,
         /// The mode bits that accesses of this side heed.
@@ -63,23 +59,17 @@ block! {
 
         upper_shift: Const = Const::new(7, u128::from(g.spec.va_bits - 1)),
 
-        _data: usize = data,
         _instruction: usize = 1 - data,
-        _has_tag: usize = g.has_tag,
-        _sign_extended: usize = sign_extended,
-        _riscv: usize = g.riscv,
-        _x86: usize = g.x86,
+        _g: Geometry = *g,
     }
 }
 
 impl Logic for Pipeline {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, valid, va, user);
-
         // What S1 answers, and so whether a new access may enter.
         self.canonical.next = true;
-        for s in 0..self._sign_extended {
+        for s in 0..self.upper.len() {
             self.canonical.next = self.upper_all_zero[s].q.val() || self.upper_all_one[s].q.val();
         }
         self.checked.next = self.valid.q.val() && self.canonical.val();
@@ -100,16 +90,16 @@ impl Logic for Pipeline {
         self.read_grants.next = false;
         self.execute_grants.next = true;
         self.user_pages.next = self.req.user.val();
-        for d in 0..self._data {
+        for d in 0..self.store.len() {
             self.is_store.next = self.req.store[d].val();
             self.is_load.next = !self.req.store[d].val();
             self.read_grants.next = self.is_load.val();
             self.execute_grants.next = false;
-            for m in 0..self._riscv {
+            for m in 0..self._g.riscv {
                 self.execute_grants.next = self.is_load.val() && self.mode.mxr[m].val();
                 self.user_pages.next = self.req.user.val() || self.mode.sum[m].val();
             }
-            for m in 0..self._x86 {
+            for m in 0..self._g.x86 {
                 // Every x86 page is readable, so R stands for a supervisor's write that CR0.WP does not restrain.
                 self.read_grants.next =
                     self.is_load.val() || (!self.req.user.val() && !self.mode.wp[m].val());
@@ -118,7 +108,7 @@ impl Logic for Pipeline {
             }
         }
         for _i in 0..self._instruction {
-            for m in 0..self._x86 {
+            for m in 0..self._g.x86 {
                 self.user_pages.next = self.req.user.val() || !self.mode.smep[m].val();
             }
         }
@@ -136,23 +126,20 @@ impl Logic for Pipeline {
         self.va.d.next = self.req.va.val();
         self.user.en.next = self.accept.val();
         self.user.d.next = self.req.user.val();
-        self.miss.store.next = false;
-        self.miss.fetch.next = true;
-        for d in 0..self._data {
-            clock!(self, clock, store[d]);
+        self.miss.access.store.next = false;
+        self.miss.access.fetch.next = true;
+        for d in 0..self.store.len() {
             self.store[d].en.next = self.accept.val();
             self.store[d].d.next = self.req.store[d].val();
-            self.miss.store.next = self.store[d].q.val();
-            self.miss.fetch.next = false;
+            self.miss.access.store.next = self.store[d].q.val();
+            self.miss.access.fetch.next = false;
         }
-        for t in 0..self._has_tag {
-            clock!(self, clock, tag[t]);
+        for t in 0..self.tag.len() {
             self.tag[t].en.next = self.accept.val();
             self.tag[t].d.next = self.req.tag[t].val();
             self.resp.tag[t].next = self.tag[t].q.val();
         }
-        for s in 0..self._sign_extended {
-            clock!(self, clock, upper_all_zero[s], upper_all_one[s]);
+        for s in 0..self.upper.len() {
             self.upper[s].next = self.req.va.val() >> self.upper_shift.val();
             self.upper_all_zero[s].en.next = self.accept.val();
             self.upper_all_zero[s].d.next = !self.upper[s].val().any();
@@ -164,9 +151,9 @@ impl Logic for Pipeline {
         self.look_up.held_vpn.next = self.s1_vpn.val();
         self.look_up.walker_answers.next = self.miss.done.val();
         self.miss.valid.next = self.valid.q.val() && !(self.canonical.val() && self.look_up.hit.val());
-        self.miss.vpn.next = self.s1_vpn.val();
-        self.miss.noncanonical.next = !self.canonical.val();
-        self.miss.user.next = self.user.q.val();
+        self.miss.access.vpn.next = self.s1_vpn.val();
+        self.miss.access.noncanonical.next = !self.canonical.val();
+        self.miss.access.user.next = self.user.q.val();
         self.miss.taken.next = self.takes.val();
 
         // Response: the TLB grants, or the walker answers; the other of the two gives zeros.
@@ -183,10 +170,10 @@ impl Logic for Pipeline {
             self.walked_frame.next = self.miss.refill.page.frame.val();
             self.resp.page.next = self.miss.refill.page.size.val();
             self.resp.memory_type.next = self.miss.refill.page.memory_type.val();
-            self.resp.fault.next = self.miss.fault.val();
-            self.resp.code.next = self.miss.code.val();
+            self.resp.fault.next = self.miss.fault.kind.val();
+            self.resp.code.next = self.miss.fault.code.val();
             self.resp.served.next = 3.into();
-            if self.miss.fault.val().any() {
+            if self.miss.fault.kind.val().any() {
                 self.offset.next = 0.into();
             }
         }

@@ -10,15 +10,9 @@ use pagewalk_arch::{self as arch, MmuConfig};
 
 block! {
     /// See the module.
-    pub struct Side(config: &MmuConfig, side: arch::Side);
+    pub struct Side(config: &MmuConfig, side: arch::Side) has clock, reset;
     let g = &Geometry::of(config);
-    let set_tlb = SetTlb::of(config, config.l1(side));
-    let full_tlb = FullTlb::of(config, config.l1(side));
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// A fence is pending: take no request.
         pub blocked: Signal<In, Bit>,
         /// Current ASID.
@@ -37,17 +31,14 @@ block! {
         pub occupied: Signal<Out, Bit>,
 
         pipeline: Pipeline = Pipeline::new(g, side),
-        _has_set_tlb: usize = set_tlb.len(),
-        _has_full_tlb: usize = full_tlb.len(),
-        set_tlb: Ports<SetTlb> = set_tlb,
-        full_tlb: Ports<FullTlb> = full_tlb,
+        set_tlb: Ports<SetTlb> = SetTlb::of(config, config.l1(side)),
+        full_tlb: Ports<FullTlb> = FullTlb::of(config, config.l1(side)),
     }
 }
 
 impl Logic for Side {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, pipeline);
         Bundle::join(&mut self.reset, &mut self.pipeline.reset);
         Bundle::join(&mut self.blocked, &mut self.pipeline.blocked);
         Bundle::join(&mut self.mode, &mut self.pipeline.mode);
@@ -55,15 +46,13 @@ impl Logic for Side {
         Bundle::join(&mut self.resp, &mut self.pipeline.resp);
         Bundle::join(&mut self.miss, &mut self.pipeline.miss);
         Bundle::join(&mut self.occupied, &mut self.pipeline.occupied);
-        for t in 0..self._has_set_tlb {
-            clock!(self, clock, set_tlb[t]);
+        for t in 0..self.set_tlb.len() {
             Bundle::join(&mut self.pipeline.look_up, &mut self.set_tlb[t].look_up);
             Bundle::join(&mut self.miss.refill, &mut self.set_tlb[t].refill);
             Bundle::join(&mut self.drop, &mut self.set_tlb[t].drop);
             Bundle::join(&mut self.asid, &mut self.set_tlb[t].asid);
         }
-        for t in 0..self._has_full_tlb {
-            clock!(self, clock, full_tlb[t]);
+        for t in 0..self.full_tlb.len() {
             Bundle::join(&mut self.pipeline.look_up, &mut self.full_tlb[t].look_up);
             Bundle::join(&mut self.miss.refill, &mut self.full_tlb[t].refill);
             Bundle::join(&mut self.drop, &mut self.full_tlb[t].drop);

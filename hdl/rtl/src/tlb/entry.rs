@@ -11,11 +11,8 @@ use crate::prelude::*;
 
 block! {
     /// See the module.
-    pub struct TlbEntry(g: &Geometry);
+    pub struct TlbEntry(g: &Geometry) has clock;
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-
         /// S0: an access enters.
         pub load: Signal<In, Bit>,
         /// S0: its page number, or that of a fence.
@@ -68,28 +65,24 @@ block! {
         asid_equal: Signal<Local, Bit>,
 
         level_mask: Vec<Const> = level_masks(g.spec, g.vpn),
-        _levels: usize = g.leaf_levels,
-        _has_asid: usize = g.has_asid,
+        _g: Geometry = *g,
     }
 }
 
 impl Logic for TlbEntry {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, valid, tag, is_global, rights, levels_ignored, matched_held, granted_held);
-
         // S0
         self.own_ignored.next = self.levels_ignored.q.val();
         self.ignored_bits.next = 0.into();
-        for k in 0..self._levels {
+        for k in 0..self._g.leaf_levels {
             if self.own_ignored.val().get_bit(k) {
                 self.ignored_bits.next = self.ignored_bits.val() | self.level_mask[k].val();
             }
         }
         self.page_equal.next = ((self.tag.q.val() ^ self.vpn.val()) & (!self.ignored_bits.val())) == 0;
         self.asid_equal.next = true;
-        for a in 0..self._has_asid {
-            clock!(self, clock, own_asid[a]);
+        for a in 0..self._g.has_asid {
             self.own_asid[a].en.next = self.write.val();
             self.own_asid[a].d.next = self.asid[a].val();
             self.asid_equal.next = (self.own_asid[a].q.val() == self.asid[a].val()) || self.is_global.q.val();

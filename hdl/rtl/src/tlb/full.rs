@@ -13,14 +13,12 @@ use pagewalk_arch::{L1Config, MmuConfig, Structure};
 
 block! {
     /// See the module.
-    pub struct FullTlb(config: &MmuConfig, l1: &L1Config, entries: usize);
+    pub struct FullTlb(config: &MmuConfig, l1: &L1Config, entries: usize) has clock;
     let g = &Geometry::of(config);
     let row_bits = g.frame + PAGE_BITS + MEMORY_TYPE_BITS;
     let index_bits = entries.ilog2() as usize;
     let victim = Victim::new(l1.replacement, entries);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
         /// Current ASID.
         pub asid: Ports<Wire<In>> = Ports::of(g.has_asid, |_| Wire::new(g.asid)),
         /// The access.
@@ -47,11 +45,6 @@ block! {
         ignored_bits: Wire<Local> = Wire::new(g.frame),
         row: Wire<Local> = Wire::new(row_bits),
         row_frame: Wire<Local> = Wire::new(g.frame),
-        row_size: Wire<Local> = Wire::new(PAGE_BITS),
-        row_type: Wire<Local> = Wire::new(MEMORY_TYPE_BITS),
-        new_frame: Wire<Local> = Wire::new(row_bits),
-        new_size: Wire<Local> = Wire::new(row_bits),
-        new_type: Wire<Local> = Wire::new(row_bits),
         refilled: Wire<Local> = Wire::new(entries),
         refilled_index: Wire<Local> = Wire::new(index_bits),
 
@@ -61,10 +54,8 @@ block! {
         type_shift: Const = Const::new(7, (g.frame + PAGE_BITS) as u128),
         victim: Victim = victim,
 
-        _entries: usize = entries,
-        _levels: usize = g.leaf_levels,
-        _has_asid: usize = g.has_asid,
-        _frame_bits: usize = g.frame,
+        _g: Geometry = *g,
+        _row_bits: usize = row_bits,
     }
 }
 
@@ -83,15 +74,13 @@ impl FullTlb {
 impl Logic for FullTlb {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, page_ram, state, page_due, page_entry);
-
         // A fence borrows the comparators: no access enters while it is carried out.
         self.lookup_vpn.next = self.look_up.vpn.val();
         if self.drop.valid.val() {
             self.lookup_vpn.next = self.drop.vpn.val();
         }
         self.lookup_asid.next = 0.into();
-        for a in 0..self._has_asid {
+        for a in 0..self._g.has_asid {
             self.lookup_asid.next = self.asid[a].val();
             if self.drop.valid.val() {
                 self.lookup_asid.next = self.drop.asid[a].val();
@@ -103,11 +92,10 @@ impl Logic for FullTlb {
         self.grants.next = false;
         self.index.next = 0.into();
         self.ignored.next = 0.into();
-        for e in 0..self._entries {
-            clock!(self, clock, entry[e]);
+        for e in 0..self.entry.len() {
             Bundle::join(&mut self.look_up.load, &mut self.entry[e].load);
             self.entry[e].vpn.next = self.lookup_vpn.val();
-            for a in 0..self._has_asid {
+            for a in 0..self._g.has_asid {
                 self.entry[e].asid[a].next = self.lookup_asid.val();
             }
             Bundle::join(&mut self.look_up.needs, &mut self.entry[e].needs);
@@ -132,7 +120,7 @@ impl Logic for FullTlb {
         self.hits.next = self.grants.val() && !self.several.val();
         self.look_up.hit.next = self.hits.val();
         self.ignored_bits.next = 0.into();
-        for k in 0..self._levels {
+        for k in 0..self._g.leaf_levels {
             if self.ignored.val().get_bit(k) {
                 self.ignored_bits.next = self.ignored_bits.val() | self.level_mask[k].val();
             }
@@ -140,22 +128,20 @@ impl Logic for FullTlb {
         self.page_ram.read_address.next = self.index.val();
         self.row.next = self.page_ram.read_data.val();
         self.row_frame.next = self.row.val();
-        self.row_size.next = self.row.val() >> self.size_shift.val();
-        self.row_type.next = self.row.val() >> self.type_shift.val();
         self.look_up.page.frame.next = 0.into();
         self.look_up.page.size.next = 0.into();
         self.look_up.page.memory_type.next = 0.into();
         if !self.look_up.walker_answers.val() {
             self.look_up.page.frame.next = (self.row_frame.val() & (!self.ignored_bits.val()))
-                | (bits_w(self.look_up.held_vpn.val(), self._frame_bits) & self.ignored_bits.val());
-            self.look_up.page.size.next = self.row_size.val();
-            self.look_up.page.memory_type.next = self.row_type.val();
+                | (bits_w(self.look_up.held_vpn.val(), self._g.frame) & self.ignored_bits.val());
+            self.look_up.page.size.next = self.row.val() >> self.size_shift.val();
+            self.look_up.page.memory_type.next = self.row.val() >> self.type_shift.val();
         }
 
         // A refill goes to the entry that is rewritten or makes room; every other that matched is dropped.
         self.refilled.next = self.victim.refilled.val();
         self.refilled_index.next = 0.into();
-        for e in 0..self._entries {
+        for e in 0..self.entry.len() {
             self.entry[e].write.next =
                 self.refill.valid.val() && (self.refilled.val().get_bit(e) || self.matching.val().get_bit(e));
             self.entry[e].write_valid.next = self.refilled.val().get_bit(e);
@@ -167,12 +153,9 @@ impl Logic for FullTlb {
         self.page_entry.d.next = self.refilled_index.val();
         self.page_ram.write_enable.next = self.page_due.q.val();
         self.page_ram.write_address.next = self.page_entry.q.val();
-        self.new_frame.next = self.refill.page.frame.val();
-        self.new_size.next = self.refill.page.size.val();
-        self.new_type.next = self.refill.page.memory_type.val();
-        self.page_ram.write_data.next = self.new_frame.val()
-            | (self.new_size.val() << self.size_shift.val())
-            | (self.new_type.val() << self.type_shift.val());
+        self.page_ram.write_data.next = bits_w(self.refill.page.frame.val(), self._row_bits)
+            | (bits_w(self.refill.page.size.val(), self._row_bits) << self.size_shift.val())
+            | (bits_w(self.refill.page.memory_type.val(), self._row_bits) << self.type_shift.val());
 
         // Replacement state: once for all entries; only a fence of everything resets it.
         self.victim.state.next = self.state.q.val();

@@ -6,20 +6,17 @@
 use super::rights::Rights;
 use super::rows::Lane;
 use crate::bundle::{NeedsIn, Page, PageIn, TagIn};
-use crate::geometry::{Geometry, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::geometry::{Geometry, PAGE_BITS, RIGHTS_BITS};
 use crate::prelude::*;
 
 block! {
     /// See the module.
-    pub struct TlbLane(g: &Geometry, lane: &Lane);
+    pub struct TlbLane(g: &Geometry, lane: &Lane) has clock;
     let (tag_row, page_row) = (lane.tag_row_bits(), lane.page_row_bits());
     let row_bits = lane.index_bits.max(1);
     let masks = lane.group_masks();
     let shift = |by: usize| Const::new(7, by as u128);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-
         /// S0: an access enters.
         pub load: Signal<In, Bit>,
         /// S0: its page number.
@@ -72,16 +69,10 @@ block! {
         read_row: Wire<Local> = Wire::new(page_row),
         read_frame: Wire<Local> = Wire::new(lane.frame_bits),
         whole_frame: Wire<Local> = Wire::new(g.frame),
-        read_size: Wire<Local> = Wire::new(PAGE_BITS),
-        read_type: Wire<Local> = Wire::new(MEMORY_TYPE_BITS),
         new_row: Wire<Local> = Wire::new(tag_row),
         new_tag: Wire<Local> = Wire::new(tag_row),
         new_asid: Wire<Local> = Wire::new(tag_row),
         new_global: Wire<Local> = Wire::new(tag_row),
-        new_rights: Wire<Local> = Wire::new(tag_row),
-        new_frame: Wire<Local> = Wire::new(page_row),
-        new_size: Wire<Local> = Wire::new(page_row),
-        new_type: Wire<Local> = Wire::new(page_row),
 
         index_shift: Const = shift(lane.frame_shift),
         tag_shift: Const = shift(lane.frame_shift + lane.index_bits),
@@ -94,25 +85,22 @@ block! {
         low_frame: Const = Const::new(g.frame, (1 << lane.frame_shift) - 1),
         group: Vec<Const> = masks.iter().map(|&mask| Const::new(tag_row, mask)).collect(),
 
-        _groups: usize = masks.len(),
-        _has_asid: usize = g.has_asid,
+        _g: Geometry = *g,
         _row_bits: usize = row_bits,
-        _frame_bits: usize = g.frame,
+        _tag_row: usize = tag_row,
+        _page_row: usize = page_row,
     }
 }
 
 impl Logic for TlbLane {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, tag_ram, page_ram, rights_suffice, page_due);
-
         // S0: read the row, compare it group by group, judge its rights; a flip-flop for each result.
         self.tag_ram.read_address.next = bits_w(self.vpn.val() >> self.index_shift.val(), self._row_bits);
         self.row.next = self.tag_ram.read_data.val();
         self.key.next = self.vpn.val() >> self.tag_shift.val();
         self.all_equal.next = true;
-        for g in 0..self._groups {
-            clock!(self, clock, equal[g]);
+        for g in 0..self.group.len() {
             self.equal[g].en.next = self.load.val();
             self.equal[g].d.next =
                 ((self.row.val() ^ ((self.key.val() << 1) | 1)) & self.group[g].val()) == 0;
@@ -120,8 +108,7 @@ impl Logic for TlbLane {
         }
         self.row_asid.next = 0.into();
         self.row_global.next = self.row.val() >> self.global_shift.val();
-        for a in 0..self._has_asid {
-            clock!(self, clock, asid_equal[a]);
+        for a in 0..self._g.has_asid {
             self.row_asid.next = self.row.val() >> self.asid_shift.val();
             self.asid_equal[a].en.next = self.load.val();
             self.asid_equal[a].d.next =
@@ -142,16 +129,14 @@ impl Logic for TlbLane {
         self.read_row.next = self.page_ram.read_data.val();
         self.read_frame.next = self.read_row.val();
         self.whole_frame.next = self.read_frame.val();
-        self.read_size.next = self.read_row.val() >> self.size_shift.val();
-        self.read_type.next = self.read_row.val() >> self.type_shift.val();
         self.page.frame.next = 0.into();
         self.page.size.next = 0.into();
         self.page.memory_type.next = 0.into();
         if self.select.val() {
             self.page.frame.next = (self.whole_frame.val() << self.frame_shift.val())
-                | (bits_w(self.held_vpn.val(), self._frame_bits) & self.low_frame.val());
-            self.page.size.next = self.read_size.val();
-            self.page.memory_type.next = self.read_type.val();
+                | (bits_w(self.held_vpn.val(), self._g.frame) & self.low_frame.val());
+            self.page.size.next = self.read_row.val() >> self.size_shift.val();
+            self.page.memory_type.next = self.read_row.val() >> self.type_shift.val();
         }
 
         // The tag is written with the verdict, the page one cycle later from the walker's result.
@@ -162,18 +147,17 @@ impl Logic for TlbLane {
         }
         self.new_tag.next = self.held_vpn.val() >> self.tag_shift.val();
         self.new_asid.next = 0.into();
-        for a in 0..self._has_asid {
+        for a in 0..self._g.has_asid {
             self.new_asid.next = self.asid[a].val();
         }
         self.new_global.next = 0.into();
         if self.write_tag.global.val() {
             self.new_global.next = 1.into();
         }
-        self.new_rights.next = self.write_tag.rights.val();
         self.new_row.next = (self.new_tag.val() << 1)
             | (self.new_asid.val() << self.asid_shift.val())
             | (self.new_global.val() << self.global_shift.val())
-            | (self.new_rights.val() << self.rights_shift.val());
+            | (bits_w(self.write_tag.rights.val(), self._tag_row) << self.rights_shift.val());
         self.tag_ram.write_data.next = self.new_row.val();
         if self.write_valid.val() && !self.drop.val() {
             self.tag_ram.write_data.next = self.new_row.val() | 1;
@@ -181,11 +165,9 @@ impl Logic for TlbLane {
         self.page_due.d.next = self.write.val() && self.write_valid.val();
         self.page_ram.write_enable.next = self.page_due.q.val();
         self.page_ram.write_address.next = self.held_row.val();
-        self.new_frame.next = self.write_page.frame.val() >> self.frame_shift.val();
-        self.new_size.next = self.write_page.size.val();
-        self.new_type.next = self.write_page.memory_type.val();
-        self.page_ram.write_data.next = self.new_frame.val()
-            | (self.new_size.val() << self.size_shift.val())
-            | (self.new_type.val() << self.type_shift.val());
+        self.page_ram.write_data.next =
+            bits_w(self.write_page.frame.val() >> self.frame_shift.val(), self._page_row)
+                | (bits_w(self.write_page.size.val(), self._page_row) << self.size_shift.val())
+                | (bits_w(self.write_page.memory_type.val(), self._page_row) << self.type_shift.val());
     }
 }

@@ -105,7 +105,6 @@ block! {
         points: Vec<Const> = table(&tables.points),
         keeps: Vec<Const> = table(&tables.keeps),
         touch_sets: Vec<Const> = table(&tables.touch_sets),
-        _ways: usize = ways,
         _touched_by_hits: usize = usize::from(tables.touched_by_hits),
         _touched_by_victims: usize = usize::from(!tables.touched_by_hits),
     }
@@ -124,7 +123,7 @@ impl Logic for Victim {
         self.in_place.next = self.matching.val().any();
         self.victims.next = 0.into();
         self.chosen.next = 0.into();
-        for w in 0..self._ways {
+        for w in 0..self.looks.len() {
             if ((self.state.val() ^ self.points[w].val()) & self.looks[w].val()) == 0 {
                 self.victims.next = self.victims.val().replace_bit(w, true);
             }
@@ -153,7 +152,7 @@ impl Logic for Victim {
             }
         }
         self.new_state.next = self.state.val();
-        for w in 0..self._ways {
+        for w in 0..self.looks.len() {
             if self.touched.val().get_bit(w) {
                 self.new_state.next = (self.state.val() & self.keeps[w].val()) | self.touch_sets[w].val();
             }

@@ -14,15 +14,13 @@ use pagewalk_arch::{L1Config, MmuConfig, Structure};
 
 block! {
     /// See the module.
-    pub struct SetTlb(config: &MmuConfig, l1: &L1Config);
+    pub struct SetTlb(config: &MmuConfig, l1: &L1Config) has clock;
     let g = &Geometry::of(config);
     let lanes = lanes(config, l1);
     let (first, last, count) = (lanes[0], lanes[lanes.len() - 1], lanes.len());
     let ways = lanes.iter().filter(|lane| lane.frame_shift == 0).count();
     let victim = Victim::new(l1.replacement, ways);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
         /// Current ASID.
         pub asid: Ports<Wire<In>> = Ports::of(g.has_asid, |_| Wire::new(g.asid)),
         /// The access.
@@ -50,9 +48,7 @@ block! {
         superpage_shift: Const = Const::new(7, last.frame_shift as u128),
         victim: Victim = victim,
 
-        _lanes: usize = count,
         _ways: usize = ways,
-        _has_asid: usize = g.has_asid,
         _has_superpages: usize = count - ways,
         _row_bits: usize = first.index_bits.max(1),
         _superpage_row_bits: usize = last.index_bits.max(1),
@@ -70,9 +66,7 @@ impl SetTlb {
 impl Logic for SetTlb {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, state_ram);
-        for l in 0..self._lanes {
-            clock!(self, clock, lane[l]);
+        for l in 0..self.lane.len() {
             Bundle::join(&mut self.look_up.load, &mut self.lane[l].load);
             Bundle::join(&mut self.look_up.vpn, &mut self.lane[l].vpn);
             Bundle::join(&mut self.look_up.needs, &mut self.lane[l].needs);
@@ -91,7 +85,7 @@ impl Logic for SetTlb {
         self.frame_sum.next = 0.into();
         self.size_sum.next = 0.into();
         self.type_sum.next = 0.into();
-        for l in 0..self._lanes {
+        for l in 0..self.lane.len() {
             if self.lane[l].matched.val() {
                 self.several.next = self.several.val() || self.matching.val().any();
                 self.matching.next = self.matching.val().replace_bit(l, true);
@@ -119,7 +113,7 @@ impl Logic for SetTlb {
                 self.refilled.next = !self.small_ways.val();
             }
         }
-        for l in 0..self._lanes {
+        for l in 0..self.lane.len() {
             self.lane[l].write.next =
                 self.refill.valid.val() && (self.refilled.val().get_bit(l) || self.matching.val().get_bit(l));
             self.lane[l].write_valid.next = self.refilled.val().get_bit(l);
@@ -131,7 +125,7 @@ impl Logic for SetTlb {
         for w in 0..self._ways {
             self.lane[w].drop_row.next = self.dropped_row.val();
         }
-        for l in self._ways..self._lanes {
+        for l in self._ways..self.lane.len() {
             self.lane[l].drop_row.next = bits_w(self.drop.row.val(), self._superpage_row_bits);
             if self.drop.by_address.val() {
                 self.lane[l].drop_row.next =

@@ -5,8 +5,8 @@
 //! SDM vol. 3A, 4.6 (rights), 4.7 (error codes), 4.8 (A and D). The order of the checks is in hdl/CONTRACT.md.
 
 use super::masks::{PteMasks, RiscvBits, X86Bits, offset_masks};
-use crate::bundle::ModeIn;
-use crate::geometry::{CODE_BITS, FAULT_BITS, Geometry, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
+use crate::bundle::{AccessIn, Fault, ModeIn, Page, Tag, UpperIn};
+use crate::geometry::{CODE_BITS, Geometry, MEMORY_TYPE_BITS, PAGE_BITS, RIGHTS_BITS};
 use crate::prelude::*;
 use pagewalk_arch::pte_bit::{riscv, x86};
 use pagewalk_arch::{FaultKind, MmuConfig, PageSize};
@@ -32,24 +32,10 @@ block! {
         pub bus_error: Signal<In, Bit>,
         /// The verdict is that of the look state: address not canonical, PDPTE absent or reserved.
         pub without_reads: Signal<In, Bit>,
-        /// The address is not canonical.
-        pub noncanonical: Signal<In, Bit>,
-        /// Page number.
-        pub vpn: Wire<In> = Wire::new(g.vpn),
-        /// User mode.
-        pub user: Signal<In, Bit>,
-        /// Store.
-        pub store: Signal<In, Bit>,
-        /// Fetch.
-        pub fetch: Signal<In, Bit>,
-        /// x86: all upper levels have R/W set.
-        pub all_writable: Signal<In, Bit>,
-        /// x86: all upper levels have U/S set.
-        pub all_user: Signal<In, Bit>,
-        /// x86: all upper levels have XD clear.
-        pub all_executable: Signal<In, Bit>,
-        /// RISC-V: an upper level has G set.
-        pub any_global: Signal<In, Bit>,
+        /// The access.
+        pub access: AccessIn = AccessIn::new(g),
+        /// What the levels above say.
+        pub upper: UpperIn = UpperIn::new(),
         /// What the mode allows.
         pub mode: ModeIn = ModeIn::of(g.spec),
 
@@ -59,24 +45,16 @@ block! {
         pub updated: Wire<Out> = Wire::new(g.pte),
         /// Translated.
         pub succeeds: Signal<Out, Bit>,
-        /// Kind of fault, 0 without one.
-        pub fault: Wire<Out> = Wire::new(FAULT_BITS),
-        /// Cause or error code.
-        pub code: Wire<Out> = Wire::new(CODE_BITS),
-        /// Frame of the 4 KiB piece; 0 on a fault.
-        pub frame: Wire<Out> = Wire::new(g.frame),
-        /// Size of the leaf; 0 on a fault.
-        pub page_size: Wire<Out> = Wire::new(PAGE_BITS),
-        /// Memory type; 0 on a fault.
-        pub memory_type: Wire<Out> = Wire::new(MEMORY_TYPE_BITS),
+        /// The fault, if it is one.
+        pub fault: Fault = Fault::new(),
+        /// The 4 KiB piece; zeros on a fault.
+        pub page: Page = Page::new(g),
         /// The leaf lies within the implemented memory as a whole, so that a TLB may keep it.
         pub cacheable: Signal<Out, Bit>,
         /// The leaf is above level 0.
         pub superpage: Signal<Out, Bit>,
-        /// R W X U D.
-        pub rights: Wire<Out> = Wire::new(RIGHTS_BITS),
-        /// G.
-        pub is_global: Signal<Out, Bit>,
+        /// What it grants.
+        pub tag: Tag = Tag::new(),
         /// Levels below the leaf's, lowest first.
         pub ignored: Wire<Out> = Wire::new(g.leaf_levels),
 
@@ -133,13 +111,8 @@ block! {
         accessed_bit: Const = Const::new(g.pte, accessed.mask().into()),
         accessed_dirty_bits: Const = Const::new(g.pte, u128::from(accessed.mask() | dirty.mask())),
 
-        _levels: usize = g.levels,
         _reaches_beyond: usize = g.riscv * usize::from(first_uncacheable.is_some()),
-        _riscv: usize = g.riscv,
-        _extensions: usize = g.extensions,
-        _x86: usize = g.x86,
-        _has_xd: usize = g.has_xd,
-        _legacy: usize = g.legacy,
+        _g: Geometry = *g,
         _not_legacy: usize = g.x86 - g.legacy,
     }
 }
@@ -166,7 +139,7 @@ impl Logic for PteCheck {
         self.accessed.next = false;
         self.dirty.next = false;
         self.permitted.next = false;
-        self.is_global.next = false;
+        self.tag.global.next = false;
         self.page_fault.next = false;
         self.access_fault.next = self.bus_error.val();
         self.general_protection.next = false;
@@ -176,20 +149,21 @@ impl Logic for PteCheck {
         self.leaf_frame.next = self.pte.val() >> self.ppn_shift.val();
         self.pse36_bits.next = 0.into();
 
-        for m in 0..self._riscv {
+        for m in 0..self._g.riscv {
             self.present.next = self.pte.val().get_bit(self.riscv.v.val().index());
             self.can_read.next = self.pte.val().get_bit(self.riscv.r.val().index());
             self.can_write.next = self.pte.val().get_bit(self.riscv.w.val().index());
             self.can_execute.next = self.pte.val().get_bit(self.riscv.x.val().index());
             self.for_user.next = self.pte.val().get_bit(self.riscv.u.val().index());
-            self.is_global.next = self.any_global.val() || self.pte.val().get_bit(self.riscv.g.val().index());
+            self.tag.global.next =
+                self.upper.global.val() || self.pte.val().get_bit(self.riscv.g.val().index());
             self.accessed.next = self.pte.val().get_bit(self.riscv.a.val().index());
             self.dirty.next = self.pte.val().get_bit(self.riscv.d.val().index());
             self.leaf.next = self.can_read.val() || self.can_execute.val();
             self.invalid.next = !self.present.val()
                 || (!self.can_read.val() && self.can_write.val())
                 || (self.pte.val() & self.reserved_mask.val()).any();
-            for e in 0..self._extensions {
+            for e in 0..self._g.extensions {
                 self.napot.next = self.pte.val().get_bit(self.riscv.n.val().index());
                 self.pbmt.next = self.pte.val() >> self.riscv.pbmt.val();
                 if (self.napot.val() && !self.mode.svnapot[e].val())
@@ -202,16 +176,16 @@ impl Logic for PteCheck {
             }
             self.beyond.next = (self.pte.val() & self.beyond_mask.val()).any();
             for _g in 0..self._reaches_beyond {
-                for k in 0..self._levels {
+                for k in 0..self._g.levels {
                     if (self.level.val() == k)
                         && self.leaf.val()
-                        && (self.vpn.val() & self.beyond_vpn[k].val()).any()
+                        && (self.access.vpn.val() & self.beyond_vpn[k].val()).any()
                     {
                         self.beyond.next = true;
                     }
                 }
             }
-            for k in 0..self._levels {
+            for k in 0..self._g.levels {
                 if (self.level.val() == k) && (self.pte.val() & self.misaligned_mask[k].val()).any() {
                     self.misaligned.next = true;
                 }
@@ -221,15 +195,15 @@ impl Logic for PteCheck {
             {
                 self.misaligned.next = true;
             }
-            self.permitted.next = ((self.fetch.val() && self.can_execute.val())
-                || (self.store.val() && self.can_write.val())
-                || (!self.fetch.val()
-                    && !self.store.val()
+            self.permitted.next = ((self.access.fetch.val() && self.can_execute.val())
+                || (self.access.store.val() && self.can_write.val())
+                || (!self.access.fetch.val()
+                    && !self.access.store.val()
                     && (self.can_read.val() || (self.can_execute.val() && self.mode.mxr[m].val()))))
                 && ((self.for_user.val()
-                    && (self.user.val() || (!self.fetch.val() && self.mode.sum[m].val())))
-                    || (!self.for_user.val() && !self.user.val()));
-            self.stale.next = !self.accessed.val() || (self.store.val() && !self.dirty.val());
+                    && (self.access.user.val() || (!self.access.fetch.val() && self.mode.sum[m].val())))
+                    || (!self.for_user.val() && !self.access.user.val()));
+            self.stale.next = !self.accessed.val() || (self.access.store.val() && !self.dirty.val());
             if self.without_reads.val() {
                 self.page_fault.next = true;
             } else {
@@ -267,32 +241,32 @@ impl Logic for PteCheck {
             // Causes: page faults 12, 13, 15; access faults 1, 5, 7.
             if self.page_fault.val() {
                 self.code_bits.next = 13.into();
-                if self.fetch.val() {
+                if self.access.fetch.val() {
                     self.code_bits.next = 12.into();
                 }
-                if self.store.val() {
+                if self.access.store.val() {
                     self.code_bits.next = 15.into();
                 }
             }
             if self.access_fault.val() {
                 self.code_bits.next = 5.into();
-                if self.fetch.val() {
+                if self.access.fetch.val() {
                     self.code_bits.next = 1.into();
                 }
-                if self.store.val() {
+                if self.access.store.val() {
                     self.code_bits.next = 7.into();
                 }
             }
         }
 
-        for m in 0..self._x86 {
+        for m in 0..self._g.x86 {
             self.present.next = self.pte.val().get_bit(self.x86.p.val().index());
             self.accessed.next = self.pte.val().get_bit(self.x86.a.val().index());
             self.dirty.next = self.pte.val().get_bit(self.x86.d.val().index());
             for _n in 0..self._not_legacy {
                 self.leaf.next = self.at_bottom.val() || self.pte.val().get_bit(self.x86.ps.val().index());
             }
-            for l in 0..self._legacy {
+            for l in 0..self._g.legacy {
                 self.leaf.next = self.at_bottom.val()
                     || (self.pte.val().get_bit(self.x86.ps.val().index()) && self.mode.pse[l].val());
                 if !self.at_bottom.val() {
@@ -301,7 +275,7 @@ impl Logic for PteCheck {
                     self.pse36_bits.next = (self.pse36_bits.val() << 20) & self.pse36_mask.val();
                 }
             }
-            for k in 0..self._levels {
+            for k in 0..self._g.levels {
                 if self.level.val() == k {
                     self.reserved_bits.next = self.pointer_reserved[k].val();
                     if self.leaf.val() {
@@ -311,39 +285,40 @@ impl Logic for PteCheck {
                 }
             }
             self.reserved.next = (self.pte.val() & self.reserved_bits.val()).any();
-            for x in 0..self._has_xd {
+            for x in 0..self._g.has_xd {
                 self.no_execute.next = self.pte.val().get_bit(self.x86.xd.val().index());
                 if self.no_execute.val() && !self.mode.nxe[x].val() {
                     self.reserved.next = true;
                 }
             }
             self.can_write.next =
-                self.all_writable.val() && self.pte.val().get_bit(self.x86.rw.val().index());
-            self.for_user.next = self.all_user.val() && self.pte.val().get_bit(self.x86.us.val().index());
-            self.can_execute.next = self.all_executable.val() && !self.no_execute.val();
-            self.is_global.next = self.pte.val().get_bit(self.x86.g.val().index()) && self.mode.pge[m].val();
+                self.upper.writable.val() && self.pte.val().get_bit(self.x86.rw.val().index());
+            self.for_user.next = self.upper.user.val() && self.pte.val().get_bit(self.x86.us.val().index());
+            self.can_execute.next = self.upper.executable.val() && !self.no_execute.val();
+            self.tag.global.next = self.pte.val().get_bit(self.x86.g.val().index()) && self.mode.pge[m].val();
             self.type_bits.next = bits_w(self.pte.val() >> self.x86.pwt.val(), 2);
             if (self.at_bottom.val() && self.pte.val().get_bit(self.x86.pat.val().index()))
                 || (!self.at_bottom.val() && self.pte.val().get_bit(self.x86.pat_large.val().index()))
             {
                 self.type_bits.next = self.type_bits.val() | 4;
             }
-            self.permitted.next =
-                (self.can_write.val() || !self.store.val() || (!self.user.val() && !self.mode.wp[m].val()))
-                    && (self.can_execute.val() || !self.fetch.val())
-                    && (self.for_user.val() || !self.user.val());
+            self.permitted.next = (self.can_write.val()
+                || !self.access.store.val()
+                || (!self.access.user.val() && !self.mode.wp[m].val()))
+                && (self.can_execute.val() || !self.access.fetch.val())
+                && (self.for_user.val() || !self.access.user.val());
             if self.for_user.val()
-                && !self.user.val()
-                && ((self.fetch.val() && self.mode.smep[m].val())
-                    || (!self.fetch.val() && self.mode.smap[m].val() && !self.mode.ac[m].val()))
+                && !self.access.user.val()
+                && ((self.access.fetch.val() && self.mode.smep[m].val())
+                    || (!self.access.fetch.val() && self.mode.smap[m].val() && !self.mode.ac[m].val()))
             {
                 self.permitted.next = false;
             }
             self.stale.next =
-                !self.accessed.val() || (self.leaf.val() && self.store.val() && !self.dirty.val());
+                !self.accessed.val() || (self.leaf.val() && self.access.store.val() && !self.dirty.val());
             if self.without_reads.val() {
-                self.general_protection.next = self.noncanonical.val();
-                self.page_fault.next = !self.noncanonical.val();
+                self.general_protection.next = self.access.noncanonical.val();
+                self.page_fault.next = !self.access.noncanonical.val();
                 self.reserved.next = self.present.val();
             } else {
                 if !self.bus_error.val() {
@@ -359,15 +334,15 @@ impl Logic for PteCheck {
             }
             if self.page_fault.val() {
                 self.code_bits.next = self.code_bits.val().replace_bit(0, self.present.val());
-                self.code_bits.next = self.code_bits.val().replace_bit(1, self.store.val());
-                self.code_bits.next = self.code_bits.val().replace_bit(2, self.user.val());
+                self.code_bits.next = self.code_bits.val().replace_bit(1, self.access.store.val());
+                self.code_bits.next = self.code_bits.val().replace_bit(2, self.access.user.val());
                 self.code_bits.next =
                     self.code_bits.val().replace_bit(3, self.present.val() && self.reserved.val());
-                if self.fetch.val() && self.mode.smep[m].val() {
+                if self.access.fetch.val() && self.mode.smep[m].val() {
                     self.code_bits.next = self.code_bits.val().replace_bit(4, true);
                 }
-                for x in 0..self._has_xd {
-                    if self.fetch.val() && self.mode.nxe[x].val() {
+                for x in 0..self._g.has_xd {
+                    if self.access.fetch.val() && self.mode.nxe[x].val() {
                         self.code_bits.next = self.code_bits.val().replace_bit(4, true);
                     }
                 }
@@ -378,7 +353,7 @@ impl Logic for PteCheck {
         self.low_bits.next = 0.into();
         self.size_bits.next = 0.into();
         self.ignored.next = 0.into();
-        for k in 0..self._levels {
+        for k in 0..self._g.levels {
             if self.level.val() == k {
                 self.low_bits.next = self.low_frame[k].val();
                 self.ignored.next = self.levels_below[k].val();
@@ -389,7 +364,7 @@ impl Logic for PteCheck {
             self.low_bits.next = 15.into();
             self.size_bits.next = 5.into();
         }
-        self.vpn_frame.next = self.vpn.val();
+        self.vpn_frame.next = self.access.vpn.val();
         self.ok.next = !self.page_fault.val()
             && !self.access_fault.val()
             && !self.general_protection.val()
@@ -400,14 +375,14 @@ impl Logic for PteCheck {
             self.cacheable.next = self.level.val() < self.first_uncacheable.val();
         }
         self.superpage.next = !self.at_bottom.val();
-        self.frame.next = 0.into();
-        self.page_size.next = 0.into();
-        self.memory_type.next = 0.into();
+        self.page.frame.next = 0.into();
+        self.page.size.next = 0.into();
+        self.page.memory_type.next = 0.into();
         if self.ok.val() {
-            self.frame.next = ((self.leaf_frame.val() | self.pse36_bits.val()) & (!self.low_bits.val()))
+            self.page.frame.next = ((self.leaf_frame.val() | self.pse36_bits.val()) & (!self.low_bits.val()))
                 | (self.vpn_frame.val() & self.low_bits.val());
-            self.page_size.next = self.size_bits.val();
-            self.memory_type.next = self.type_bits.val();
+            self.page.size.next = self.size_bits.val();
+            self.page.memory_type.next = self.type_bits.val();
         }
         self.rights_bits.next = 0.into();
         self.rights_bits.next = self.rights_bits.val().replace_bit(0, self.can_read.val());
@@ -415,22 +390,22 @@ impl Logic for PteCheck {
         self.rights_bits.next = self.rights_bits.val().replace_bit(2, self.can_execute.val());
         self.rights_bits.next = self.rights_bits.val().replace_bit(3, self.for_user.val());
         self.rights_bits.next = self.rights_bits.val().replace_bit(4, self.dirty.val());
-        self.rights.next = self.rights_bits.val();
+        self.tag.rights.next = self.rights_bits.val();
 
-        self.fault.next = 0.into();
+        self.fault.kind.next = 0.into();
         if self.page_fault.val() {
-            self.fault.next = 1.into();
+            self.fault.kind.next = 1.into();
         }
         if self.access_fault.val() {
-            self.fault.next = 2.into();
+            self.fault.kind.next = 2.into();
         }
         if self.general_protection.val() {
-            self.fault.next = 3.into();
+            self.fault.kind.next = 3.into();
         }
-        self.code.next = self.code_bits.val();
+        self.fault.code.next = self.code_bits.val();
         self.updates.next = self.needs_update.val();
         self.updated.next = self.pte.val() | self.accessed_bit.val();
-        if self.store.val() && self.leaf.val() {
+        if self.access.store.val() && self.leaf.val() {
             self.updated.next = self.pte.val() | self.accessed_dirty_bits.val();
         }
     }

@@ -34,6 +34,7 @@ macro_rules! positions {
         impl Logic for $name {
             fn update(&mut self) {}
         }
+        impl Clocked for $name {}
     };
 }
 positions! {

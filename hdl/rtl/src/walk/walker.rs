@@ -6,24 +6,20 @@
 
 use super::check::PteCheck;
 use super::masks::{PteMasks, RiscvBits, X86Bits};
-use crate::bundle::{MissIn, ModeIn, PteRequest, PteResponseIn, WalkReport};
-use crate::geometry::{CODE_BITS, FAULT_BITS, Geometry, MEMORY_TYPE_BITS, PAGE_BITS};
+use crate::bundle::{Access, Fault, MissIn, ModeIn, Page, PteRequest, PteResponseIn, Upper, WalkReport};
+use crate::geometry::Geometry;
 use crate::prelude::*;
 use pagewalk_arch::{FRAME_SHIFT, MmuConfig};
 
 block! {
     /// See the module. States are one-hot: `idle look request waiting check done`.
-    pub struct Walker(config: &MmuConfig);
+    pub struct Walker(config: &MmuConfig) has clock, reset;
     let g = &Geometry::of(config);
     let masks = PteMasks::new(config);
     let index_bits = g.spec.index_bits[0] as usize;
     let shift = |by: u32| Const::new(7, u128::from(by));
     let index_shift = |level| shift(g.spec.level_shift(level) - FRAME_SHIFT);
     {
-        /// Clock.
-        pub clock: Signal<In, Clock>,
-        /// Synchronous reset.
-        pub reset: Signal<In, Bit>,
         /// The access that waits; taken while no walk is under way.
         pub miss: MissIn = MissIn::new(g),
         /// Frame of the root table; none in PAE.
@@ -46,26 +42,16 @@ block! {
         check: BitRegister,
         done: BitRegister,
         swap: BitRegister,
-        walk_vpn: RegisterEn = RegisterEn::new(g.vpn),
-        noncanonical: BitRegisterEn,
-        user: BitRegisterEn,
-        store: BitRegisterEn,
-        for_fetch: BitRegisterEn,
+        access: RegisterEn<Access> = RegisterEn::of(Access::new(g)),
         level: RegisterEn = RegisterEn::new(g.level),
         table_frame: RegisterEn = RegisterEn::new(g.table),
         index: RegisterEn = RegisterEn::new(index_bits),
         entry: RegisterEn = RegisterEn::new(g.pte),
         bus_error: BitRegisterEn,
         without_reads: BitRegisterEn,
-        all_writable: BitRegisterEn,
-        all_user: BitRegisterEn,
-        all_executable: BitRegisterEn,
-        any_global: BitRegisterEn,
-        result_frame: RegisterEn = RegisterEn::new(g.frame),
-        result_size: RegisterEn = RegisterEn::new(PAGE_BITS),
-        result_type: RegisterEn = RegisterEn::new(MEMORY_TYPE_BITS),
-        result_fault: RegisterEn = RegisterEn::new(FAULT_BITS),
-        result_code: RegisterEn = RegisterEn::new(CODE_BITS),
+        upper: RegisterEn<Upper> = RegisterEn::of(Upper::new()),
+        page: RegisterEn<Page> = RegisterEn::of(Page::new(g)),
+        fault: RegisterEn<Fault> = RegisterEn::of(Fault::new()),
 
         verdict: PteCheck = PteCheck::new(config),
 
@@ -98,39 +84,13 @@ block! {
         ppn_shift: Const = shift(g.spec.ppn_shift),
         entry_shift: Const = shift(g.spec.pte_bytes.ilog2()),
 
-        _levels: usize = g.levels,
-        _riscv: usize = g.riscv,
-        _x86: usize = g.x86,
-        _has_xd: usize = g.has_xd,
-        _legacy: usize = g.legacy,
-        _rooted: usize = 1 - g.resident,
-        _resident: usize = g.resident,
-        _resident_entries: usize = g.resident_entries,
+        _g: Geometry = *g,
     }
 }
 
 impl Logic for Walker {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(
-            self,
-            clock,
-            idle,
-            look,
-            request,
-            waiting,
-            check,
-            done,
-            swap,
-            walk_vpn,
-            noncanonical,
-            user,
-            store
-        );
-        clock!(self, clock, for_fetch, level, table_frame, index, entry, bus_error, without_reads);
-        clock!(self, clock, all_writable, all_user, all_executable, any_global);
-        clock!(self, clock, result_frame, result_size, result_type, result_fault, result_code);
-
         // The state machine, one-hot.
         self.updates.next = self.verdict.updates.val();
         self.answered.next = self.waiting.q.val() && self.mem_resp.valid.val();
@@ -160,30 +120,22 @@ impl Logic for Walker {
             self.swap.d.next = false;
         }
         self.miss.done.next = self.done.q.val();
-        self.miss.for_fetch.next = self.for_fetch.q.val();
+        self.miss.for_fetch.next = self.access.q.fetch.val();
 
         // Idle: load the access that waits.
-        self.walk_vpn.en.next = self.idle.q.val();
-        self.walk_vpn.d.next = self.miss.vpn.val();
-        self.noncanonical.en.next = self.idle.q.val();
-        self.noncanonical.d.next = self.miss.noncanonical.val();
-        self.user.en.next = self.idle.q.val();
-        self.user.d.next = self.miss.user.val();
-        self.store.en.next = self.idle.q.val();
-        self.store.d.next = self.miss.store.val();
-        self.for_fetch.en.next = self.idle.q.val();
-        self.for_fetch.d.next = self.miss.fetch.val();
+        self.access.en.next = self.idle.q.val();
+        Bundle::join(&mut self.miss.access, &mut self.access.d);
 
         // Look: the first table, or a verdict without a read.
-        self.verdict_at_look.next = self.noncanonical.q.val();
+        self.verdict_at_look.next = self.access.q.noncanonical.val();
         self.first_table.next = 0.into();
         self.pdpte_used.next = 0.into();
-        self.pdpte_index.next = self.walk_vpn.q.val() >> self.pdpte_shift.val();
-        for r in 0..self._rooted {
+        self.pdpte_index.next = self.access.q.vpn.val() >> self.pdpte_shift.val();
+        for r in 0..self.root.len() {
             self.first_table.next = self.root[r].val();
         }
-        for _g in 0..self._resident {
-            for p in 0..self._resident_entries {
+        for _g in 0..self._g.resident {
+            for p in 0..self.pdpte.len() {
                 if self.pdpte_index.val() == p {
                     self.pdpte_used.next = self.pdpte[p].val();
                 }
@@ -193,7 +145,7 @@ impl Logic for Walker {
                 self.verdict_at_look.next = true;
             }
         }
-        self.first_index.next = self.walk_vpn.q.val() >> self.first_index_shift.val();
+        self.first_index.next = self.access.q.vpn.val() >> self.first_index_shift.val();
 
         // Waiting: follow an answer that is a pointer and needs nothing more; anything else is for check.
         self.answer.next = self.mem_resp.data.val();
@@ -201,21 +153,21 @@ impl Logic for Walker {
         self.descend.next = ((self.answer.val() & self.pointer_mask.val()) == self.pointer_value.val())
             && (self.at_level.val() != 0)
             && !self.mem_resp.error.val();
-        for x in 0..self._has_xd {
+        for x in 0..self._g.has_xd {
             if self.answer.val().get_bit(self.x86.xd.val().index()) && !self.mode.nxe[x].val() {
                 self.descend.next = false;
             }
         }
-        for l in 0..self._legacy {
+        for l in 0..self._g.legacy {
             if self.answer.val().get_bit(self.x86.ps.val().index()) && self.mode.pse[l].val() {
                 self.descend.next = false;
             }
         }
         self.next_table.next = self.answer.val() >> self.ppn_shift.val();
         self.next_index.next = 0.into();
-        for k in 1..self._levels {
+        for k in 1..self._g.levels {
             if self.at_level.val() == k {
-                self.next_index.next = self.walk_vpn.q.val() >> self.index_shift[k - 1].val();
+                self.next_index.next = self.access.q.vpn.val() >> self.index_shift[k - 1].val();
             }
         }
         self.step.next = self.look.q.val() || (self.answered.val() && self.descend.val());
@@ -241,29 +193,26 @@ impl Logic for Walker {
         self.without_reads.d.next = self.verdict_at_look.val();
 
         // Rights of the levels above (x86), and G of any level above (RISC-V).
-        self.all_writable.en.next = self.step.val();
-        self.all_user.en.next = self.step.val();
-        self.all_executable.en.next = self.step.val();
-        self.any_global.en.next = self.step.val();
-        self.all_writable.d.next = self.look.q.val();
-        self.all_user.d.next = self.look.q.val();
-        self.all_executable.d.next = self.look.q.val();
-        self.any_global.d.next = false;
+        self.upper.en.next = self.step.val();
+        self.upper.d.writable.next = self.look.q.val();
+        self.upper.d.user.next = self.look.q.val();
+        self.upper.d.executable.next = self.look.q.val();
+        self.upper.d.global.next = false;
         if !self.look.q.val() {
-            for _g in 0..self._x86 {
-                self.all_writable.d.next =
-                    self.all_writable.q.val() && self.answer.val().get_bit(self.x86.rw.val().index());
-                self.all_user.d.next =
-                    self.all_user.q.val() && self.answer.val().get_bit(self.x86.us.val().index());
-                self.all_executable.d.next = self.all_executable.q.val();
+            for _g in 0..self._g.x86 {
+                self.upper.d.writable.next =
+                    self.upper.q.writable.val() && self.answer.val().get_bit(self.x86.rw.val().index());
+                self.upper.d.user.next =
+                    self.upper.q.user.val() && self.answer.val().get_bit(self.x86.us.val().index());
+                self.upper.d.executable.next = self.upper.q.executable.val();
             }
-            for _g in 0..self._has_xd {
-                self.all_executable.d.next =
-                    self.all_executable.q.val() && !self.answer.val().get_bit(self.x86.xd.val().index());
+            for _g in 0..self._g.has_xd {
+                self.upper.d.executable.next =
+                    self.upper.q.executable.val() && !self.answer.val().get_bit(self.x86.xd.val().index());
             }
-            for _g in 0..self._riscv {
-                self.any_global.d.next =
-                    self.any_global.q.val() || self.answer.val().get_bit(self.riscv.g.val().index());
+            for _g in 0..self._g.riscv {
+                self.upper.d.global.next =
+                    self.upper.q.global.val() || self.answer.val().get_bit(self.riscv.g.val().index());
             }
         }
 
@@ -276,51 +225,34 @@ impl Logic for Walker {
         self.mem_req.swap.next = self.swap.q.val();
         self.mem_req.expected.next = self.entry.q.val();
         self.mem_req.new.next = self.verdict.updated.val();
-        self.mem_req.port.next = self.for_fetch.q.val();
+        self.mem_req.port.next = self.access.q.fetch.val();
 
         // Check: the verdict on the entry.
         self.verdict.entry.next = self.entry.q.val();
         self.verdict.level.next = self.level.q.val();
         self.verdict.bus_error.next = self.bus_error.q.val();
         self.verdict.without_reads.next = self.without_reads.q.val();
-        self.verdict.noncanonical.next = self.noncanonical.q.val();
-        self.verdict.vpn.next = self.walk_vpn.q.val();
-        self.verdict.user.next = self.user.q.val();
-        self.verdict.store.next = self.store.q.val();
-        self.verdict.fetch.next = self.for_fetch.q.val();
-        self.verdict.all_writable.next = self.all_writable.q.val();
-        self.verdict.all_user.next = self.all_user.q.val();
-        self.verdict.all_executable.next = self.all_executable.q.val();
-        self.verdict.any_global.next = self.any_global.q.val();
+        Bundle::join(&mut self.access.q, &mut self.verdict.access);
+        Bundle::join(&mut self.upper.q, &mut self.verdict.upper);
         Bundle::join(&mut self.mode, &mut self.verdict.mode);
         self.refills.next = self.check.q.val() && self.verdict.succeeds.val() && self.verdict.cacheable.val();
         self.miss.refill.valid.next = self.refills.val();
         self.miss.refill.superpage.next = self.verdict.superpage.val();
         self.miss.refill.ignored.next = self.verdict.ignored.val();
-        self.miss.refill.tag.rights.next = self.verdict.rights.val();
-        self.miss.refill.tag.global.next = self.verdict.is_global.val();
+        Bundle::join(&mut self.miss.refill.tag, &mut self.verdict.tag);
         self.report.idle.next = self.idle.q.val();
-        self.report.fetch.next = self.for_fetch.q.val();
-        self.report.vpn.next = self.walk_vpn.q.val();
-        self.report.page_fault.next = self.check.q.val() && (self.verdict.fault.val() == 1);
+        self.report.fetch.next = self.access.q.fetch.val();
+        self.report.vpn.next = self.access.q.vpn.val();
+        self.report.page_fault.next = self.check.q.val() && (self.verdict.fault.kind.val() == 1);
         self.report.refill.next = self.refills.val();
-        self.report.page_size.next = self.verdict.page_size.val();
+        self.report.page_size.next = self.verdict.page.size.val();
 
         // Done: the result stands until it is taken.
-        self.result_frame.en.next = self.check.q.val();
-        self.result_frame.d.next = self.verdict.frame.val();
-        self.result_size.en.next = self.check.q.val();
-        self.result_size.d.next = self.verdict.page_size.val();
-        self.result_type.en.next = self.check.q.val();
-        self.result_type.d.next = self.verdict.memory_type.val();
-        self.result_fault.en.next = self.check.q.val();
-        self.result_fault.d.next = self.verdict.fault.val();
-        self.result_code.en.next = self.check.q.val();
-        self.result_code.d.next = self.verdict.code.val();
-        self.miss.refill.page.frame.next = self.result_frame.q.val();
-        self.miss.refill.page.size.next = self.result_size.q.val();
-        self.miss.refill.page.memory_type.next = self.result_type.q.val();
-        self.miss.fault.next = self.result_fault.q.val();
-        self.miss.code.next = self.result_code.q.val();
+        self.page.en.next = self.check.q.val();
+        self.fault.en.next = self.check.q.val();
+        Bundle::join(&mut self.verdict.page, &mut self.page.d);
+        Bundle::join(&mut self.verdict.fault, &mut self.fault.d);
+        Bundle::join(&mut self.miss.refill.page, &mut self.page.q);
+        Bundle::join(&mut self.miss.fault, &mut self.fault.q);
     }
 }

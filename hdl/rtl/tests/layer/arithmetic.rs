@@ -5,93 +5,52 @@ use crate::under_test;
 use pagewalk_rtl::layer::bits::mask;
 use pagewalk_rtl::prelude::*;
 
-#[derive(LogicBlock)]
-struct Arithmetic {
-    clock: Signal<In, Clock>,
-    a: Wire<In>,
-    b: Wire<In>,
-    c: Wire<In>,
-    by: Wire<In>,
-    flag: Signal<In, Bit>,
+block! {
+    struct Arithmetic(a: usize, b: usize, c: usize, by: usize, out: usize, cast: usize) has clock;
+    let wire = || Wire::new(out);
+    {
+        a: Wire<In> = Wire::new(a),
+        b: Wire<In> = Wire::new(b),
+        c: Wire<In> = Wire::new(c),
+        by: Wire<In> = Wire::new(by),
+        flag: Signal<In, Bit>,
 
-    sum: Wire<Out>,
-    difference: Wire<Out>,
-    inverted: Wire<Out>,
-    inverted_sum: Wire<Out>,
-    cut: Wire<Out>,
-    cut_inside: Wire<Out>,
-    left: Wire<Out>,
-    right: Wire<Out>,
-    right_cut: Wire<Out>,
-    constant_shifts: Wire<Out>,
-    replaced_first: Wire<Out>,
-    mixed: Wire<Out>,
-    masked: Wire<Out>,
-    one_hot: Wire<Out>,
-    from_bit: Wire<Out>,
-    masked_equal: Signal<Out, Bit>,
-    sum_equal: Signal<Out, Bit>,
-    less: Signal<Out, Bit>,
-    at_most: Signal<Out, Bit>,
-    not_zero_sum: Signal<Out, Bit>,
-    all_set: Signal<Out, Bit>,
-    picked_at: Signal<Out, Bit>,
-    chosen: Signal<Out, Bit>,
-    tautology: Signal<Out, Bit>,
+        sum: Wire<Out> = wire(),
+        difference: Wire<Out> = wire(),
+        inverted: Wire<Out> = wire(),
+        inverted_sum: Wire<Out> = wire(),
+        cut: Wire<Out> = wire(),
+        cut_inside: Wire<Out> = wire(),
+        left: Wire<Out> = wire(),
+        right: Wire<Out> = wire(),
+        right_cut: Wire<Out> = wire(),
+        constant_shifts: Wire<Out> = wire(),
+        replaced_first: Wire<Out> = wire(),
+        mixed: Wire<Out> = wire(),
+        masked: Wire<Out> = wire(),
+        one_hot: Wire<Out> = wire(),
+        from_bit: Wire<Out> = wire(),
+        masked_equal: Signal<Out, Bit>,
+        sum_equal: Signal<Out, Bit>,
+        less: Signal<Out, Bit>,
+        at_most: Signal<Out, Bit>,
+        not_zero_sum: Signal<Out, Bit>,
+        all_set: Signal<Out, Bit>,
+        picked_at: Signal<Out, Bit>,
+        chosen: Signal<Out, Bit>,
+        tautology: Signal<Out, Bit>,
 
-    shift: Const,
-    pattern: Const,
-    position: Const,
-    _cast: usize,
+        shift: Const = Const::new(7, (a as u128 / 2).max(1)),
+        pattern: Const = Const::new(b, 0x5a5a_5a5a_5a5a_5a5a & mask(b)),
+        position: Const = Const::new(7, a as u128 / 3),
+        _cast: usize = cast,
+    }
 }
 
 under_test!(Arithmetic: a b c by flag =>
     sum difference inverted inverted_sum cut cut_inside left right right_cut constant_shifts
     replaced_first mixed masked one_hot from_bit masked_equal sum_equal less at_most not_zero_sum all_set
     picked_at chosen tautology);
-
-impl Arithmetic {
-    fn new(a: usize, b: usize, c: usize, by: usize, out: usize, cast: usize) -> Self {
-        let wire = || Wire::new(out);
-
-        Self {
-            clock: Default::default(),
-            a: Wire::new(a),
-            b: Wire::new(b),
-            c: Wire::new(c),
-            by: Wire::new(by),
-            flag: Default::default(),
-            sum: wire(),
-            difference: wire(),
-            inverted: wire(),
-            inverted_sum: wire(),
-            cut: wire(),
-            cut_inside: wire(),
-            left: wire(),
-            right: wire(),
-            right_cut: wire(),
-            constant_shifts: wire(),
-            replaced_first: wire(),
-            mixed: wire(),
-            masked: wire(),
-            one_hot: wire(),
-            from_bit: wire(),
-            masked_equal: Default::default(),
-            sum_equal: Default::default(),
-            less: Default::default(),
-            at_most: Default::default(),
-            not_zero_sum: Default::default(),
-            all_set: Default::default(),
-            picked_at: Default::default(),
-            chosen: Default::default(),
-            tautology: Default::default(),
-            shift: Const::new(7, (a as u128 / 2).max(1)),
-            pattern: Const::new(b, 0x5a5a_5a5a_5a5a_5a5a & mask(b)),
-            position: Const::new(7, a as u128 / 3),
-            _cast: cast,
-        }
-    }
-}
 
 impl Logic for Arithmetic {
     #[hdl_gen]

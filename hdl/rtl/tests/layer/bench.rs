@@ -110,8 +110,7 @@ impl Sample for Wire<Out> {
 }
 
 /// A block whose ports can be reached in the order of its fields.
-pub trait UnderTest: Block {
-    fn clock(&mut self) -> &mut Signal<In, Clock>;
+pub trait UnderTest: Block + Clocked {
     fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128);
     fn sample(&self) -> Vec<u128>;
 }
@@ -121,9 +120,6 @@ pub trait UnderTest: Block {
 macro_rules! under_test {
     ($block:ty: $($input:ident)* => $($output:ident)*) => {
         impl $crate::bench::UnderTest for $block {
-            fn clock(&mut self) -> &mut Signal<In, Clock> {
-                &mut self.clock
-            }
             fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
                 $($crate::bench::Pin::drive(&mut self.$input, source);)*
             }
@@ -176,9 +172,9 @@ pub fn compare(name: &str, block: &mut impl UnderTest, seed: u64, cycle_count: u
         inputs.push('\n');
         settle(block);
         expected.push(block.sample());
-        block.clock().next.clk = true;
+        block.set_clock(true);
         settle(block);
-        block.clock().next.clk = false;
+        block.set_clock(false);
         settle(block);
     }
     std::fs::write(folder.join("inputs.txt"), inputs).expect("the target folder can be written");

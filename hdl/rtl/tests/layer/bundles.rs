@@ -37,9 +37,8 @@ bundle! {
 
 block! {
     /// Asks.
-    struct Asker(width: usize, spaces: usize);
+    struct Asker(width: usize, spaces: usize) has clock;
     {
-        clock: Signal<In, Clock>,
         go: Wire<In> = Wire::new(width),
         query: Query = Query::new(width, 1, spaces),
         heard: Wire<Out> = Wire::new(width),
@@ -51,7 +50,6 @@ block! {
 impl Logic for Asker {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, taken);
         self.taken.d.next = self.query.ready.val();
         self.query.valid.next = self.go.val().any() && !self.taken.q.val();
         self.query.number.next = self.go.val();
@@ -68,9 +66,8 @@ impl Logic for Asker {
 
 block! {
     /// Answers; has no use for flags.
-    struct Answerer(width: usize, spaces: usize);
+    struct Answerer(width: usize, spaces: usize) has clock;
     {
-        clock: Signal<In, Clock>,
         query: QueryIn = QueryIn::new(width, 0, spaces),
         total: Wire<Local> = Wire::new(width),
         _spaces: usize = spaces,
@@ -92,9 +89,8 @@ impl Logic for Answerer {
 
 block! {
     /// Joins an asker to an answerer, and leads another answerer out.
-    struct Both(width: usize, spaces: usize);
+    struct Both(width: usize, spaces: usize) has clock;
     {
-        clock: Signal<In, Clock>,
         go: Wire<In> = Wire::new(width),
         outer: QueryIn = QueryIn::new(width, 0, spaces),
         heard: Wire<Out> = Wire::new(width),
@@ -106,7 +102,6 @@ block! {
 impl Logic for Both {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, asker, answerer[0], answerer[1]);
         Bundle::join(&mut self.go, &mut self.asker.go);
         Bundle::join(&mut self.heard, &mut self.asker.heard);
         Bundle::join(&mut self.asker.query, &mut self.answerer[0].query);
@@ -153,14 +148,109 @@ fn pins_bear_the_names_of_the_verilog() {
     }
 }
 
+bundle! {
+    /// What is kept of a question.
+    pub struct Kept / KeptIn (width: usize, spaces: usize) {
+        /// The number.
+        out number: wire(width),
+        /// What is added.
+        out space: wires(spaces, 4),
+        /// An answer from before.
+        out answer: Answer / AnswerIn(width),
+    }
+}
+
+block! {
+    /// Keeps a bundle while told to, and the one before it always.
+    struct Keeper(width: usize, spaces: usize) has clock;
+    {
+        load: Signal<In, Bit>,
+        offered: KeptIn = KeptIn::new(width, spaces),
+        kept: Kept = Kept::new(width, spaces),
+        answered: Answer = Answer::new(width),
+
+        held: RegisterEn<Kept> = RegisterEn::of(Kept::new(width, spaces)),
+        before: Register<Answer> = Register::of(Answer::new(width)),
+    }
+}
+
+impl Logic for Keeper {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.held.en.next = self.load.val();
+        Bundle::join(&mut self.offered, &mut self.held.d);
+        Bundle::join(&mut self.kept, &mut self.held.q);
+        self.before.d.sum.next = self.held.q.answer.sum.val() + 1;
+        self.before.d.top.next = self.held.q.answer.top.val();
+        Bundle::join(&mut self.answered, &mut self.before.q);
+    }
+}
+
+impl crate::bench::Pin for KeptIn {
+    fn drive(&mut self, source: &mut dyn FnMut(usize) -> u128) {
+        self.number.drive(source);
+        self.space.drive(source);
+        self.answer.sum.drive(source);
+        self.answer.top.drive(source);
+    }
+    fn sample(&self, _: &mut Vec<u128>) {}
+}
+
+impl crate::bench::Pin for Kept {
+    fn drive(&mut self, _: &mut dyn FnMut(usize) -> u128) {}
+    fn sample(&self, values: &mut Vec<u128>) {
+        self.number.sample(values);
+        self.space.sample(values);
+        self.answer.sample(values);
+    }
+}
+
+impl crate::bench::Pin for Answer {
+    fn drive(&mut self, _: &mut dyn FnMut(usize) -> u128) {}
+    fn sample(&self, values: &mut Vec<u128>) {
+        self.sum.sample(values);
+        self.top.sample(values);
+    }
+}
+
+under_test!(Keeper: load offered => kept answered);
+
+#[test]
+fn registers_of_bundles_agree_and_share_one_enable() {
+    for spaces in [0, 1, 3] {
+        let verilog = compare(&format!("keeper{spaces}"), &mut Keeper::new(8, spaces), 5, 1000);
+        assert_eq!(verilog.matches("if (load)").count(), 1, "{verilog}");
+        assert!(verilog.contains("held_number <= offered_number;"), "{verilog}");
+        assert_eq!(verilog.contains("held_space <= offered_space;"), spaces == 1, "{verilog}");
+    }
+}
+
+block! {
+    /// Keeps what also has a way back.
+    struct BothWays() has clock;
+    {
+        query: RegisterEn<Query> = RegisterEn::of(Query::new(8, 0, 0)),
+    }
+}
+
+impl Logic for BothWays {
+    #[hdl_gen]
+    fn update(&mut self) {}
+}
+
+#[test]
+fn a_register_of_what_goes_both_ways_is_refused() {
+    let defect = emit::verilog(&BothWays::new(), "dut", "").expect_err("ready comes back").defect;
+    assert_eq!(defect, Defect::Unsupported("a register of a bundle that goes both ways"));
+}
+
 /// A block with ports both ways and an answerer, whose kernel joins two names as they must not be.
 macro_rules! misjoined {
     ($name:ident: $join:ident $first:ident $($first_part:ident)?, $second:ident $($second_part:ident)?) => {
         block! {
             /// See the macro.
-            struct $name();
+            struct $name() has clock;
             {
-                clock: Signal<In, Clock>,
                 a: QueryIn = QueryIn::new(8, 0, 0),
                 b: QueryIn = QueryIn::new(8, 0, 0),
                 up: Query = Query::new(8, 0, 0),

@@ -42,7 +42,7 @@ fn arbiters_agree() {
 
 fn step(bus: &mut PteArbiter) {
     for clk in [false, true] {
-        bus.clock.next = Clock { clk };
+        bus.set_clock(clk);
         assert!(simulate(bus, 50));
     }
 }

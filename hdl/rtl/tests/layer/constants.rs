@@ -4,56 +4,35 @@ use crate::bench::{compare, expect_text};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
 
-/// A victim that no state decides, as in an array of one way, and what follows from it through branches,
-/// a shift and a second group; beside it the same on live signals.
-#[derive(LogicBlock)]
-struct OneWay {
-    clock: Signal<In, Clock>,
-    state: Wire<In>,
-    index: Wire<In>,
+block! {
+    /// A victim that no state decides, as in an array of one way, and what follows from it through branches,
+    /// a shift and a second group; beside it the same on live signals.
+    struct OneWay(ways: usize) has clock;
+    let table = |of: usize| (0..ways).map(|way| Const::new(2, (way & of) as u128)).collect();
+    {
+        state: Wire<In> = Wire::new(2),
+        index: Wire<In> = Wire::new(2),
 
-    victims: Wire<Out>,
-    chosen: Wire<Out>,
-    picked: Signal<Out, Bit>,
-    live_victims: Wire<Out>,
-    stored: Wire<Out>,
+        victims: Wire<Out> = Wire::new(4),
+        chosen: Wire<Out> = Wire::new(4),
+        picked: Signal<Out, Bit>,
+        live_victims: Wire<Out> = Wire::new(4),
+        stored: Wire<Out> = Wire::new(4),
 
-    nothing: Wire<Local>,
-    swapped: Wire<Local>,
-    held: Register,
-    looks: Vec<Const>,
-    points: Vec<Const>,
-    _ways: usize,
+        nothing: Wire<Local> = Wire::new(2),
+        swapped: Wire<Local> = Wire::new(4),
+        held: Register = Register::new(4),
+        looks: Vec<Const> = table(1),
+        points: Vec<Const> = table(3),
+        _ways: usize = ways,
+    }
 }
 
 under_test!(OneWay: state index => victims chosen picked live_victims stored);
 
-impl OneWay {
-    fn new(ways: usize) -> Self {
-        let table = |of: usize| (0..ways).map(|way| Const::new(2, (way & of) as u128)).collect();
-        Self {
-            clock: Default::default(),
-            state: Wire::new(2),
-            index: Wire::new(2),
-            victims: Wire::new(4),
-            chosen: Wire::new(4),
-            picked: Default::default(),
-            live_victims: Wire::new(4),
-            stored: Wire::new(4),
-            nothing: Wire::new(2),
-            swapped: Wire::new(4),
-            held: Register::new(4),
-            looks: table(1),
-            points: table(3),
-            _ways: ways,
-        }
-    }
-}
-
 impl Logic for OneWay {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, held);
         self.nothing.next = 0.into();
         self.victims.next = 0.into();
         self.live_victims.next = 0.into();

@@ -156,15 +156,6 @@ kernel!(
 );
 
 kernel!(
-    NoClock,
-    #[hdl_gen]
-    fn update(&mut self) {
-        self.r.d.next = self.a.val();
-        self.x.next = self.r.q.val();
-    }
-);
-
-kernel!(
     BadIndex,
     #[hdl_gen]
     fn update(&mut self) {
@@ -193,7 +184,6 @@ fn mistakes_are_named() {
     assert_eq!(ConstantTooWide::defect(), Defect::LiteralTooWide { value: 0x1ff, width: 8, place });
     assert_eq!(AssignedTooWide::defect(), Defect::LiteralTooWide { value: 256, width: 8, place: name() });
     assert_eq!(PartInputRead::defect(), Defect::PartInputRead("r_next".into()));
-    assert_eq!(NoClock::defect(), Defect::BadClock("r_clock".into()));
     assert_eq!(BadIndex::defect(), Defect::UnknownSignal("_n".into()));
 }
 
@@ -225,6 +215,61 @@ fn a_read_above_the_assignment_is_refused_where_order_matters() {
     block.connect_all();
     let defect = emit::verilog(&block, "dut", "").expect_err("y must be computed with x and z").defect;
     assert_eq!(defect, Defect::ReadTooEarly { name: "z".into(), reader: "y".into() });
+}
+
+block! {
+    /// A register, and no clock for it.
+    struct NoClock();
+    {
+        a: Signal<In, Bit>,
+        x: Signal<Out, Bit>,
+        r: BitRegister,
+    }
+}
+
+impl Logic for NoClock {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.r.d.next = self.a.val();
+        self.x.next = self.r.q.val();
+    }
+}
+
+block! {
+    /// Two clocks.
+    struct TwoClocks() has clock;
+    {
+        other: Signal<In, Clock>,
+        part: NoStorage = NoStorage::new(),
+    }
+}
+
+block! {
+    /// Whether its clock is driven is not its affair.
+    struct NoStorage() has clock;
+    {
+        a: Signal<In, Bit>,
+    }
+}
+
+impl Logic for NoStorage {
+    #[hdl_gen]
+    fn update(&mut self) {}
+}
+
+impl Logic for TwoClocks {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.part.clock.next = self.other.val();
+    }
+}
+
+#[test]
+fn storage_has_the_clock_of_the_block_and_no_other() {
+    let defect = |verilog: Result<String, emit::EmitError>| verilog.expect_err("a clock is wrong").defect;
+    assert_eq!(defect(emit::verilog(&NoClock::new(), "dut", "")), Defect::NoClock("r_clock".into()));
+    let second = Defect::Unsupported("a clock besides the one that comes from outside");
+    assert_eq!(defect(emit::verilog(&TwoClocks::new(), "dut", "")), second);
 }
 
 /// Names that Verilog does not take.

@@ -4,12 +4,13 @@ use crate::bench::{compare, is_installed};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
 
-/// Simulates one thing and prints another.
-#[derive(LogicBlock)]
-struct Liar {
-    clock: Signal<In, Clock>,
-    a: Wire<In>,
-    x: Wire<Out>,
+block! {
+    /// Simulates one thing and prints another.
+    struct Liar() has clock;
+    {
+        a: Wire<In> = Wire::new(8),
+        x: Wire<Out> = Wire::new(8),
+    }
 }
 
 under_test!(Liar: a => x);
@@ -30,7 +31,7 @@ fn the_bench_notices_one_wrong_value() {
         println!("iverilog is not installed: nothing to notice with");
         return;
     }
-    let mut liar = Liar { clock: Default::default(), a: Wire::new(8), x: Wire::new(8) };
+    let mut liar = Liar::new();
     let outcome =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare("liar", &mut liar, 1, 4000)));
     let message = outcome.expect_err("the value 77 differs");

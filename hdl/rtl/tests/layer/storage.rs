@@ -4,51 +4,30 @@ use crate::bench::{compare, expect_text};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
 
-/// Rows with a valid bit: a memory, registers with and without enable.
-#[derive(LogicBlock)]
-struct Lane {
-    clock: Signal<In, Clock>,
-    address: Wire<In>,
-    write: Signal<In, Bit>,
-    data: Wire<In>,
-    read: Wire<Out>,
-    held: Wire<Out>,
-    written: Signal<Out, Bit>,
-    unobserved: Wire<Out>,
+block! {
+    /// Rows with a valid bit: a memory, registers with and without enable.
+    struct Lane(address_width: usize, width: usize) has clock;
+    {
+        address: Wire<In> = Wire::new(address_width.max(1)),
+        write: Signal<In, Bit>,
+        data: Wire<In> = Wire::new(width),
+        read: Wire<Out> = Wire::new(width),
+        held: Wire<Out> = Wire::new(width),
+        written: Signal<Out, Bit>,
+        unobserved: Wire<Out> = Wire::new(width),
 
-    rows: LutRam,
-    last: RegisterEn,
-    once: BitRegister,
-    twice: BitRegisterEn,
-    dead: Register,
-    dead_too: Wire<Local>,
-}
-
-impl Lane {
-    fn new(address_width: usize, width: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            address: Wire::new(address_width.max(1)),
-            write: Default::default(),
-            data: Wire::new(width),
-            read: Wire::new(width),
-            held: Wire::new(width),
-            written: Default::default(),
-            unobserved: Wire::new(width),
-            rows: LutRam::new(address_width, width),
-            last: RegisterEn::new(width),
-            once: BitRegister::default(),
-            twice: BitRegisterEn::default(),
-            dead: Register::new(width),
-            dead_too: Wire::new(width),
-        }
+        rows: LutRam = LutRam::new(address_width, width),
+        last: RegisterEn = RegisterEn::new(width),
+        once: BitRegister,
+        twice: BitRegisterEn,
+        dead: Register = Register::new(width),
+        dead_too: Wire<Local> = Wire::new(width),
     }
 }
 
 impl Logic for Lane {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, rows, last, once, twice, dead);
         self.rows.read_address.next = self.address.val();
         self.rows.write_address.next = self.address.val();
         self.rows.write_enable.next = self.write.val();
@@ -67,18 +46,14 @@ impl Logic for Lane {
     }
 }
 
-/// A part with a combinational path.
-#[derive(LogicBlock)]
-struct Mix {
-    a: Wire<In>,
-    b: Wire<In>,
-    mixed: Wire<Out>,
-    straight: Wire<Out>,
-}
-
-impl Mix {
-    fn new(width: usize) -> Self {
-        Self { a: Wire::new(width), b: Wire::new(width), mixed: Wire::new(width), straight: Wire::new(width) }
+block! {
+    /// A part with a combinational path.
+    struct Mix(width: usize);
+    {
+        a: Wire<In> = Wire::new(width),
+        b: Wire<In> = Wire::new(width),
+        mixed: Wire<Out> = Wire::new(width),
+        straight: Wire<Out> = Wire::new(width),
     }
 }
 
@@ -90,65 +65,41 @@ impl Logic for Mix {
     }
 }
 
-#[derive(LogicBlock)]
-struct Storage {
-    clock: Signal<In, Clock>,
-    address: Wire<In>,
-    write: Signal<In, Bit>,
-    select: Wire<In>,
-    data: Wire<In>,
-    read: Vec<Wire<Out>>,
-    mixed: Wire<Out>,
-    written: Signal<Out, Bit>,
-    held: Wire<Out>,
+block! {
+    struct Storage(address_width: usize, width: usize) has clock;
+    {
+        address: Wire<In> = Wire::new(address_width),
+        write: Signal<In, Bit>,
+        select: Wire<In> = Wire::new(3),
+        data: Wire<In> = Wire::new(width),
+        read: Vec<Wire<Out>> = (0..3).map(|_| Wire::new(width)).collect(),
+        mixed: Wire<Out> = Wire::new(width),
+        written: Signal<Out, Bit>,
+        held: Wire<Out> = Wire::new(width),
 
-    lane: Vec<Lane>,
-    single: Lane,
-    mix: Mix,
-    mix_again: Mix,
-    any_written: Signal<Local, Bit>,
-    single_read: Wire<Local>,
-    _lanes: usize,
+        lane: Vec<Lane> = (0..3).map(|_| Lane::new(address_width, width)).collect(),
+        single: Lane = Lane::new(0, width),
+        mix: Mix = Mix::new(width),
+        mix_again: Mix = Mix::new(width),
+        any_written: Signal<Local, Bit>,
+        single_read: Wire<Local> = Wire::new(width),
+        _lanes: usize = 3,
+    }
 }
 
 under_test!(Storage: address write select data => read mixed written held);
-
-impl Storage {
-    fn new(address_width: usize, width: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            address: Wire::new(address_width),
-            write: Default::default(),
-            select: Wire::new(3),
-            data: Wire::new(width),
-            read: (0..3).map(|_| Wire::new(width)).collect(),
-            mixed: Wire::new(width),
-            written: Default::default(),
-            held: Wire::new(width),
-            lane: (0..3).map(|_| Lane::new(address_width, width)).collect(),
-            single: Lane::new(0, width),
-            mix: Mix::new(width),
-            mix_again: Mix::new(width),
-            any_written: Default::default(),
-            single_read: Wire::new(width),
-            _lanes: 3,
-        }
-    }
-}
 
 impl Logic for Storage {
     #[hdl_gen]
     fn update(&mut self) {
         self.any_written.next = false;
         for i in 0..self._lanes {
-            clock!(self, clock, lane[i]);
             self.lane[i].address.next = self.address.val();
             self.lane[i].write.next = self.write.val() && self.select.val().get_bit(i);
             self.lane[i].data.next = self.data.val();
             self.read[i].next = self.lane[i].read.val();
             self.any_written.next = self.any_written.val() || self.lane[i].written.val();
         }
-        clock!(self, clock, single);
         self.single.address.next = bits_w(self.address.val(), 1);
         self.single.write.next = self.select.val().all();
         self.single.data.next = self.lane[2].read.val() + 1;

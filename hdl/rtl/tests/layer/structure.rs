@@ -4,69 +4,39 @@ use crate::bench::{compare, expect_text};
 use crate::under_test;
 use pagewalk_rtl::prelude::*;
 
-/// Loops over arrays with computed indices, accumulations, a generate-if, and variables that must stay together.
-#[derive(LogicBlock)]
-struct Loops {
-    clock: Signal<In, Clock>,
-    key: Wire<In>,
-    entry: Vec<Wire<In>>,
-    only: Vec<Wire<In>>,
-    enable: Wire<In>,
+block! {
+    /// Loops over arrays with computed indices, accumulations, a generate-if, and variables that must stay together.
+    struct Loops(count: usize, width: usize) has clock;
+    {
+        key: Wire<In> = Wire::new(width),
+        entry: Vec<Wire<In>> = (0..count).map(|_| Wire::new(width)).collect(),
+        only: Vec<Wire<In>> = vec![Wire::new(width)],
+        enable: Wire<In> = Wire::new(count),
 
-    matched: Wire<Out>,
-    first: Wire<Out>,
-    found: Signal<Out, Bit>,
-    several: Signal<Out, Bit>,
-    sum: Wire<Out>,
-    pair_sum: Vec<Wire<Out>>,
-    swapped: Wire<Out>,
-    steps: Wire<Out>,
-    absent: Wire<Out>,
+        matched: Wire<Out> = Wire::new(count),
+        first: Wire<Out> = Wire::new(4),
+        found: Signal<Out, Bit>,
+        several: Signal<Out, Bit>,
+        sum: Wire<Out> = Wire::new(width + 4),
+        pair_sum: Vec<Wire<Out>> = (0..count / 2).map(|_| Wire::new(width)).collect(),
+        swapped: Wire<Out> = Wire::new(width),
+        steps: Wire<Out> = Wire::new(6),
+        absent: Wire<Out> = Wire::new(width),
 
-    equal: Vec<Signal<Local, Bit>>,
-    all: Signal<Local, Bit>,
-    left: Wire<Local>,
-    right: Wire<Local>,
-    kept: Wire<Local>,
-    number: Vec<Const>,
-    _count: usize,
-    _pairs: usize,
-    _has: usize,
-    _has_not: usize,
+        equal: Vec<Signal<Local, Bit>> = (0..count).map(|_| Default::default()).collect(),
+        all: Signal<Local, Bit>,
+        left: Wire<Local> = Wire::new(width),
+        right: Wire<Local> = Wire::new(width),
+        kept: Wire<Local> = Wire::new(width),
+        number: Vec<Const> = (0..count).map(|i| Const::new(4, i as u128)).collect(),
+        _count: usize = count,
+        _pairs: usize = count / 2,
+        _has: usize = 1,
+        _has_not: usize = 0,
+    }
 }
 
 under_test!(Loops: key entry only enable => matched first found several sum pair_sum swapped steps absent);
-
-impl Loops {
-    fn new(count: usize, width: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            key: Wire::new(width),
-            entry: (0..count).map(|_| Wire::new(width)).collect(),
-            only: vec![Wire::new(width)],
-            enable: Wire::new(count),
-            matched: Wire::new(count),
-            first: Wire::new(4),
-            found: Default::default(),
-            several: Default::default(),
-            sum: Wire::new(width + 4),
-            pair_sum: (0..count / 2).map(|_| Wire::new(width)).collect(),
-            swapped: Wire::new(width),
-            steps: Wire::new(6),
-            absent: Wire::new(width),
-            equal: (0..count).map(|_| Default::default()).collect(),
-            all: Default::default(),
-            left: Wire::new(width),
-            right: Wire::new(width),
-            kept: Wire::new(width),
-            number: (0..count).map(|i| Const::new(4, i as u128)).collect(),
-            _count: count,
-            _pairs: count / 2,
-            _has: 1,
-            _has_not: 0,
-        }
-    }
-}
 
 impl Logic for Loops {
     #[hdl_gen]
@@ -130,56 +100,33 @@ impl Logic for Loops {
     }
 }
 
-/// Branches in branches, bits by constant index, variable shifts inside branches, reads above assignments.
-#[derive(LogicBlock)]
-struct Branches {
-    clock: Signal<In, Clock>,
-    reset: Signal<In, Bit>,
-    go: Signal<In, Bit>,
-    value: Wire<In>,
-    by: Wire<In>,
+block! {
+    /// Branches in branches, bits by constant index, variable shifts inside branches, reads above assignments.
+    struct Branches() has clock, reset;
+    {
+        go: Signal<In, Bit>,
+        value: Wire<In> = Wire::new(11),
+        by: Wire<In> = Wire::new(4),
 
-    decoded: Wire<Out>,
-    bits: Wire<Out>,
-    shifted: Wire<Out>,
-    passed: Signal<Out, Bit>,
-    counted: Wire<Out>,
+        decoded: Wire<Out> = Wire::new(5),
+        bits: Wire<Out> = Wire::new(16),
+        shifted: Wire<Out> = Wire::new(4),
+        passed: Signal<Out, Bit>,
+        counted: Wire<Out> = Wire::new(5),
 
-    count: RegisterEn,
-    late: Signal<Local, Bit>,
-    early: Signal<Local, Bit>,
-    last: Const,
-    place: Const,
+        count: RegisterEn = RegisterEn::new(5),
+        late: Signal<Local, Bit>,
+        early: Signal<Local, Bit>,
+        last: Const = Const::new(5, 9),
+        place: Const = Const::new(7, 5),
+    }
 }
 
 under_test!(Branches: reset go value by => decoded bits shifted passed counted);
 
-impl Branches {
-    fn new() -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            go: Default::default(),
-            value: Wire::new(11),
-            by: Wire::new(4),
-            decoded: Wire::new(5),
-            bits: Wire::new(16),
-            shifted: Wire::new(4),
-            passed: Default::default(),
-            counted: Wire::new(5),
-            count: RegisterEn::new(5),
-            late: Default::default(),
-            early: Default::default(),
-            last: Const::new(5, 9),
-            place: Const::new(7, 5),
-        }
-    }
-}
-
 impl Logic for Branches {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, count);
         self.count.en.next = false;
         self.count.d.next = self.count.q.val() + 1;
         self.decoded.next = 0.into();
