@@ -7,7 +7,7 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use pagewalk_arch::{MmuConfig, PagingFormat};
 use pagewalk_kernel::workload::Scenario;
-use pagewalk_machine::workload::{Image, Workload};
+use pagewalk_machine::workload::Workload;
 use pagewalk_machine::{Engine, Session, Taps};
 use pagewalk_tests::linux::{self, Expectation, Expectations, check};
 use serde_json::Value;
@@ -22,7 +22,7 @@ const VERSION: &str = "6.1";
 fn modelled(name: &str) -> Result<Value, String> {
     let text = linux::text(&format!("scenarios/{name}.txt"))?;
     let scenario = Scenario::parse(&text).map_err(|error| error.to_string())?;
-    let workload = Workload { name: name.to_owned(), scenario, image: Image::default(), checks: false };
+    let workload = Workload { name: name.to_owned(), scenario, ..Workload::default() };
     let session = Session {
         mmu: MmuConfig::of(PagingFormat::La48),
         kernel: workload.kernel_defaults(),

@@ -131,6 +131,14 @@ const ROWS: &[Row] = &[
     ),
     Setting("ns_per_access", "Nanoseconds that pass with an access."),
     Setting("flush_young", "Whether a fence follows where reclaim clears an A bit, which Linux leaves out."),
+    Setting(
+        "load_control",
+        "Whether processes are suspended where memory does not suffice for all: \"none\" (as Linux), \"working-set\" or \
+         \"pff\" (by the frequency of their faults).",
+    ),
+    Setting("load_window", "Accesses of a process after which load control judges it."),
+    Setting("pff_upper", "Major faults in a million accesses above which somebody is suspended."),
+    Setting("pff_lower", "Below which all that run must be before a process that was suspended goes on."),
     Group(
         "pc",
         "A PC under Linux: zones with watermarks, CPUs' lists, slabs, and what the kernel itself takes. Without, all\n\

@@ -13,8 +13,8 @@ use super::{CliError, Verdict};
 use clap::Args;
 use pagewalk_arch::PagingFormat;
 use pagewalk_kernel::workload::Scenario;
+use pagewalk_machine::workload::Workload;
 use pagewalk_machine::workload::random::{self, Shape};
-use pagewalk_machine::workload::{Image, Workload};
 use pagewalk_machine::{Session, Taps, WorkloadOutcome};
 use pagewalk_verilator::{Hardware, Verilated};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -117,7 +117,7 @@ fn scenarios(count: u64) -> String {
 fn workload(text: &str) -> Result<Workload, CliError> {
     let scenario = Scenario::parse(text)
         .map_err(|error| CliError::Workload { file: "random".into(), problem: error.to_string() })?;
-    Ok(Workload { name: "random".into(), scenario, image: Image::default(), checks: false })
+    Ok(Workload { name: "random".into(), scenario, ..Workload::default() })
 }
 
 /// How a scenario is tried.
@@ -144,12 +144,14 @@ impl Trial {
         let workload = workload(text).map_err(|error| error.to_string())?;
         let checked = Workload { checks: true, ..workload.clone() };
         let alone = self.run(&checked, pagewalk_machine::Engine::Golden)?;
-        let mut verilated: Option<Verilated> = None;
+        let mut verilated: Vec<Verilated>;
         let engine = match (&self.engine, &self.hardware) {
             (Engine::RustHdl, _) => pagewalk_machine::Engine::RustHdl,
             (_, Some(hardware)) => {
-                let started = hardware.start().map_err(|error| error.to_string())?;
-                pagewalk_machine::Engine::Verilator(verilated.insert(started))
+                let cpus = workload.scenario.machine.cpus;
+                let started = (0..cpus).map(|_| hardware.start()).collect::<Result<_, _>>();
+                verilated = started.map_err(|error| error.to_string())?;
+                pagewalk_machine::Engine::Verilator(&mut verilated)
             }
             _ => return Ok(()),
         };

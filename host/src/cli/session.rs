@@ -87,6 +87,11 @@ impl Session {
         self.workload.as_ref().map_or(self.trace.name(), |workload| &workload.name)
     }
 
+    /// CPUs of the machine.
+    pub fn cpus(&self) -> u32 {
+        self.workload.as_ref().map_or(1, |workload| workload.scenario.machine.cpus)
+    }
+
     /// Runs.
     ///
     /// # Errors
@@ -128,14 +133,15 @@ impl Session {
             no_rebase: self.no_rebase,
             interrupt: Some(interrupt::flag()),
         };
-        let mut verilated = None;
+        let mut verilated = Vec::new();
+        let mut written = None;
         let engine = match &self.engine {
             Engine::Golden => pagewalk_machine::Engine::Golden,
             Engine::Bare => pagewalk_machine::Engine::Bare,
             Engine::RustHdl => pagewalk_machine::Engine::RustHdl,
             Engine::Verilator(tools) => {
-                let (engine, _) = verilated.insert(self.start_verilated(tools, console)?);
-                pagewalk_machine::Engine::Verilator(engine)
+                (verilated, written) = self.start_verilated(tools, console)?;
+                pagewalk_machine::Engine::Verilator(&mut verilated)
             }
         };
         let shown = Shown { screens: &self.screens, beside_json: self.beside_json, console };
@@ -161,19 +167,19 @@ impl Session {
         for writer in [golden, hardware].into_iter().flatten() {
             writer.finish()?;
         }
-        if let Some((mut engine, path)) = verilated {
+        if let Some(engine) = verilated.first_mut() {
             engine.pins_mut().finish_waves()?;
-            outcome.waves = path;
+            outcome.waves = written;
         }
         Ok(outcome)
     }
 
-    /// The hardware, and the file that it writes its waveform to.
+    /// The hardware of each CPU, and the file that the first writes its waveform to.
     fn start_verilated(
         &self,
         tools: &Tools,
         console: &Console,
-    ) -> Result<(Verilated, Option<PathBuf>), CliError> {
+    ) -> Result<(Vec<Verilated>, Option<PathBuf>), CliError> {
         let notice = |text: &str| console.note(text);
         let traced = self.waves.is_some();
         let config = &self.settings.mmu;
@@ -186,11 +192,13 @@ impl Session {
                 Hardware::of_verilog(config, &design, &text, traced, &tools.toolchain, &tools.cache, &notice)?
             }
         };
-        let mut engine = hardware.start()?;
-        let Some((path, skipped_cycles)) = &self.waves else { return Ok((engine, None)) };
+        let mut engines = (0..self.cpus()).map(|_| hardware.start()).collect::<Result<Vec<_>, _>>()?;
+        let (Some((path, skipped_cycles)), Some(first)) = (&self.waves, engines.first_mut()) else {
+            return Ok((engines, None));
+        };
         let path = waveform_path(path, hardware.trace_format(), console);
-        engine.pins_mut().write_waves(&path, *skipped_cycles)?;
-        Ok((engine, Some(path)))
+        first.pins_mut().write_waves(&path, *skipped_cycles)?;
+        Ok((engines, Some(path)))
     }
 }
 

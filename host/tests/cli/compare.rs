@@ -116,8 +116,10 @@ fn the_files_of_a_difference_differ_where_the_lockstep_did() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("changed.v");
     let (verilog, _) = transcript(&["emit"], "", 0);
-    let broken = verilog
-        .replace("assign to_store = data_valid ? data_store : instruction_store;", "assign to_store = 1'b0;");
+    let broken = verilog.replace(
+        "assign to_access_store = data_valid ? data_access_store : instruction_access_store;",
+        "assign to_access_store = 1'b0;",
+    );
     std::fs::write(&file, broken).unwrap();
     let more = ["--limit", "5000", "--json", "--verilog", file.to_str().unwrap()];
     let files = both_sides(directory.path(), &more, 1);

@@ -163,8 +163,10 @@ fn verilator_agrees_and_a_changed_verilog_does_not() {
     let file = directory.path().join("changed.v");
     let (verilog, _) = transcript(&["emit"], "", 0);
     // The walker takes every store for a load: no D bit, no cause 15.
-    let broken = verilog
-        .replace("assign to_store = data_valid ? data_store : instruction_store;", "assign to_store = 1'b0;");
+    let broken = verilog.replace(
+        "assign to_access_store = data_valid ? data_access_store : instruction_access_store;",
+        "assign to_access_store = 1'b0;",
+    );
     assert_ne!(verilog.len(), broken.len(), "the line that is changed is there");
     std::fs::write(&file, broken).unwrap();
     let mut command = pagewalk(&["cosim", "--limit", "5000", "--verilog", file.to_str().unwrap()]);

@@ -45,6 +45,11 @@ fn mistakes_name_file_line_and_column() {
         ("machine mem=1K\n", "line 1, column 13: `1K` is no mem: a number from "),
         ("machine mem=256M smp=4000\n", "line 1, column 22: `4000` is no smp"),
         ("machine speed=9\n", "line 1, column 9: `speed=9` says nothing of a machine"),
+        (
+            "proc A\nA mmap r 1M\nA touch r w &\n",
+            "line 3, column 13: what is left at work here goes on in a later",
+        ),
+        ("proc A trace=bundled\nA mmap r 1M\n", "line 2, column 3: `A` does what its trace says"),
         ("proc A\nA cpu 3\n", "line 2, column 1: there is no CPU 3: the machine has 1"),
     ] {
         std::fs::write(&file, text).unwrap();
@@ -82,7 +87,7 @@ fn the_json_has_what_a_real_linux_answers() {
         assert!(!snapshot[name].is_null(), "{name}");
     }
     assert_eq!(snapshot["meminfo_kb"]["SwapTotal"], 16 << 10);
-    let both = json(&["cosim", "--workload", "-", "--engine", "rust-hdl", "--json"], SMALL, 0);
+    let both = json(&["cosim", "--workload", "-", "--json"], SMALL, 0);
     assert_eq!(both["differences"], 0);
     assert_eq!((&both["steps"], &both["snapshots"]), (&report["steps"], &report["snapshots"]));
 }
@@ -90,24 +95,122 @@ fn the_json_has_what_a_real_linux_answers() {
 #[test]
 fn what_is_not_modelled_is_said_once() {
     let text = "machine mem=64M thp=always quantum=7\nsysfs /sys/kernel/mm/ksm/run 1\nsysfs /sys/kernel/mm/ksm/run 0\n\
-                cat /proc/pressure/memory\nproc A trace=t.lackey\n";
+                cat /proc/pressure/memory\n";
     let report = json(&["run", "--workload", "-", "--json"], text, 0);
     let notes: Vec<_> =
         report["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
     assert_eq!(
         notes,
         [
-            "not modelled: machine quantum=7: workers act one after the other, as the steps say",
             "not modelled: machine thp=always: transparent huge pages: every page is one of 4 KiB",
             "step 2 (sysfs /sys/kernel/mm/ksm/run 1): not modelled: KSM",
             "step 4 (cat /proc/pressure/memory): not modelled: PSI: the files of /proc/pressure",
-            "step 5 (proc A trace=t.lackey): not modelled: a recorded trace beside workers: `pagewalk run TRACE` runs \
-             one alone",
         ]
     );
     let (_, err) = run(&[], text, 0);
     let said: Vec<String> = notes.iter().map(|note| format!("pagewalk: {note}")).collect();
     assert_eq!(err.lines().collect::<Vec<_>>(), said);
+}
+
+/// A process that forks; its child writes to the page that both have; it exits with 3.
+const FORKS: &str = "==10== Lackey\nI  00109000,4\n S 1ffeffe000,8\n\
+                     SYSCALL[10,1](58) sys_fork ( )   fork: process 10 created child 11\n --> [pre-success] Success(0xb) \n\
+                     ==11==\nI  00109004,4\n S 1ffeffe000,8\n==10==\nI  00109008,4\n\
+                     SYSCALL[10,1](231) exit_group( 3 ) --> [pre-success] Success(0x0) \n";
+
+#[test]
+fn a_trace_from_beside_the_scenario_acts_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = directory.path().join("s.txt");
+    std::fs::write(directory.path().join("forks.lackey"), FORKS).unwrap();
+    let text = "proc A trace=forks.lackey\nA run 4\nsnapshot forked\nA run all\nA run 1\nsnapshot end\n";
+    std::fs::write(&scenario, text).unwrap();
+    let report = json(&["run", "--workload", scenario.to_str().unwrap(), "--json"], "", 0);
+    let reply = |step: usize, key: &str| report["steps"][step]["replies"][0][key].clone();
+    assert_eq!((reply(0, "pid"), reply(0, "min")), (79.into(), 0.into()));
+    // A fetch and a store of the parent, the same of the child: its store copies, its fetch finds the parent's table empty.
+    assert_eq!((reply(1, "ret"), reply(1, "min")), (4.into(), 4.into()));
+    assert_eq!(report["snapshots"]["forked"]["procs"]["A"]["min_flt"], 2);
+    assert_eq!(
+        (reply(3, "ret"), reply(4, "ret")),
+        (1.into(), 0.into()),
+        "the child lives, and has no more to do"
+    );
+    let died = &report["steps"][3]["died"][0];
+    assert_eq!((&died["who"], &died["signal"], &died["code"]), (&"A".into(), &0.into(), &3.into()));
+    assert_eq!(report["snapshots"]["end"]["procs"]["A"]["alive"], 0);
+    // Who was killed by a step is no difference to the trace, which goes on with it.
+    std::fs::write(&scenario, "proc A trace=forks.lackey\nA run 2\nkill A\nA run all\n").unwrap();
+    let report = json(&["run", "--workload", scenario.to_str().unwrap(), "--json"], "", 0);
+    assert_eq!(report["steps"][3]["replies"][0]["dead"], "", "nobody is left who could fork");
+    std::fs::write(&scenario, "proc A trace=forks.lackey\nA run 4\nkill A\nA run all\n").unwrap();
+    let report = json(&["run", "--workload", scenario.to_str().unwrap(), "--json"], "", 0);
+    assert_eq!((&report["differences"], &report["skipped"]), (&0.into(), &1.into()), "{report}");
+    std::fs::write(&scenario, "proc A\n  proc B trace=gone.lackey\n").unwrap();
+    let (_, err) = transcript(&["run", "--workload", scenario.to_str().unwrap()], "", 2);
+    assert!(
+        err.contains("s.txt: line 2, column 16: ") && err.contains("gone.lackey: cannot be opened"),
+        "{err}"
+    );
+}
+
+#[test]
+fn what_is_left_at_work_is_told_of_where_it_is_done() {
+    let text = "machine mem=128M smp=2 quantum=50\nproc A\nproc B\nA mmap r 1M\nB mmap r 1M\nA touch r w &\nB touch r w &\nwait 100\n\
+                A touch r r\nwait\n";
+    let report = json(&["run", "--workload", "-", "--json"], text, 0);
+    let replies: Vec<_> =
+        (6..9).flat_map(|step| report["steps"][step]["replies"].as_array().unwrap()).collect();
+    let told: Vec<_> =
+        replies.iter().map(|r| (r["who"].as_str(), r["of_step"].as_u64(), r["ret"].as_u64())).collect();
+    for expected in [
+        (None, None, Some(100)),
+        (Some("A"), Some(6), Some(256)),
+        (Some("B"), Some(7), Some(256)),
+        (Some("A"), None, Some(256)),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} of {told:?}");
+    }
+    assert!(
+        report["kernel"]["context_switches"].as_u64().is_some() && report["kernel"]["shootdowns"].is_u64()
+    );
+    let (out, err) = run(&[], text, 0);
+    assert!(out.contains("A of step 6 ") && out.contains(" shootdowns among 2 CPUs"), "{out}");
+    assert_eq!(err, "");
+    let (_, err) = run(&["--translations", "t"], text, 2);
+    assert!(err.contains("--translations shows one CPU: the scenario's machine has 2"), "{err}");
+}
+
+/// What the guide shows can be tried as it stands there.
+#[test]
+fn the_scenarios_of_the_guide_run() {
+    let guide = include_str!("../../../sim/machine/workloads.md");
+    let scenarios: Vec<&str> = guide.split("```\n").filter(|block| block.starts_with("about ")).collect();
+    assert_eq!(scenarios.len(), 3);
+    for text in scenarios {
+        let report = json(&["run", "--workload", "-", "--json"], text, 0);
+        assert_eq!(report["errors"].as_array().unwrap().len(), 0, "{text}: {}", report["errors"]);
+        assert!(!report["notes"].to_string().contains("not modelled"), "{text}: {}", report["notes"]);
+        let differ = |reply: &Value| reply["differ"].as_u64().unwrap_or(0);
+        let replies =
+            report["steps"].as_array().unwrap().iter().filter_map(|step| step["replies"].as_array());
+        assert_eq!(replies.flatten().map(differ).sum::<u64>(), 0, "{text}");
+    }
+}
+
+#[test]
+fn how_a_trace_is_cut_changes_nothing() {
+    let machine = "machine mem=64M\nproc A trace=bundled\n";
+    let snapshot = |text: String| {
+        let mut report = json(&["run", "--workload", "-", "--json"], &text, 0);
+        let mut taken = report["snapshots"]["end"].take();
+        taken["step"] = 0.into();
+        taken
+    };
+    let whole = snapshot(format!("{machine}A run 30000\nsnapshot end\n"));
+    let pieces: String = std::iter::repeat_n("A run 1000\n", 30).collect();
+    assert_eq!(snapshot(format!("{machine}{pieces}snapshot end\n")), whole);
+    assert!(whole["procs"]["A"]["min_flt"].as_u64().unwrap() > 20, "{whole}");
 }
 
 #[test]

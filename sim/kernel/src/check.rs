@@ -119,6 +119,14 @@ pub enum Violation {
         /// How many.
         holders: u32,
     },
+    /// A page of a program or a file is on no list of the LRU: isolated and forgotten.
+    #[error("{frame:?} ({usage:?}) is on no list of the LRU")]
+    OnNoList {
+        /// Which.
+        frame: Pfn,
+        /// What it is.
+        usage: FrameUse,
+    },
     /// A counter of an address space or an object differs from a recount.
     #[error("{what} of {of} says {counted}, recounted {found}")]
     Counter {
@@ -222,6 +230,7 @@ impl Kernel {
             recount.others.insert(zero, 1);
         }
         self.check_swap(&mut recount)?;
+        self.check_stacks()?;
         self.check_frames(&recount)?;
         self.check_lists()
     }
@@ -260,6 +269,24 @@ impl Kernel {
         counter("pages in the swap cache", "swap", self.system.swap.cached_total(), cached as u64)
     }
 
+    /// The stacks of threads are the kernel's own frames, and nobody has more of them than threads.
+    fn check_stacks(&self) -> Result<(), Violation> {
+        let Some(stacks) = &self.system.stacks else { return Ok(()) };
+        for frame in stacks.frames().chain(stacks.cached_frames()) {
+            let usage = self.system.memory.usage(frame);
+            if usage != Some(FrameUse::Kernel) {
+                return Err(Violation::Misused { frame, wanted: "a stack of the kernel", usage });
+            }
+        }
+        for (pid, held) in stacks.by_process() {
+            let threads = self.processes.get(&pid).map_or(0, |process| u64::from(process.threads));
+            if held > threads {
+                counter("stacks", format!("process {pid}"), held, threads)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Every page is on the list that its flags say, or on none; the lists hold as many as they say.
     fn check_lists(&self) -> Result<(), Violation> {
         let memory = &self.system.memory;
@@ -274,6 +301,11 @@ impl Kernel {
             if list != LruList::Unevictable {
                 counter("pages listed", format!("{list:?}"), memory.lru_len(list), listed)?;
             }
+        }
+        let is_listed = |frame: Pfn| memory.has(frame, FolioFlags::LRU);
+        let mut pages = memory.frames().filter(|(_, usage)| usage.is_movable());
+        if let Some((frame, usage)) = pages.find(|&(frame, _)| !is_listed(frame)) {
+            return Err(Violation::OnNoList { frame, usage });
         }
         let mapped = |anon: bool| {
             let counts = |&(frame, folio): &(Pfn, &crate::frame::Folio)| {
@@ -342,6 +374,10 @@ impl Kernel {
         space: &AddressSpace,
         recount: &mut Recount,
     ) -> Result<(), Violation> {
+        if !space.page_table().remembers_rightly(platform) {
+            let text = format!("{:?} remembers a page table that no walk comes to", space.id());
+            return Err(Violation::Dangling(text));
+        }
         let root = Pfn::of(space.page_table().root());
         recount.others.insert(root, 1);
         let top = self.system.spec.levels() - 1;
@@ -456,7 +492,8 @@ impl Kernel {
         for (what, counted, found) in self.system.cache.recount() {
             counter(what, "the page cache", counted, found)?;
         }
-        for frame in self.system.cache.frames() {
+        let pinned = self.system.cache.pinned().iter().copied();
+        for frame in self.system.cache.frames().chain(pinned) {
             let usage = self.system.memory.usage(frame);
             if usage != Some(FrameUse::File) {
                 return Err(Violation::Misused { frame, wanted: "a page of a file", usage });
@@ -486,7 +523,7 @@ impl Kernel {
             if mapped != mappings {
                 return Err(Violation::Mappings { frame, counted: mappings, found: mapped });
             }
-            let mut known = memory.places(frame);
+            let mut known = memory.places(frame).to_vec();
             known.sort_unstable();
             places.sort_unstable();
             if known != places {

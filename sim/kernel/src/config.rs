@@ -28,6 +28,19 @@ pub enum VmaPolicy {
     Strict,
 }
 
+/// What is done where processes together want more memory than there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadControl {
+    /// Nothing, as in Linux: reclaim takes from everybody.
+    #[default]
+    None,
+    /// Processes are suspended until the working sets of the others fit.
+    WorkingSet,
+    /// A process is suspended where one faults more often than `pff_upper`, and comes back below `pff_lower`.
+    Pff,
+}
+
 /// The kernel's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,6 +78,14 @@ pub struct KernelConfig {
     pub disk: DiskConfig,
     /// Whether a fence follows where reclaim clears an A bit: Linux on x86 and RISC-V leaves it out.
     pub flush_young: bool,
+    /// Whether processes are suspended where memory does not suffice for all, and by which policy.
+    pub load_control: LoadControl,
+    /// Accesses of a process after which load control judges it.
+    pub load_window: u64,
+    /// Major faults in a million accesses: above, a process lacks memory.
+    pub pff_upper: u64,
+    /// Major faults in a million accesses: below, it has enough.
+    pub pff_lower: u64,
     /// Which version of Linux it is.
     pub linux: LinuxVersion,
 }
@@ -86,6 +107,10 @@ impl Default for KernelConfig {
             ns_per_access: 10,
             disk: DiskConfig::default(),
             flush_young: false,
+            load_control: LoadControl::default(),
+            load_window: 100_000,
+            pff_upper: 1000,
+            pff_lower: 100,
             linux: LinuxVersion::default(),
         }
     }
@@ -180,12 +205,10 @@ impl KernelConfig {
         };
         let memory_bytes = self.memory_bytes.min(1 << mmu.table_address_bits());
         let machine = PcMachine { memory_bytes, is_32_bit: spec.va_bits <= 32, ..pc };
-        let boot = PcBoot::default();
+        let boot = PcBoot::of(&machine);
         let layout = MemoryLayout::pc(&machine, &boot);
-        let managed: u64 = layout.zones.iter().map(|zone| zone.managed.end - zone.managed.start).sum();
-        if managed < boot.least() {
-            let least = (boot.kernel + boot.firmware + boot.least()) << FRAME_SHIFT;
-            return Err(ConfigError::MemoryTooSmall { bytes: memory_bytes, least });
+        if !machine.is_large_enough() {
+            return Err(ConfigError::MemoryTooSmall { bytes: memory_bytes, least: machine.least_bytes() });
         }
         Ok((layout, Some(boot)))
     }

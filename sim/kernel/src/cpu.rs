@@ -5,6 +5,7 @@
 //! ends or when a fence reaches it. Does not own who runs where and when: switches come from the trace or the machine.
 //! Does not own what is cached under which ASID: [`crate::tlb`] does.
 
+use crate::Pfn;
 use crate::mm_id::MmId;
 use pagewalk_arch::{AccessKind, VirtAddr};
 
@@ -18,7 +19,7 @@ pub(crate) struct Task {
 }
 
 /// One CPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cpu {
     /// Who runs; `None` while it is idle.
     pub(crate) task: Option<Task>,
@@ -27,4 +28,6 @@ pub(crate) struct Cpu {
     pub(crate) loaded: Option<MmId>,
     /// The last fault, where it found nothing to do: twice in a row means that retrying is of no use.
     pub(crate) last_spurious: Option<(MmId, VirtAddr, AccessKind)>,
+    /// Pages that are to be freed lazily and still stand where they stood.
+    pub(crate) lazily_freed: Vec<Pfn>,
 }

@@ -10,6 +10,8 @@ pub enum Errno {
     NoEnt = 2,
     /// ESRCH.
     Srch = 3,
+    /// EINTR.
+    Intr = 4,
     /// EAGAIN.
     Again = 11,
     /// ENOMEM.

@@ -80,7 +80,10 @@ impl Kernel {
         self.verdict = Ok(());
         self.run_flusher(platform);
         match event {
-            Event::Switch { pid, .. } => self.switch(platform, cpu, *pid),
+            Event::Switch { pid, .. } => {
+                self.switch(platform, cpu, *pid);
+                self.runs_after_all(self.group_of(*pid));
+            }
             Event::File(fact) => {
                 if let Some(offsets) = self.system.cache.learn(fact) {
                     self.punch(platform, &Punch { file: fact.file, offsets }, true);
@@ -101,6 +104,7 @@ impl Kernel {
                     kernel.carry_out(platform, *pid, group, call, *outcome, *line)
                 })?;
                 self.sync_objects_of(group);
+                self.control_load(platform, group);
             }
         }
         Ok(())

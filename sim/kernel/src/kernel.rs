@@ -4,8 +4,10 @@ use crate::cache::Cache;
 use crate::commit::Commit;
 use crate::cpu::{Cpu, Task};
 use crate::device::{Clock, Disk};
+use crate::load::LoadState;
 use crate::mm_id::MmId;
-use crate::oom::OomEnd;
+use crate::oom::{LeakWatch, OomEnd};
+use crate::process::stacks::Stacks;
 use crate::process::state::Ended;
 use crate::reclaim::{Reclaim, Thrash};
 use crate::slab::KernelObjects;
@@ -16,14 +18,14 @@ use crate::system::System;
 use crate::tlb::asid::AsidAllocator;
 use crate::{
     AfterFailure, BuddyInfo, ConfigError, Death, Errno, FaultResolution, Faults, FrameUse, KernelConfig,
-    KernelStats, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal, VmEvents, VmSysctl,
-    Vma,
+    KernelStats, LoadControl, Maps, MmCounters, PageTable, PhysicalMemory, Process, SegvCode, Signal,
+    VmEvents, VmSysctl, Vma,
 };
 use pagewalk_arch::{
     Access, CpuId, FRAME_SHIFT, FaultKind, FormatSpec, MmuConfig, Outcome, PhysAddr, Platform, TlbFlush,
     VirtAddr,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -44,8 +46,12 @@ pub struct Kernel {
     pub(crate) deaths: Vec<Death>,
     /// What processes are called, where anyone has said so.
     pub(crate) names: BTreeMap<u32, String>,
+    pub(crate) leaks: LeakWatch,
+    pub(crate) load: LoadState,
     pub(crate) log: Vec<String>,
     pub(crate) panicked: Option<String>,
+    /// Whom the killer takes first, for it asks for much: Linux's `oom_flag_origin`.
+    pub(crate) oom_origin: Option<u32>,
     /// What the model makes of the last system call.
     pub(crate) verdict: Result<(), Errno>,
     /// No event has named the first process yet.
@@ -82,6 +88,10 @@ impl Kernel {
                 Some(KernelObjects::boot(cpus, &mut memory).map_err(no_low_memory)?)
             }
         };
+        let stacks = config
+            .pc
+            .zip(boot)
+            .map(|(machine, boot)| Stacks::boot(&machine, &boot, memory.kernels_own_mut()));
         let idle = PageTable::new(spec, &mut memory, MmId::IDLE).map_err(no_low_memory)?;
         let zero_frame = memory.allocate(FrameUse::ZeroPage).map_err(no_low_memory)?;
         let mut kernel = Self {
@@ -90,6 +100,7 @@ impl Kernel {
                 config,
                 memory,
                 slab,
+                stacks,
                 rules: config.linux.rules(),
                 cache: Cache::new(config.files_are_warm),
                 disk: Disk::new(config.disk),
@@ -98,6 +109,7 @@ impl Kernel {
                 swap: Swap::default(),
                 reclaim: Reclaim::default(),
                 thrash: Thrash::default(),
+                touched: (config.load_control == LoadControl::WorkingSet).then(BTreeSet::new),
                 swap_disk: Disk::new(config.disk),
                 wants_flusher: false,
                 anon_vmas_created: 0,
@@ -118,8 +130,11 @@ impl Kernel {
             ended: BTreeMap::new(),
             deaths: Vec::new(),
             names: BTreeMap::new(),
+            leaks: LeakWatch::default(),
+            load: LoadState::default(),
             log: Vec::new(),
             panicked: None,
+            oom_origin: None,
             verdict: Ok(()),
             is_unnamed: true,
             has_faulted: false,
@@ -164,7 +179,10 @@ impl Kernel {
         outcome: &Outcome,
     ) -> FaultResolution {
         let Some(pid) = self.running(cpu) else { return FaultResolution::NoProcess };
-        self.accounted(pid, |kernel| kernel.resolve_fault(platform, cpu, pid, access, outcome))
+        let resolution =
+            self.accounted(pid, |kernel| kernel.resolve_fault(platform, cpu, pid, access, outcome));
+        self.control_load(platform, pid);
+        resolution
     }
 
     /// Carries `work` out for `pid` and counts the faults that it takes as the process's own.
@@ -174,6 +192,7 @@ impl Kernel {
         let taken = self.system.faults().since(before);
         self.processes.entry(pid).and_modify(|process| process.faults.add(taken));
         self.watch_thrashing();
+        self.watch_leaks();
         done
     }
 
@@ -254,6 +273,7 @@ impl Kernel {
             self.free_address_space(platform, mm);
         }
         self.system.cache.free_all(&mut self.system.memory);
+        self.system.swap.free_maps(&mut self.system.memory);
         self.system.release_shared_slots();
         if let Some(frame) = self.system.zero_frame.take() {
             self.system.memory.put(frame);
@@ -261,6 +281,9 @@ impl Kernel {
         if let Some(idle) = self.idle.take() {
             idle.destroy(platform, &mut self.system.memory);
             self.system.idle_root = PhysAddr(0);
+        }
+        if let Some(stacks) = &mut self.system.stacks {
+            stacks.shut_down(&mut self.system.memory);
         }
         if let Some(slab) = &mut self.system.slab {
             slab.shut_down(&mut self.system.memory);
@@ -278,6 +301,7 @@ impl Kernel {
     /// it tells of what came after them.
     pub fn tick(&mut self, accesses: u64) {
         self.system.stats.ticks += accesses;
+        self.count_load(accesses);
         self.system.clock.advance(accesses.saturating_mul(self.system.config.ns_per_access));
     }
 
@@ -316,6 +340,13 @@ impl Kernel {
     /// For a CPU that the machine does not have.
     pub fn running(&self, cpu: CpuId) -> Option<u32> {
         self.system.cpus[cpu.0].task.map(|task| task.pid)
+    }
+    /// The thread that runs on `cpu`, by the number that it was switched to under; `None` as [`Kernel::running`].
+    ///
+    /// # Panics
+    /// For a CPU that the machine does not have.
+    pub fn running_thread(&self, cpu: CpuId) -> Option<u32> {
+        self.system.cpus[cpu.0].task.map(|task| task.thread)
     }
     /// Every process that has an address space, by pid.
     pub fn processes(&self) -> impl Iterator<Item = (u32, &Process)> {

@@ -25,6 +25,7 @@ mod event;
 mod frame;
 mod kernel;
 mod linux;
+mod load;
 mod loading;
 mod mm_id;
 mod oom;
@@ -46,7 +47,7 @@ pub mod workload;
 pub use cache::{AccessPattern, CacheCounts, FileRange, NameCounts, OpenFile};
 pub use call::{MmapArgs, MremapArgs, Msync};
 pub use check::Violation;
-pub use config::{AdMode, ConfigError, KernelConfig, VmaPolicy};
+pub use config::{AdMode, ConfigError, KernelConfig, LoadControl, VmaPolicy};
 pub use credentials::{
     Credentials, OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN, RLIM_INFINITY, Resource, Rlimit, Rlimits,
 };
@@ -57,14 +58,14 @@ pub use frame::{
     AfterFailure, BootMarks, Buddy, COSTLY_ORDER, FolioFlags, Fragmentation, FrameRequest, FrameUse, LruList,
     MIGRATE_TYPES, Mark, MarkRequest, MemoryLayout, MigrateType, ORDER_COUNT, ORDER_MAX, OutOfMemory,
     PAGEBLOCK_ORDER, PageData, PcBoot, PcMachine, PerCpuPages, Pfn, PhysicalMemory, Place, Steal,
-    StealPolicy, Urgency, WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneKind, ZoneLayout, ZoneRequest,
-    ZoneSize,
+    StealPolicy, Urgency, WatermarkSettings, Watermarks, ZONE_KINDS, Zone, ZoneGauges, ZoneKind, ZoneLayout,
+    ZoneRequest, ZoneSize,
 };
 pub use kernel::Kernel;
 pub use linux::LinuxVersion;
 pub use mm_id::MmId;
 pub use oom::{
-    Badness, NodeReport, OomKill, OomReport, OomSize, OomTask, ROOT_DISCOUNT_PER_MILLE, ZoneReport,
+    Badness, Leak, NodeReport, OomKill, OomReport, OomSize, OomTask, ROOT_DISCOUNT_PER_MILLE, ZoneReport,
 };
 pub use page::{PageRange, Vpn};
 pub use process::signal::{Bound, Death, FaultResolution, SegvCode, Signal};

@@ -5,6 +5,8 @@ use crate::commit::{Asker, Commit, Machine as CommitMachine};
 use crate::cpu::Cpu;
 use crate::device::{Clock, Disk};
 use crate::linux::VersionRules;
+use crate::load::Touched;
+use crate::process::stacks::Stacks;
 use crate::reclaim::{Reclaim, Thrash};
 use crate::slab::KernelObjects;
 use crate::space::counters::AllCounters;
@@ -25,6 +27,8 @@ pub(crate) struct System {
     pub(crate) memory: PhysicalMemory,
     /// The kernel's own objects; `None`: they cost nothing.
     pub(crate) slab: Option<KernelObjects>,
+    /// Stacks of threads; `None`: they cost nothing.
+    pub(crate) stacks: Option<Stacks>,
     pub(crate) rules: VersionRules,
     pub(crate) cache: Cache,
     /// The one that files lie on.
@@ -34,6 +38,8 @@ pub(crate) struct System {
     pub(crate) swap: Swap,
     pub(crate) reclaim: Reclaim,
     pub(crate) thrash: Thrash,
+    /// For load control.
+    pub(crate) touched: Touched,
     /// The one that swap lies on.
     pub(crate) swap_disk: Disk,
     /// Reclaim met dirty pages of files: the flusher is to run.

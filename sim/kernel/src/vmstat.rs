@@ -113,6 +113,12 @@ events! {
     compact_free_scanned,
     /// Pages and free frames that it set aside.
     compact_isolated,
+    /// Times that kcompactd was woken.
+    compact_daemon_wake,
+    /// Of the frames at which compaction looked for pages to move, those of kcompactd.
+    compact_daemon_migrate_scanned,
+    /// Of those at which it looked for free ones.
+    compact_daemon_free_scanned,
     /// Times that someone who asked for memory waited for compaction.
     compact_stall,
     /// Of these, those after which the block was there.

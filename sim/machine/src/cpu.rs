@@ -5,7 +5,7 @@
 
 use crate::run::{MachineError, RunCounts};
 use pagewalk_arch::{Access, Batch, CpuId, OnFault, Outcome, Platform};
-use pagewalk_kernel::{FaultResolution, Kernel};
+use pagewalk_kernel::{Death, FaultResolution, Kernel};
 use pagewalk_trace::Event;
 
 /// A CPU.
@@ -14,11 +14,18 @@ pub(crate) struct Cpu {
     pub(crate) counts: RunCounts,
     /// The last access of a block, left until its successor is known.
     carried: Option<Access>,
+    /// Who was killed here.
+    pub(crate) deaths: Vec<Death>,
 }
 
 impl Cpu {
     pub(crate) fn new(id: CpuId) -> Self {
-        Self { id, counts: RunCounts::default(), carried: None }
+        Self::resume(id, RunCounts::default())
+    }
+
+    /// A CPU that has carried `counts` out already, all of it to its end.
+    pub(crate) fn resume(id: CpuId, counts: RunCounts) -> Self {
+        Self { id, counts, carried: None, deaths: Vec::new() }
     }
 
     /// Accesses taken from the trace that did not kill their process.
@@ -35,8 +42,14 @@ impl Cpu {
     ) -> Result<(), MachineError> {
         self.counts.losses.on_event(event);
         kernel.on_event(platform, self.id, event)?;
-        self.counts.losses.on_deaths(&kernel.take_deaths(), event.line());
+        self.note_deaths(kernel, event.line());
         Ok(())
+    }
+
+    fn note_deaths(&mut self, kernel: &mut Kernel, line: u32) {
+        let deaths = kernel.take_deaths();
+        self.counts.losses.on_deaths(&deaths, line);
+        self.deaths.extend(deaths);
     }
 
     /// Runs the carried access and `block`; the last access may be carried on unless `end`.
@@ -123,7 +136,7 @@ impl Cpu {
             }
             FaultResolution::Killed(death) => {
                 self.counts.losses.on_kill(death, access);
-                self.counts.losses.on_deaths(&kernel.take_deaths(), access.line);
+                self.note_deaths(kernel, access.line);
                 self.counts.skipped += 1;
                 Ok(false)
             }

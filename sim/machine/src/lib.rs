@@ -7,6 +7,7 @@
 
 mod cpu;
 mod difference;
+mod feed;
 mod hold_last_exit;
 mod lockstep;
 mod loss;

@@ -17,6 +17,8 @@ pub enum Ending {
     Signalled(i32),
     /// The trace: a call of the process itself, or a number that no process ever had.
     Exited,
+    /// The scenario that the trace is a part of: a step, or the killer when memory ran out for somebody else.
+    Stopped,
 }
 
 /// What the trace says to an end.
@@ -57,6 +59,8 @@ impl ProcessEnd {
     pub fn verdict(&self) -> Verdict {
         match (self.ending, self.went_on_at_line) {
             (Ending::Killed(death), _) if death.bound.is_some_and(|bound| bound.is_limit()) => Verdict::Limit,
+            // The recorded process was not in this scenario.
+            (Ending::Stopped, _) => Verdict::Agreed,
             (_, Some(_)) => Verdict::Contradicted,
             (_, None) => Verdict::Agreed,
         }
@@ -111,6 +115,21 @@ impl Losses {
     /// Calls that succeeded for the program and that no model carries out, by name.
     pub fn unmodelled(&self) -> &BTreeMap<&'static str, u64> {
         &self.unmodelled
+    }
+
+    /// The accounts of another trace, of those processes that `is_own` says are its own.
+    pub(crate) fn append(&mut self, other: Self, is_own: impl Fn(u32) -> bool) {
+        self.ends.extend(other.ends.into_iter().filter(|end| is_own(end.pid)));
+        for (name, count) in other.unmodelled {
+            *self.unmodelled.entry(name).or_default() += count;
+        }
+    }
+
+    /// Process `pid` was ended by the scenario that the trace is a part of.
+    pub(crate) fn on_stopped(&mut self, pid: u32) {
+        if self.end(pid).is_none() {
+            self.add(ProcessEnd::new(pid, Ending::Stopped, 0));
+        }
     }
 
     /// Takes note of an event of the trace, before the kernel does.
@@ -256,6 +275,20 @@ mod tests {
         losses.on_event(&Event::Switch { pid: 7, line: 1 });
         losses.on_kill(death(7, bound), &at(5));
         losses
+    }
+
+    #[test]
+    fn who_was_stopped_from_outside_contradicts_nothing() {
+        let mut losses = Losses::default();
+        losses.on_event(&Event::Switch { pid: 5, line: 1 });
+        losses.on_stopped(5);
+        losses.on_skipped(&[Access { line: 7, ..Access::user(0, AccessKind::Load) }]);
+        assert_eq!((losses.lost(), losses.ends()[0].accesses), (0, 1));
+        let mut all = Losses::default();
+        all.append(losses.clone(), |pid| pid != 5);
+        assert_eq!(all.ends().len(), 0);
+        all.append(losses, |pid| pid == 5);
+        assert_eq!(all.ends()[0].ending, Ending::Stopped);
     }
 
     #[test]

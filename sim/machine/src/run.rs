@@ -105,7 +105,7 @@ impl RunCounts {
     pub fn death(&self) -> Option<Death> {
         self.losses.ends().iter().find_map(|end| match end.ending {
             Ending::Killed(death) => Some(death),
-            Ending::Signalled(_) | Ending::Exited => None,
+            Ending::Signalled(_) | Ending::Exited | Ending::Stopped => None,
         })
     }
 }

@@ -8,7 +8,8 @@ use crate::narrow::{NarrowCore, RefusedCalls};
 use crate::workload::{Workload, WorkloadProgress, WorkloadReport};
 use crate::{Difference, Lockstep, Machine, MachineError, Observer, RunCounts, RunEnd, Tap, Tapped, View};
 use pagewalk_arch::{
-    ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Platform, Uniprocessor,
+    ConfigError, CpuId, FRAME_SHIFT, IssueOrder, Mmu, MmuConfig, MmuStats, Multiprocessor, Platform,
+    Uniprocessor,
 };
 use pagewalk_driver::RustHdl;
 use pagewalk_golden::Golden;
@@ -43,11 +44,11 @@ pub enum Engine<'a> {
     Bare,
     /// Golden model and rust-hdl's simulation in lockstep.
     RustHdl,
-    /// Golden model and compiled Verilog in lockstep. It must be freshly started.
-    Verilator(&'a mut Verilated),
+    /// Golden model and compiled Verilog in lockstep: one for each CPU, all freshly started.
+    Verilator(&'a mut [Verilated]),
 }
 
-/// Who is handed the answers of each engine as it gives them.
+/// Who is handed the answers of each engine as it gives them: those of the first CPU.
 #[derive(Default)]
 pub struct Taps<'a> {
     /// Takes the golden model's.
@@ -86,8 +87,10 @@ pub struct WorkloadOutcome {
     pub report: WorkloadReport,
 }
 
-/// Runs a kernel on an MMU; what only the engines know is left at its default.
-type Drive<'d> = &'d mut dyn FnMut(&mut dyn Mmu) -> Result<RunOutcome, SessionError>;
+/// An MMU for each CPU.
+type Mmus<'m> = Vec<&'m mut dyn Mmu>;
+/// Runs a kernel on MMUs; what only the engines know is left at its default.
+type Drive<'d> = &'d mut dyn FnMut(Mmus<'_>) -> Result<RunOutcome, SessionError>;
 
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +116,9 @@ impl Session {
     ///
     /// # Errors
     /// What prevents a run altogether. What ends one early is part of the [`RunOutcome`].
+    ///
+    /// # Panics
+    /// Without a Verilated engine where it is to be one.
     pub fn run(
         &self,
         engine: Engine<'_>,
@@ -120,7 +126,10 @@ impl Session {
         trace: &mut dyn TraceSource,
         observer: &mut dyn Observer,
     ) -> Result<RunOutcome, SessionError> {
-        self.on_engine(engine, taps, &mut |mmu| self.drive(mmu, trace, observer))
+        self.on_engine(engine, 1, taps, &mut |mut mmus| {
+            let mmu = mmus.pop().expect("a machine has a CPU");
+            self.drive(mmu, trace, observer)
+        })
     }
 
     /// Carries `workload` out, to its end, to the limit, to the first difference, or until `progress` ends it. What its
@@ -128,6 +137,9 @@ impl Session {
     ///
     /// # Errors
     /// What prevents a run altogether. What ends one early is part of the [`RunOutcome`].
+    ///
+    /// # Panics
+    /// With fewer Verilated engines than the scenario's machine has CPUs.
     pub fn run_workload(
         &self,
         engine: Engine<'_>,
@@ -137,18 +149,20 @@ impl Session {
     ) -> Result<WorkloadOutcome, SessionError> {
         let session = Self { kernel: workload.kernel_config(self.kernel), ..self.clone() };
         let mut report = WorkloadReport::default();
-        let run = session.on_engine(engine, taps, &mut |mmu| {
-            let (told, outcome) = session.drive_workload(mmu, workload, progress)?;
+        let cpus = workload.scenario.machine.cpus as usize;
+        let run = session.on_engine(engine, cpus, taps, &mut |mmus| {
+            let (told, outcome) = session.drive_workload(mmus, workload, progress)?;
             report = told;
             Ok(outcome)
         })?;
         Ok(WorkloadOutcome { run, report })
     }
 
-    /// Lets `drive` run a kernel on `engine`.
+    /// Lets `drive` run a kernel on `engine`, one for each of `cpus`.
     fn on_engine(
         &self,
         engine: Engine<'_>,
+        cpus: usize,
         taps: Taps<'_>,
         drive: Drive<'_>,
     ) -> Result<RunOutcome, SessionError> {
@@ -157,10 +171,18 @@ impl Session {
             self.check_issue_order()?;
         }
         match engine {
-            Engine::Golden => self.run_alone(Golden::new(config)?, taps, drive),
-            Engine::Bare => self.run_alone(Golden::bare(config)?, taps, drive),
-            Engine::RustHdl => self.run_lockstep((RustHdl::simulation(config)?, "rust-hdl"), taps, drive),
-            Engine::Verilator(hardware) => self.run_lockstep((hardware, "verilator"), taps, drive),
+            Engine::Golden => self.run_alone(&|| Golden::new(config), cpus, taps, drive),
+            Engine::Bare => self.run_alone(&|| Golden::bare(config), cpus, taps, drive),
+            Engine::RustHdl => {
+                let hardware: Result<Vec<_>, _> = (0..cpus).map(|_| RustHdl::simulation(config)).collect();
+                self.run_lockstep((hardware?, "rust-hdl"), taps, drive)
+            }
+            Engine::Verilator(hardware) => {
+                let engines = hardware.len();
+                assert!(engines >= cpus, "{cpus} CPUs need as many engines: there are {engines}");
+                let hardware = hardware.iter_mut().take(cpus).collect();
+                self.run_lockstep((hardware, "verilator"), taps, drive)
+            }
         }
     }
 
@@ -178,42 +200,51 @@ impl Session {
 
     fn run_alone(
         &self,
-        golden: Golden,
+        golden: &dyn Fn() -> Result<Golden, ConfigError>,
+        cpus: usize,
         taps: Taps<'_>,
         drive: Drive<'_>,
     ) -> Result<RunOutcome, SessionError> {
-        let mut golden = Tapped::new(golden, taps.golden);
-        let mut outcome = drive(&mut golden)?;
-        let (golden, _) = golden.into_parts();
-        outcome.mmu = golden.stats();
+        let mut tap = taps.golden;
+        let engines: Result<Vec<_>, _> =
+            (0..cpus).map(|_| golden().map(|golden| Tapped::new(golden, tap.take()))).collect();
+        let mut engines = engines?;
+        let mut outcome = drive(engines.iter_mut().map(|engine| engine as &mut dyn Mmu).collect())?;
+        for engine in engines {
+            outcome.mmu += engine.into_parts().0.stats();
+        }
         outcome.golden_cycles = outcome.mmu.cycles;
         Ok(outcome)
     }
 
     fn run_lockstep<B: Mmu + Send>(
         &self,
-        (hardware, name): (B, &'static str),
+        (hardware, name): (Vec<B>, &'static str),
         taps: Taps<'_>,
         drive: Drive<'_>,
     ) -> Result<RunOutcome, SessionError> {
-        let golden = Tapped::new(Golden::new(&self.mmu)?, taps.golden);
-        let hardware = Tapped::new(hardware, taps.hardware);
-        let mut lockstep = Lockstep::new(golden, hardware, ["golden", name]);
-        let mut outcome = drive(&mut lockstep)?;
-        outcome.difference = lockstep.report().cloned();
-        let (golden, hardware) = lockstep.into_engines();
-        outcome.mmu = hardware.stats();
-        outcome.golden_cycles = golden.stats().cycles;
-        // The taps get what an engine still holds back.
-        golden.into_parts();
-        hardware.into_parts();
+        let Taps { golden: mut golden_tap, hardware: mut hardware_tap } = taps;
+        let mut engines = Vec::new();
+        for hardware in hardware {
+            let golden = Tapped::new(Golden::new(&self.mmu)?, golden_tap.take());
+            let hardware = Tapped::new(hardware, hardware_tap.take());
+            engines.push(Lockstep::new(golden, hardware, ["golden", name]));
+        }
+        let mut outcome = drive(engines.iter_mut().map(|engine| engine as &mut dyn Mmu).collect())?;
+        for lockstep in engines {
+            outcome.difference = outcome.difference.or(lockstep.report().cloned());
+            // The taps get what an engine still holds back.
+            let (golden, hardware) = lockstep.into_engines();
+            outcome.golden_cycles += golden.into_parts().0.stats().cycles;
+            outcome.mmu += hardware.into_parts().0.stats();
+        }
         Ok(outcome)
     }
 
-    /// Carries `workload` out on `mmu`.
+    /// Carries `workload` out on `mmus`.
     fn drive_workload(
         &self,
-        mmu: &mut dyn Mmu,
+        mmus: Mmus<'_>,
         workload: &Workload,
         progress: &mut dyn WorkloadProgress,
     ) -> Result<(WorkloadReport, RunOutcome), SessionError> {
@@ -222,12 +253,24 @@ impl Session {
             kernel.interrupt_on(Arc::clone(interrupt));
         }
         // A scenario may name addresses that the format's registers cannot hold.
-        let mut platform = Uniprocessor::new(NarrowCore(mmu), self.memory_limit()?);
+        let limit = self.memory_limit()?;
+        let mut cores: Vec<_> = mmus.into_iter().map(NarrowCore).collect();
+        let (mut one, mut several);
+        let platform: &mut dyn Platform = match cores.len() {
+            1 => {
+                one = Uniprocessor::new(cores.remove(0), limit);
+                &mut one
+            }
+            _ => {
+                several = Multiprocessor::new(cores, limit);
+                &mut several
+            }
+        };
         let started = Instant::now();
         let limit = self.limit.unwrap_or(u64::MAX);
-        let (report, counts, result) = workload.run(&mut kernel, &mut platform, limit, progress);
+        let (report, counts, result) = workload.run(&mut kernel, &mut *platform, limit, progress);
         let elapsed = started.elapsed();
-        progress.look_at_end(&View { kernel: &kernel, platform: &platform, accesses: counts.accesses });
+        progress.look_at_end(&View { kernel: &kernel, platform: &*platform, accesses: counts.accesses });
         let (end, error) = match result {
             Ok(_) if platform.difference().is_some() => (RunEnd::Difference, None),
             Ok(end) => (end, None),

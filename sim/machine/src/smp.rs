@@ -6,10 +6,11 @@
 //! traces are the same process where their pids are.
 
 use crate::cpu::Cpu;
-use crate::run::{BATCH_ACCESSES, MachineError, RunCounts, RunEnd};
-use pagewalk_arch::{Access, CpuId, Platform, SplitMix64};
+use crate::feed::Feed;
+use crate::run::{MachineError, RunCounts, RunEnd};
+use pagewalk_arch::{CpuId, Platform, SplitMix64};
 use pagewalk_kernel::Kernel;
-use pagewalk_trace::{Boundary, Event, TraceError, TraceSource};
+use pagewalk_trace::{Boundary, Event, TraceSource};
 
 /// How CPUs take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +26,6 @@ pub struct SmpMachine<'a> {
     kernel: &'a mut Kernel,
     platform: &'a mut dyn Platform,
     cpus: Vec<Cpu>,
-}
-
-/// What a CPU has read of its trace and not yet carried out.
-struct Feed<'s> {
-    source: &'s mut dyn TraceSource,
-    block: Vec<Access>,
-    taken: usize,
-    /// What follows the block; `None` before the first.
-    boundary: Option<Result<Boundary, TraceError>>,
-    ended: bool,
 }
 
 impl<'a> SmpMachine<'a> {
@@ -81,12 +72,13 @@ impl<'a> SmpMachine<'a> {
     ) -> Result<RunEnd, MachineError> {
         assert!(sources.len() <= self.cpus.len(), "{} traces for {} CPUs", sources.len(), self.cpus.len());
         let mut random = SplitMix64(interleaving.seed);
-        let mut feeds: Vec<Feed<'_>> = sources.iter_mut().map(|source| Feed::new(&mut **source)).collect();
+        let mut feeds: Vec<Feed> = sources.iter().map(|_| Feed::new()).collect();
         let mut running: Vec<usize> = (0..feeds.len()).collect();
         while !running.is_empty() {
             let turn = random.below(running.len() as u32) as usize;
             let number = running[turn];
             let accesses = 1 + random.below(interleaving.turn_accesses_max.max(1)) as usize;
+            feeds[number].fill(&mut *sources[number]);
             self.take_turn(number, &mut feeds[number], accesses)?;
             if self.platform.difference().is_some() {
                 return Ok(RunEnd::Difference);
@@ -99,38 +91,23 @@ impl<'a> SmpMachine<'a> {
     }
 
     /// Carries out up to `accesses` accesses of a CPU, and the event behind them where its block ends.
-    fn take_turn(&mut self, number: usize, feed: &mut Feed<'_>, accesses: usize) -> Result<(), MachineError> {
+    fn take_turn(&mut self, number: usize, feed: &mut Feed, accesses: usize) -> Result<(), MachineError> {
         let cpu = &mut self.cpus[number];
         let (kernel, platform) = (&mut *self.kernel, &mut *self.platform);
-        feed.fill();
-        let until = (feed.taken + accesses).min(feed.block.len());
-        let is_last = until == feed.block.len();
+        let part = feed.peek(accesses);
+        let taken = part.len();
+        let is_last = feed.left() == taken;
         // A turn that ends within a block leaves the pipeline as it is: the CPU does not know that others had their turn.
-        let end = is_last && !matches!(feed.boundary, Some(Ok(Boundary::Full)));
-        cpu.run_block(kernel, platform, &feed.block[feed.taken..until], end)?;
-        feed.taken = until;
+        let end = is_last && !feed.goes_on();
+        cpu.run_block(kernel, platform, part, end)?;
+        feed.take(taken);
         if is_last && platform.difference().is_none() {
-            match feed.boundary.take().transpose()? {
+            match feed.boundary().transpose()? {
                 Some(Boundary::Event(event)) => cpu.on_event(kernel, platform, &event)?,
                 Some(Boundary::End) => feed.ended = true,
                 Some(Boundary::Full) | None => {}
             }
         }
         Ok(())
-    }
-}
-
-impl<'s> Feed<'s> {
-    fn new(source: &'s mut dyn TraceSource) -> Self {
-        let block = Vec::with_capacity(BATCH_ACCESSES);
-        Self { source, block, taken: 0, boundary: None, ended: false }
-    }
-
-    /// Reads on if everything read has been carried out.
-    fn fill(&mut self) {
-        if self.boundary.is_none() {
-            self.taken = 0;
-            self.boundary = Some(self.source.next_block(&mut self.block));
-        }
     }
 }

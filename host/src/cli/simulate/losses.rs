@@ -68,7 +68,9 @@ impl LostReport {
 impl KilledReport {
     /// Every kill that the trace does not contradict.
     pub fn all(losses: &Losses) -> Vec<Self> {
-        let killed = losses.ends().iter().filter_map(|end| {
+        // What the steps of a scenario ended is told of with them.
+        let ends = losses.ends().iter().filter(|end| end.ending != Ending::Stopped);
+        let killed = ends.filter_map(|end| {
             let verdict = match end.verdict() {
                 Verdict::Agreed if matches!(end.ending, Ending::Signalled(_)) => "trace",
                 Verdict::Agreed if end.is_confirmed() => "agreed",
@@ -110,13 +112,14 @@ fn by(end: &ProcessEnd) -> String {
         Ending::Signalled(7) => "SIGBUS".into(),
         Ending::Signalled(number) => format!("signal {number}"),
         Ending::Exited => "its exit".into(),
+        Ending::Stopped => "the scenario".into(),
     }
 }
 
 fn setting(end: &ProcessEnd) -> Option<&'static str> {
     match end.ending {
         Ending::Killed(death) => death.bound.map(|bound| bound.setting()),
-        Ending::Signalled(_) | Ending::Exited => None,
+        Ending::Signalled(_) | Ending::Exited | Ending::Stopped => None,
     }
 }
 
@@ -127,6 +130,7 @@ fn reason(end: &ProcessEnd) -> String {
         Ending::Signalled(_) => format!("killed in the trace by {}", by(end)),
         Ending::Exited if end.line == 0 => "not alive".into(),
         Ending::Exited => "gone since its exit".into(),
+        Ending::Stopped => "ended by the scenario".into(),
     }
 }
 

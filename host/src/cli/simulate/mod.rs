@@ -49,6 +49,7 @@ fn cosim(args: &CosimArgs, console: &Console) -> Result<Verdict, CliError> {
     plan.waves.clone_from(&args.waves);
     plan.verilog.clone_from(&args.verilog);
     plan.single("--translations-hardware", args.translations_hardware.is_some())?;
+    plan.one_cpu("--translations-hardware", args.translations_hardware.is_some())?;
     if args.translations_hardware.is_some() && choice == EngineChoice::Golden {
         let problem = "--translations-hardware needs hardware: leave --engine golden out";
         return Err(CliError::Usage(problem.into()));

@@ -87,6 +87,7 @@ impl<'a> Plan<'a> {
             translations_hardware: None,
         };
         plan.single("--translations", results.translations.is_some())?;
+        plan.one_cpu("--translations", results.translations.is_some())?;
         if let Some(option) = screens.given().filter(|_| plan.layers.formats().len() > 1) {
             return Err(CliError::Usage(format!("{option} shows one machine: give it one --format")));
         }
@@ -117,6 +118,20 @@ impl<'a> Plan<'a> {
     pub fn single(&self, option: &str, given: bool) -> Result<(), CliError> {
         if given && self.layers.formats().len() > 1 {
             return Err(CliError::Usage(format!("{option} names one file: give it one --format")));
+        }
+        Ok(())
+    }
+
+    /// Refuses an option that shows one CPU, where the machine has several.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`].
+    pub fn one_cpu(&self, option: &str, given: bool) -> Result<(), CliError> {
+        let cpus = self.workload.as_ref().map_or(1, |workload| workload.scenario.machine.cpus);
+        if given && cpus > 1 {
+            return Err(CliError::Usage(format!(
+                "{option} shows one CPU: the scenario's machine has {cpus}"
+            )));
         }
         Ok(())
     }
@@ -166,8 +181,9 @@ impl<'a> Plan<'a> {
                 notes.say(console);
             }
             let waves = outcome.waves.take();
-            let run =
-                Run::new(session, outcome.run, outcome.report, |number| replay::command(number, format));
+            let cpus = session.cpus();
+            let replay = |number| replay::command(number, format, cpus);
+            let run = Run::new(session, outcome.run, outcome.report, replay);
             if !self.results.json {
                 if let Some(report) = &run.report {
                     console.print(&report::workload::table(report))?;

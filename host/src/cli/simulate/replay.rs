@@ -21,11 +21,15 @@ const WAVE_CYCLES: u64 = 200;
 /// The heading of the options that say what is written: a replay writes nothing.
 const WRITES: &str = "Output";
 
-/// The command line of this process, made to run only as far as access `number` of `format`.
-pub fn command(number: u64, format: PagingFormat) -> String {
+/// The command line of this process, made to run only as far as access `number` of `format`. Of a machine of several CPUs
+/// the number is that of one CPU, and ends nothing.
+pub fn command(number: u64, format: PagingFormat, cpus: u32) -> String {
     let mut given = Given::of_process();
     given.arguments.retain(|argument| !argument.writes);
-    format!("{} --format {format} --limit {number}", given.without(&["format", "limit"]))
+    match cpus {
+        1 => format!("{} --format {format} --limit {number}", given.without(&["format", "limit"])),
+        _ => format!("{} --format {format}", given.without(&["format"])),
+    }
 }
 
 /// A command line as clap understood it.
@@ -106,6 +110,9 @@ pub fn write_waveform(session: &Session, found: &Difference, written: Option<&Pa
     };
     if let Some(path) = written {
         return console.note(&format!("{} shows it at time {}", path.display(), 2 * found.cycle));
+    }
+    if session.cpus() > 1 {
+        return console.note("no waveform: the machine has several CPUs, and --waves shows the first");
     }
     if !session.trace.is_repeatable() {
         return console.note("no waveform: a pipe cannot be read again; record to a file and run that");

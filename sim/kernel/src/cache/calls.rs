@@ -284,7 +284,9 @@ impl Kernel {
 
     /// Nodes of the trees that say where cached pages are: `radix_tree_node` of slabinfo.
     pub fn cache_nodes(&self) -> u64 {
-        self.system.cache.all().map(|(_, mapping)| mapping.tree.nodes()).sum()
+        let cache = &self.system.cache;
+        let files = cache.all().filter(|&(id, _)| !cache.is_metadata(id));
+        files.map(|(_, mapping)| mapping.tree.nodes()).sum()
     }
 
     /// What remembers the names of files.

@@ -4,6 +4,7 @@
 use super::{MappingId, Mark, Store};
 use crate::kernel::Kernel;
 use crate::system::System;
+use crate::{FolioFlags, Pfn};
 use std::ops::Range;
 
 /// What `drop_caches` is to drop: bit 0 of what is written to it.
@@ -26,10 +27,32 @@ impl System {
             let tree = &self.cache.mapping(id).tree;
             let is_busy =
                 [Mark::Dirty, Mark::Writeback, Mark::Reading].iter().any(|&mark| tree.is_marked(index, mark));
-            let is_free = tree.get(index).is_some_and(|frame| self.memory.references(frame) == 1);
-            if !is_busy && is_free {
+            let is_read = tree.is_marked(index, Mark::Reading);
+            let Some(frame) = tree.get(index) else { continue };
+            if !is_busy && self.memory.references(frame) == 1 {
                 self.cache.take_out(&mut self.memory, id, index, None);
+            } else if !is_read {
+                self.deactivate_file(frame);
             }
+        }
+    }
+
+    /// What could not be dropped is not wanted any more: it comes next once it can be taken. `deactivate_file_folio`.
+    fn deactivate_file(&mut self, frame: Pfn) {
+        let flags = self.memory.flags(frame);
+        let is_listed = flags.contains(FolioFlags::LRU) && !flags.contains(FolioFlags::UNEVICTABLE);
+        if !is_listed || self.memory.mappings(frame) > 0 {
+            return;
+        }
+        self.events.pgdeactivate += u64::from(flags.contains(FolioFlags::ACTIVE));
+        self.memory.lru_remove(frame);
+        self.memory.unset(frame, FolioFlags::ACTIVE | FolioFlags::REFERENCED);
+        if flags.intersects(FolioFlags::DIRTY | FolioFlags::WRITEBACK) {
+            self.memory.set(frame, FolioFlags::RECLAIM);
+            self.memory.lru_add(frame);
+        } else {
+            self.memory.lru_add_tail(frame);
+            self.events.pgrotated += 1;
         }
     }
 }

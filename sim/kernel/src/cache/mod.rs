@@ -10,12 +10,14 @@
 //! | `mapping` `tree` | one file, and its pages by index |
 //! | `readahead` `read` | what is read, and the wait for it |
 //! | `write` `writeback` | dirty pages, and their way to the disk |
+//! | `metadata` | pages of file systems' own |
 //! | `drop` `names` | what goes by request; names, and the dentries and inodes that remember them |
 //! | `calls` | the calls of a program on files |
 
 mod calls;
 mod drop;
 mod mapping;
+mod metadata;
 mod names;
 mod read;
 mod readahead;
@@ -37,6 +39,7 @@ use crate::reclaim::Shadow;
 use crate::swap::SwapSlot;
 use crate::{FolioFlags, Pfn, PhysicalMemory, Vma};
 use mapping::Mapping;
+use metadata::Metadata;
 use names::Names;
 use pagewalk_arch::FRAME_BYTES;
 use pagewalk_trace::{FileFact, FileId, FileKind};
@@ -83,6 +86,7 @@ pub(crate) struct Cache {
     /// Slots of swap whose places are gone; to be given up.
     freed_slots: Vec<SwapSlot>,
     flusher: Flusher,
+    metadata: Metadata,
     pub(crate) counts: CacheCounts,
 }
 
@@ -219,6 +223,7 @@ impl Cache {
 
     /// Returns the frames of every file; nothing may be mapped any more.
     pub(crate) fn free_all(&mut self, memory: &mut PhysicalMemory) {
+        self.unpin(memory);
         for id in self.ids() {
             let file = self.mapping(id).file;
             self.punch(memory, file, 0..u64::MAX);
@@ -273,6 +278,12 @@ impl Cache {
         let id = MappingId(owner);
         self.mapping_mut(id).is_warm = false;
         self.take_out(memory, id, u64::from(index), shadow.map(Left::shadow));
+    }
+
+    /// The page in `from` has moved to `to`.
+    pub(crate) fn replace(&mut self, memory: &PhysicalMemory, from: Pfn, to: Pfn) {
+        let (owner, index) = memory.owner(from);
+        self.mapping_mut(MappingId(owner)).tree.replace(index.into(), to);
     }
 
     /// Pages of tmpfs files, those in swap included.

@@ -174,7 +174,8 @@ impl System {
     pub(crate) fn sync_file_objects(&mut self) {
         let Some(slab) = &mut self.slab else { return };
         let names = self.cache.name_counts();
-        let pages = |of: fn(&Mapping) -> u64| self.cache.all().map(|(_, mapping)| of(mapping)).sum();
+        let files = || self.cache.all().filter(|&(id, _)| !self.cache.is_metadata(id));
+        let pages = |of: fn(&Mapping) -> u64| files().map(|(_, mapping)| of(mapping)).sum();
         for (kind, count) in [
             (ObjectKind::Dentry, names.dentries),
             (ObjectKind::Ext4Inode, names.disk_inodes),

@@ -241,14 +241,22 @@ impl System {
         is_partial: bool,
     ) -> Result<Pfn, OutOfMemory> {
         self.settle();
-        let frame = match self.cache.mapping(id).tree.get(index) {
-            Some(frame) => frame,
-            None => match self.shared_from_swap(id, index)? {
-                Some((frame, _)) => frame,
-                None if is_partial => self.add_reading(id, index)?,
-                None => self.add_page(id, index)?,
-            },
+        let is_shared = self.cache.mapping(id).store == Store::Swap;
+        let there = match self.cache.mapping(id).tree.get(index) {
+            Some(frame) => Some(frame),
+            None => self.shared_from_swap(id, index)?.map(|(frame, _)| frame),
         };
+        let frame = match there {
+            Some(frame) => frame,
+            None if is_partial => self.add_reading(id, index)?,
+            None => self.add_page(id, index)?,
+        };
+        // Of files that go to swap, a write is a use, the first one too: `shmem_get_folio_gfp`.
+        match there {
+            Some(frame) if is_shared => self.mark_accessed(frame),
+            None if is_shared => self.memory.set(frame, FolioFlags::REFERENCED),
+            _ => {}
+        }
         if self.cache.mapping(id).tree.is_marked(index, Mark::Reading) {
             self.wait_for(id, index);
         }

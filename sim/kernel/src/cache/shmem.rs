@@ -5,12 +5,11 @@
 
 use super::tree::Left;
 use super::{Cache, MappingId, Store};
-use crate::frame::Holder;
 use crate::reclaim::{Gfp, Shadow};
-use crate::swap::SwapSlot;
+use crate::swap::{SwapIn, SwapSlot};
 use crate::system::System;
-use crate::{FolioFlags, FrameUse, OutOfMemory, Pfn};
-use pagewalk_arch::{FRAME_BYTES, Platform};
+use crate::{FolioFlags, OutOfMemory, Pfn};
+use pagewalk_arch::Platform;
 use pagewalk_trace::FileId;
 
 /// Tells a slot from a shadow.
@@ -66,7 +65,8 @@ impl System {
         true
     }
 
-    /// Where the page `index` is in swap, brings it back: `shmem_swapin_folio`. Says whether that had to wait.
+    /// Where the page `index` is in swap, brings it back, with those around it: `shmem_swapin_folio`. Says whether that had
+    /// to wait.
     pub(super) fn shared_from_swap(
         &mut self,
         id: MappingId,
@@ -74,27 +74,13 @@ impl System {
     ) -> Result<Option<(Pfn, bool)>, OutOfMemory> {
         let left = self.cache.mapping(id).tree.left(index);
         let Some(slot) = left.and_then(Left::as_slot) else { return Ok(None) };
-        let cached = self.swap.cached(slot);
-        let itself = cached.filter(|&frame| self.memory.usage(frame) == Some(FrameUse::File));
-        let frame = match itself {
-            Some(frame) => frame,
-            None => {
-                let frame = self.memory.allocate(FrameUse::File)?;
-                self.memory.copy_page(Holder::Swap(slot.number()), Holder::Frame(frame));
-                self.memory.set(frame, FolioFlags::SWAPBACKED | FolioFlags::UPTODATE);
-                self.memory.lru_add(frame);
-                frame
-            }
-        };
-        if let Some(cached) = cached {
-            self.leave_swap_cache(cached, slot, None);
-            if itself.is_none() {
-                self.memory.put(cached);
-            }
-        } else {
-            self.events.pswpin += 1;
-            self.events.pgpgin += FRAME_BYTES >> 10;
+        let SwapIn { frame, waited } = self.swap_in(slot)?;
+        if self.memory.has(frame, FolioFlags::WRITEBACK) {
+            self.complete_swap_writes(0);
         }
+        // From now on its reference is the page cache's.
+        self.leave_swap_cache(frame, slot, None);
+        self.memory.become_file(frame);
         let mapping = self.cache.mapping_mut(id);
         mapping.tree.insert(index, frame);
         mapping.swapped -= 1;
@@ -104,7 +90,7 @@ impl System {
         self.memory.set(frame, FolioFlags::DIRTY);
         self.swap.free(slot);
         self.forget_slot(slot);
-        Ok(Some((frame, cached.is_none())))
+        Ok(Some((frame, waited)))
     }
 
     /// Gives up the slots of places that are gone.
@@ -118,7 +104,7 @@ impl System {
     pub(crate) fn unuse_shared(&mut self, platform: &mut dyn Platform, area: u8) -> Result<(), OutOfMemory> {
         let there: Vec<_> = self.cache.swapped().filter(|(_, _, slot)| slot.area() == area).collect();
         for (id, index, _) in there {
-            let _ = self.make_room(platform, 2, Gfp::User);
+            self.make_room(platform, 2 + self.swap_cluster(), Gfp::User)?;
             self.shared_from_swap(id, index)?;
         }
         Ok(())

@@ -88,6 +88,13 @@ impl PageTree {
         left
     }
 
+    /// The page `index`, which is there, has moved to `frame`. Its marks stay.
+    pub(crate) fn replace(&mut self, index: u64, frame: Pfn) {
+        let (number, place) = place_of(index);
+        let node = self.nodes.get_mut(&number).filter(|node| node.pages >> place & 1 != 0);
+        node.expect("a page that is there").places[place] = frame.0;
+    }
+
     /// Takes page `index` out, with its marks, and leaves `left`. The frame's reference is the caller's.
     pub(crate) fn remove(&mut self, index: u64, left: Option<Left>) -> Option<Pfn> {
         let (number, place) = place_of(index);

@@ -81,7 +81,7 @@ impl Kernel {
     }
 
     /// Takes the sum of all promises anew: of areas, of shared objects that still exist, of all else.
-    fn recount_promises(&mut self) {
+    pub(crate) fn recount_promises(&mut self) {
         let sum = self.committed_pages();
         let system = &mut self.system;
         let objects = &system.cache;
@@ -127,6 +127,7 @@ impl Kernel {
             let result = carry_out(kernel, platform);
             kernel.conclude(platform, pid, result, carry_out)
         });
+        self.control_load(platform, pid);
         match result {
             Ok(()) | Err(CallStop::Interrupted) => Ok(()),
             Err(CallStop::Errno(errno)) => Err(errno),

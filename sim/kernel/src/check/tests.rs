@@ -1,7 +1,7 @@
 //! Every invariant, broken on purpose: each must be found out.
 
 use super::*;
-use crate::{KernelConfig, Process, Vma, VmaPolicy};
+use crate::{FrameRequest, KernelConfig, Process, Vma, VmaPolicy};
 use pagewalk_arch::{MmuConfig, PagingFormat, Uniprocessor};
 use pagewalk_golden::Golden;
 use pagewalk_trace::{CloneKind, Event, MapRequest, Protection, Syscall, SyscallOutcome};
@@ -276,6 +276,16 @@ fn lists_of_the_lru() {
 }
 
 #[test]
+fn the_lowest_table_that_is_remembered() {
+    let cut_off = found(|it| {
+        let table = it.space().page_table();
+        let slot = table.layout().slot(Pfn::of(table.root()), AT, 3);
+        it.machine.write_pte(slot, 0);
+    });
+    assert!(matches!(&cut_off, Violation::Dangling(text) if text.contains("no walk comes to")), "{cut_off}");
+}
+
+#[test]
 fn slots_of_swap() {
     let nobodys = found(|it| {
         it.kernel.swap_on(64, None).unwrap();
@@ -308,4 +318,124 @@ fn the_page_cache() {
         it.kernel.system.cache.evict(&mut it.kernel.system.memory, frame, None);
     });
     assert!(matches!(&lost, Violation::Dangling(text) if text.contains("does not have it")), "{lost}");
+}
+
+#[test]
+fn free_lists() {
+    let text = |damage: fn(&mut Damaged)| match found(damage) {
+        Violation::Buddy(text) => text,
+        other => panic!("{other}"),
+    };
+    // What a process has is listed as free a second time, and counted as such or not.
+    let uncounted = text(|it| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.memory.buddy_of(frame).list_damaged(frame.0, 0, 0);
+    });
+    assert!(uncounted.contains("are counted as free"), "{uncounted}");
+    let both = found(|it| {
+        let frame = it.mapped(SHARED).pte.frame;
+        it.kernel.system.memory.buddy_of(frame).list_damaged(frame.0, 0, 1);
+    });
+    assert!(matches!(both, Violation::FreeAndInUse { both: Some(_), .. }), "{both}");
+    let apart = text(|it| {
+        let memory = &mut it.kernel.system.memory;
+        let pair = FrameRequest { order: 1, ..FrameRequest::of(FrameUse::Kernel) };
+        let first = memory.allocate_block(&pair, FrameUse::Kernel).unwrap();
+        for frame in [first, Pfn(first.0 + 1)] {
+            memory.lose(frame);
+            memory.buddy_of(frame).list_damaged(frame.0, 0, 1);
+        }
+    });
+    assert!(apart.contains("should be one"), "{apart}");
+    let twice = text(|it| {
+        let memory = &mut it.kernel.system.memory;
+        let block = FrameRequest { order: 3, ..FrameRequest::of(FrameUse::Kernel) };
+        let first = memory.allocate_block(&block, FrameUse::Kernel).unwrap();
+        memory.free_block(first, 3);
+        let (block, order, _) = memory.buddy_of(first).block_at(first.0).unwrap();
+        assert!(order > 2);
+        memory.buddy_of(first).list_damaged(block, 2, 0);
+    });
+    assert!(twice.contains("overlap"), "{twice}");
+}
+
+#[test]
+fn a_page_that_was_isolated_and_forgotten() {
+    for page in [AT, SHARED, READ_ONLY] {
+        let forgotten = found(|it| {
+            let frame = it.mapped(page).pte.frame;
+            if it.kernel.memory().usage(frame) == Some(FrameUse::ZeroPage) {
+                // Nobody lists that one.
+                it.kernel.system.memory.get(frame);
+            } else {
+                it.kernel.system.memory.lru_remove(frame);
+            }
+        });
+        let is_listed = matches!(forgotten, Violation::References { usage: FrameUse::ZeroPage, .. });
+        assert!(is_listed || matches!(forgotten, Violation::OnNoList { .. }), "{forgotten}");
+    }
+    let held = found(|it| {
+        let frame = it.mapped(AT).pte.frame;
+        it.kernel.system.memory.lru_remove(frame);
+        it.kernel.system.memory.get(frame);
+    });
+    assert!(matches!(held, Violation::References { .. }), "reclaim has its reference still: {held}");
+}
+
+#[test]
+fn counters_of_reverse_mappings_and_swap() {
+    assert_eq!(counted(|it| it.kernel.system.memory.mapped_damaged(true)), "anonymous pages mapped");
+    assert_eq!(counted(|it| it.kernel.system.memory.mapped_damaged(false)), "pages of files mapped");
+    let of_space = |change: fn(&mut MmCounters)| match found(|it| {
+        let mm = it.space().id();
+        change(it.kernel.system.mms.get_mut(mm));
+    }) {
+        Violation::Counter { what, .. } => what,
+        other => panic!("{other}"),
+    };
+    assert_eq!(of_space(|counters| counters.file += 1), "pages of files");
+    assert_eq!(of_space(|counters| counters.shmem += 1), "pages of shared memory");
+    assert_eq!(of_space(|counters| counters.swap += 1), "pages in swap");
+    let free_slot = found(|it| {
+        it.kernel.swap_on(64, None).unwrap();
+        let slot = it.mapped(AT).slot;
+        let layout = it.space().page_table().layout();
+        let swapped = Entry::Swapped(crate::Swapped { slot: SwapSlot::new(0, 9), exclusive: false });
+        let frame = it.mapped(AT).pte.frame;
+        it.kernel.system.memory.unmap(frame, Place::of(slot));
+        it.kernel.system.memory.put(frame);
+        let mm = it.space().id();
+        let counters = it.kernel.system.mms.get_mut(mm);
+        (counters.anon, counters.swap) = (counters.anon - 1, counters.swap + 1);
+        it.machine.write_pte(slot, layout.encode(swapped, 0));
+    });
+    assert!(matches!(&free_slot, Violation::Dangling(text) if text.contains("which is free")), "{free_slot}");
+}
+
+#[test]
+fn pages_of_the_cache_and_stacks() {
+    let not_a_file = found(|it| {
+        let (file, other) = (it.mapped(SHARED).pte.frame, it.mapped(AT).pte.frame);
+        let Damaged { kernel, .. } = it;
+        kernel.system.cache.replace(&kernel.system.memory, file, other);
+    });
+    assert!(matches!(not_a_file, Violation::Misused { wanted: "a page of a file", .. }), "{not_a_file}");
+    let lost_stack = found(|it| {
+        let memory = &mut it.kernel.system.memory;
+        let mut taken: Vec<_> = (0..12).map(|_| (memory.allocate(FrameUse::Kernel).unwrap(), 0)).collect();
+        let boot = crate::PcBoot { stacks: 0, ..crate::PcBoot::default() };
+        let stacks = crate::process::stacks::Stacks::boot(&crate::PcMachine::default(), &boot, &mut taken);
+        it.kernel.system.stacks = Some(stacks);
+        assert_eq!(it.kernel.check(&it.machine), Ok(()));
+        let stacks = it.kernel.system.stacks.as_ref().unwrap();
+        let frame = stacks.cached_frames().next().unwrap();
+        it.kernel.system.memory.put(frame);
+    });
+    assert!(matches!(lost_stack, Violation::Misused { wanted: "a stack of the kernel", .. }), "{lost_stack}");
+    let too_many = counted(|it| {
+        it.kernel.system.stacks = Some(crate::process::stacks::Stacks::default());
+        it.kernel.sync_stacks_of(1);
+        it.kernel.processes.entry(1).and_modify(|process| process.threads -= 1);
+    });
+    assert_eq!(too_many, "stacks");
 }

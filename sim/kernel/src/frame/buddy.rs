@@ -294,6 +294,15 @@ impl Buddy {
         }
     }
 
+    /// Lists the block at `block` as free, whatever is there, and counts it by `counted` frames: for tests of what finds
+    /// that.
+    #[cfg(test)]
+    pub(crate) fn list_damaged(&mut self, block: u64, order: usize, counted: u64) {
+        let (slot, node) = (self.slot(block), node_of(block % CHUNK_FRAMES, order));
+        self.insert(slot, node, MigrateType::Movable);
+        self.frames_free += counted;
+    }
+
     /// Whether `frame` is free.
     pub fn is_free(&self, frame: u64) -> bool {
         self.block_at(frame).is_some()

@@ -19,6 +19,8 @@ const CLUSTER_PAGES: usize = 32;
 #[must_use = "the frames that it holds are to be given back"]
 pub(crate) struct Compaction {
     zone: usize,
+    /// Locked pages are moved too.
+    even_locked: bool,
     /// The next frame to be looked at for a page to move.
     migrate: u64,
     /// What is left of the page block in which free frames are looked for.
@@ -38,8 +40,8 @@ impl Compaction {
 }
 
 impl PhysicalMemory {
-    /// Begins to compact zone number `zone`.
-    pub(crate) fn compaction(&mut self, zone: usize) -> Compaction {
+    /// Begins to compact zone number `zone`; `even_locked` pages are moved.
+    pub(crate) fn compaction(&mut self, zone: usize, even_locked: bool) -> Compaction {
         self.drain();
         let span = self.zones.all()[zone].buddy().span().clone();
         // Chunks that were never touched are free as they are.
@@ -48,6 +50,7 @@ impl PhysicalMemory {
         let last = end.saturating_sub(1) / PAGEBLOCK_FRAMES * PAGEBLOCK_FRAMES;
         Compaction {
             zone,
+            even_locked,
             migrate: span.start,
             free: last.max(span.start)..end,
             targets: Vec::new(),
@@ -76,7 +79,9 @@ impl PhysicalMemory {
                 Some((block, order, _)) => block + (1 << order),
                 None => frame + 1,
             };
-            pages.extend(self.folios.get(Pfn(frame)).filter(|folio| can_move(folio)).map(|_| Pfn(frame)));
+            let folio = self.folios.get(Pfn(frame));
+            let is_movable = folio.is_some_and(|folio| can_move(folio, compaction.even_locked));
+            pages.extend(is_movable.then_some(Pfn(frame)));
         }
         compaction.isolated += pages.len() as u64;
         Some(pages)
@@ -127,27 +132,41 @@ impl PhysicalMemory {
         None
     }
 
+    /// The page in `to` is what that in `from` was: whose it is, and how many locked areas map it.
+    pub(crate) fn take_identity(&mut self, from: Pfn, to: Pfn) {
+        let Folio { owner, index, next, flags, .. } = *self.frame_mut(from);
+        let folio = self.frame_mut(to);
+        (folio.owner, folio.index) = (owner, index);
+        if flags.contains(FolioFlags::MLOCKED) {
+            folio.next = next;
+        }
+    }
+
     /// Gives back what was not used.
     pub(crate) fn end_compaction(&mut self, compaction: Compaction) {
         let buddy = self.zones.all_mut()[compaction.zone].buddy_mut();
         compaction.targets.into_iter().for_each(|frame| buddy.free(frame, 0));
     }
 
-    /// Whether a block of 2^`order` frames is free somewhere, whatever the watermarks say.
-    pub(crate) fn has_block(&self, order: usize) -> bool {
-        self.zones().iter().any(|zone| zone.buddy().orders_free() >> order != 0)
+    /// Whether a block of 2^`order` frames is free in zone number `zone`, whatever the watermarks say.
+    pub(crate) fn has_block_in(&self, zone: usize, order: usize) -> bool {
+        self.zones()[zone].buddy().orders_free() >> order != 0
     }
 }
 
-/// Whether a page can be moved: one on a list of the LRU that nobody holds but the entries that map it. Pages that are locked
-/// stay, and so do those in the swap cache or under way to a device.
-fn can_move(folio: &Folio) -> bool {
-    let held = FolioFlags::MLOCKED | FolioFlags::UNEVICTABLE | FolioFlags::SWAPCACHE | FolioFlags::WRITEBACK;
-    folio.usage() == FrameUse::Anonymous
-        && folio.flags.contains(FolioFlags::LRU)
-        && !folio.flags.intersects(held)
-        && folio.mappings > 0
-        && folio.references == folio.mappings
+/// Whether a page can be moved: one on a list of the LRU that nobody holds but the entries that map it and the cache that it
+/// is in. Pages that are under way to a device or from it stay, and locked ones unless `even_locked`:
+/// `vm.compact_unevictable_allowed`.
+fn can_move(folio: &Folio, even_locked: bool) -> bool {
+    let flags = folio.flags;
+    let is_file = folio.usage() == FrameUse::File;
+    let is_cached = is_file || flags.contains(FolioFlags::SWAPCACHE);
+    (is_file || folio.usage() == FrameUse::Anonymous)
+        && flags.contains(FolioFlags::LRU)
+        && !flags.contains(FolioFlags::WRITEBACK)
+        && (!is_file || flags.contains(FolioFlags::UPTODATE))
+        && (even_locked || !flags.contains(FolioFlags::UNEVICTABLE))
+        && folio.references == folio.mappings + u32::from(is_cached)
 }
 
 /// How badly free memory is broken up.

@@ -72,6 +72,10 @@ bitflags! {
         const UPTODATE = 1 << 12;
         /// Its count of mappings has more than one: the reverse mappings are a chain.
         const CHAINED = 1 << 13;
+        /// It waits in a CPU's batch to be lazily freed.
+        const LAZY_PENDING = 1 << 14;
+        /// PG_young: an A bit was cleared by somebody other than reclaim, which is to find the page used.
+        const YOUNG = 1 << 15;
     }
 }
 
@@ -170,6 +174,12 @@ impl Folio {
     /// Whether it is a page table.
     pub(crate) fn is_table(&self) -> bool {
         self.packed >> OFFSET_BITS == kind_of(FrameUse::PageTable { entries: 0 })
+    }
+
+    /// It is used for a page of a file from now on, and was for another that nobody maps.
+    pub(super) fn become_file(&mut self) {
+        debug_assert!(self.usage().is_movable() && self.mappings == 0);
+        self.packed = kind_of(FrameUse::File) << OFFSET_BITS;
     }
 
     pub(super) fn offset(&self) -> u16 {

@@ -111,12 +111,20 @@ pub struct PcBoot {
     pub firmware: u64,
     /// More of these for each further disk.
     pub per_disk: u64,
+    /// What the driver of each further disk holds: queues, requests.
+    pub running_per_disk: u64,
     /// Frames below 1 MiB that exist; none is handed out.
     pub below_1m: u64,
     /// Bounce buffers, where memory lies beyond 4 GiB.
     pub bounce: u64,
-    /// What the running kernel holds for itself besides slabs: stacks, modules, what CPUs have of their own.
+    /// What the running kernel holds for itself besides slabs: modules, what CPUs have of their own, stacks.
     pub running: u64,
+    /// Stacks of its own threads, with 16 KiB each among what it holds: of one CPU and one node, and for each more.
+    pub stacks: u64,
+    /// For each CPU after the first, about.
+    pub stacks_per_cpu: u64,
+    /// For each node after the first.
+    pub stacks_per_node: u64,
     /// Order of the block that it keeps in the lowest zone, for devices.
     pub dma_order: usize,
 }
@@ -130,23 +138,34 @@ impl Default for PcBoot {
             early: 1503,
             firmware: 35,
             per_disk: 3,
+            running_per_disk: 94,
             below_1m: 158,
             bounce: 16_579,
             running: 2380,
+            stacks: 45,
+            stacks_per_cpu: 8,
+            stacks_per_node: 2,
             dma_order: 5,
         }
     }
 }
 
 impl PcBoot {
+    /// That of `machine`.
+    pub fn of(machine: &PcMachine) -> Self {
+        let boot = Self::default();
+        Self { running: boot.running + boot.running_per_disk * u64::from(machine.more_disks), ..boot }
+    }
+
     /// Frames that are free when the kernel sets the reserves of memory for users, of `managed`.
     pub fn free_early(&self, managed: u64) -> u64 {
         managed.saturating_sub(self.late + self.early)
     }
 
-    /// Managed frames below which nothing is left for programs: what the running kernel holds, and as much in slabs.
+    /// Managed frames below which nothing is left for programs: what the running kernel holds, as much in slabs, and 2 MiB for
+    /// the first of them.
     pub fn least(&self) -> u64 {
-        self.running + 4 * 1024
+        self.running + 4 * 1024 + 512
     }
 }
 
@@ -158,6 +177,19 @@ const HOLE: u64 = 3 << (30 - FRAME_SHIFT);
 const PAGE_STRUCT_BYTES: u64 = 64;
 
 impl PcMachine {
+    /// Whether its kernel leaves memory for programs.
+    pub(crate) fn is_large_enough(&self) -> bool {
+        let boot = PcBoot::of(self);
+        let managed = |zone: &ZonePlan| zone.managed.end - zone.managed.start;
+        self.zones(&boot).iter().map(managed).sum::<u64>() >= boot.least()
+    }
+
+    /// The least memory with which such a machine is large enough, to the MiB.
+    pub fn least_bytes(&self) -> u64 {
+        let sizes = (1..).map(|mib: u64| Self { memory_bytes: mib << 20, ..*self });
+        sizes.into_iter().find(Self::is_large_enough).map_or(u64::MAX, |machine| machine.memory_bytes)
+    }
+
     /// Installed frames.
     fn frames(&self) -> u64 {
         self.memory_bytes >> FRAME_SHIFT

@@ -25,6 +25,7 @@ pub use contents::PageData;
 pub(crate) use contents::{Contents, Holder};
 pub(crate) use folio::Folio;
 pub use folio::{FolioFlags, FrameUse, Place};
+pub use gauges::ZoneGauges;
 pub use kind::{ZONE_KINDS, ZoneKind};
 pub use layout::{BootMarks, MemoryLayout, PcBoot, PcMachine};
 pub use lru::LruList;
@@ -41,7 +42,7 @@ use folio::FolioTable;
 use lru::Lru;
 use node::Zones;
 use pagewalk_arch::PhysAddr;
-use rmap::Chains;
+use rmap::{Chains, Places};
 use std::fmt;
 use std::ops::Range;
 
@@ -125,6 +126,11 @@ impl PhysicalMemory {
             let taken = self.allocate_block(&request, FrameUse::Kernel);
             self.kernels_own.extend(taken.map(|first| (first, request.order)));
         }
+    }
+
+    /// What it has taken so: the first frame of each block, and its order.
+    pub(crate) fn kernels_own_mut(&mut self) -> &mut Vec<(Pfn, usize)> {
+        &mut self.kernels_own
     }
 
     /// Returns that: the machine is switched off.
@@ -264,7 +270,7 @@ impl PhysicalMemory {
     }
 
     /// The leaf entries that map a frame, the latest first.
-    pub(crate) fn places(&self, pfn: Pfn) -> Vec<Place> {
+    pub(crate) fn places(&self, pfn: Pfn) -> Places {
         self.chains.places(&self.folios, pfn)
     }
 
@@ -357,6 +363,11 @@ impl PhysicalMemory {
         self.usage(pfn) == Some(FrameUse::Anonymous)
     }
 
+    /// The page in `pfn`, which came from swap and which nobody maps, is one of the page cache from now on.
+    pub(crate) fn become_file(&mut self, pfn: Pfn) {
+        self.frame_mut(pfn).become_file();
+    }
+
     /// Holders of a frame; 0 where it is free or does not exist.
     pub fn references(&self, pfn: Pfn) -> u32 {
         self.folios.get(pfn).map_or(0, |frame| frame.references)
@@ -379,6 +390,13 @@ impl PhysicalMemory {
     #[cfg(test)]
     pub(crate) fn lose(&mut self, pfn: Pfn) {
         self.folios.remove(pfn);
+    }
+
+    /// The free lists of the zone that has `pfn`: for tests of what finds them damaged.
+    #[cfg(test)]
+    pub(crate) fn buddy_of(&mut self, pfn: Pfn) -> &mut Buddy {
+        let mut zones = self.zones.all_mut().iter_mut();
+        zones.find(|zone| zone.buddy().span().contains(&pfn.0)).expect("a frame of the machine").buddy_mut()
     }
 
     /// Turns flags over without moving the page to where they say: for tests of what finds that.
@@ -437,10 +455,13 @@ impl PhysicalMemory {
     pub(crate) fn freed_high_orders(&mut self) {
         self.zones.all_mut().iter_mut().for_each(Zone::freed_high_orders);
     }
-    /// kswapd has made up for what watermarks on `node` were raised by.
-    pub fn unboost(&mut self, node: usize) {
-        let zones = self.zones.all_mut().iter_mut().filter(|zone| zone.node() == node);
-        zones.for_each(|zone| zone.unboost(zone.boost()));
+    /// By how much the watermarks of each zone are raised.
+    pub(crate) fn boosts(&self) -> Vec<u64> {
+        self.zones().iter().map(Zone::boost).collect()
+    }
+    /// kswapd has made up for what watermarks were raised by when it began: `boosts`, by zone.
+    pub(crate) fn unboost(&mut self, boosts: &[u64]) {
+        self.zones.all_mut().iter_mut().zip(boosts).for_each(|(zone, &frames)| zone.unboost(frames));
     }
 }
 

@@ -6,6 +6,10 @@
 
 use super::folio::{FolioFlags, FolioTable, Place};
 use crate::Pfn;
+use smallvec::{SmallVec, smallvec};
+
+/// Places of entries: mostly one, which costs no allocation.
+pub(crate) type Places = SmallVec<[Place; 2]>;
 
 /// Ends a chain.
 const NONE: u32 = u32::MAX;
@@ -103,15 +107,15 @@ impl Chains {
     }
 
     /// Every entry that maps `pfn`, the latest first.
-    pub(super) fn places(&self, folios: &FolioTable, pfn: Pfn) -> Vec<Place> {
-        let Some(folio) = folios.get(pfn) else { return Vec::new() };
+    pub(super) fn places(&self, folios: &FolioTable, pfn: Pfn) -> Places {
+        let Some(folio) = folios.get(pfn) else { return Places::new() };
         if folio.is_table() || folio.mappings == 0 {
-            return Vec::new();
+            return Places::new();
         }
         if !folio.flags.contains(FolioFlags::CHAINED) {
-            return vec![Place { table: folios.far(folio.rmap), offset: folio.offset() }];
+            return smallvec![Place { table: folios.far(folio.rmap), offset: folio.offset() }];
         }
-        let mut places = Vec::with_capacity(folio.mappings as usize);
+        let mut places = Places::with_capacity(folio.mappings as usize);
         let mut at = folio.rmap;
         while at != NONE {
             let link = self.links[at as usize];
@@ -156,7 +160,7 @@ mod tests {
                     let mut expected = expected.clone();
                     places.sort_unstable();
                     expected.sort_unstable();
-                    prop_assert_eq!(places, expected);
+                    prop_assert_eq!(places.to_vec(), expected);
                 }
             }
             let chained: usize = known.values().map(Vec::len).filter(|&many| many > 1).sum();

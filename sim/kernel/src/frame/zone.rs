@@ -3,7 +3,7 @@
 //! Owns the free frames of its span (the buddy lists and, in front of them, each CPU's own), its watermarks, and who may
 //! have how much. Does not own which zone is asked: the zonelist does ([`super::node`]).
 
-use super::buddy::{Buddy, ORDER_COUNT, StealPolicy};
+use super::buddy::{Buddy, ORDER_COUNT, PAGEBLOCK_ORDER, StealPolicy};
 use super::kind::{ZONE_KINDS, ZoneKind};
 use super::migrate::MigrateType;
 use super::pcp::PerCpuPages;
@@ -83,9 +83,15 @@ impl Zone {
         }
     }
 
-    /// From now on page blocks are told apart by migrate type. Without, all are movable.
+    /// From now on page blocks are told apart by migrate type. Without, all are movable. Linux says so of each block whose
+    /// first frame is memory; one that memory begins within keeps type 0, which is unmovable.
     pub fn group_by_mobility(&mut self) {
         self.groups_by_mobility = true;
+        let (spanned, managed) = (self.layout.spanned.start, self.layout.managed.start);
+        let block = |frame: u64| frame >> PAGEBLOCK_ORDER;
+        if !spanned.is_multiple_of(1 << PAGEBLOCK_ORDER) && block(spanned) == block(managed) {
+            self.buddy.set_type(managed, MigrateType::Unmovable);
+        }
     }
 
     /// Gives each of `cpus` CPUs a list of its own in front of the buddy lists, as long as watermarks and size say;
@@ -117,12 +123,14 @@ impl Zone {
         ZoneSize { kind: self.layout.kind, node: self.layout.node, managed, high: self.marks.high }
     }
 
-    fn mark(&self, mark: Mark) -> u64 {
+    /// A watermark as it is now, the boost included; 0 for none.
+    pub fn mark(&self, mark: Mark) -> u64 {
+        let marks = self.marks();
         match mark {
             Mark::None => 0,
-            Mark::Min => self.marks.min,
-            Mark::Low => self.marks.low,
-            Mark::High => self.marks.high,
+            Mark::Min => marks.min,
+            Mark::Low => marks.low,
+            Mark::High => marks.high,
         }
     }
 
@@ -208,7 +216,7 @@ impl Zone {
         self.under_reclaim = under_reclaim;
     }
 
-    /// kswapd has made up for the boost.
+    /// kswapd has made up for so much of the boost.
     pub fn unboost(&mut self, frames: u64) {
         self.boost = self.boost.saturating_sub(frames);
     }
@@ -249,11 +257,12 @@ impl Zone {
     pub fn frames_per_cpu(&self) -> u64 {
         self.pcp.iter().map(PerCpuPages::count).sum()
     }
-    /// Its watermarks, without the boost.
+    /// Its watermarks as they are now, with the boost.
     pub fn marks(&self) -> Watermarks {
-        self.marks
+        let Watermarks { min, low, high } = self.marks;
+        Watermarks { min: min + self.boost, low: low + self.boost, high: high + self.boost }
     }
-    /// By how much its watermarks are raised for now, because types were mixed. Shown, and for kswapd to act on.
+    /// By how much its watermarks are raised for now, because types were mixed. kswapd takes it back.
     pub fn boost(&self) -> u64 {
         self.boost
     }

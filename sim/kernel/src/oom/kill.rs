@@ -3,10 +3,9 @@
 //! Its victim is gone at once, with its memory: what the reaper does in Linux while the victim still lives. Whoever asked for
 //! memory asks again then.
 
-use super::{NodeReport, OomKill, OomReport, OomTask};
 use crate::kernel::Kernel;
-use crate::{Death, LruList, OOM_SCORE_ADJ_MIN, Signal};
-use pagewalk_arch::{FRAME_SHIFT, Platform};
+use crate::{Death, OOM_SCORE_ADJ_MIN, Signal};
+use pagewalk_arch::Platform;
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Kernel {
         } else {
             ("Out of memory", self.worst_process())
         };
-        let report = self.oom_report(invoker, message, victim);
+        let report = self.oom_report(platform, invoker, message, victim);
         self.log.extend(report.to_string().lines().map(str::to_owned));
         let Some(victim) = victim else {
             if sysctl.panic_on_oom > 0 {
@@ -47,65 +46,14 @@ impl Kernel {
         OomEnd::Killed(self.kill(platform, victim, Signal::OutOfMemory))
     }
 
-    /// Whose badness is the highest; of equals, who began last.
+    /// Who has called for it; else whose badness is the highest, and of equals who began last.
     fn worst_process(&self) -> Option<u32> {
+        if let Some(origin) = self.oom_origin.filter(|origin| self.processes.contains_key(origin)) {
+            return Some(origin);
+        }
         let points = |&pid: &u32| self.badness(pid).and_then(|badness| badness.points);
         let candidates = self.processes.keys().filter_map(|pid| Some((points(pid)?, *pid)));
         candidates.max().map(|(_, pid)| pid)
-    }
-
-    fn oom_report(&self, invoker: u32, message: &'static str, victim: Option<u32>) -> OomReport {
-        let memory = &self.system.memory;
-        let list = |list| memory.lru_len(list);
-        let lru = [
-            list(LruList::ActiveAnon),
-            list(LruList::InactiveAnon),
-            list(LruList::ActiveFile),
-            list(LruList::InactiveFile),
-            list(LruList::Unevictable),
-        ];
-        let tables: u64 = self.spaces.values().map(|space| space.page_table().tables()).sum();
-        let node = NodeReport {
-            lru,
-            mapped: memory.file_mapped(),
-            pagetables: tables,
-            free: memory.frames_free(),
-            ..NodeReport::default()
-        };
-        let swap = &self.system.swap;
-        let tasks = self.processes.keys().map(|&pid| self.oom_task(pid)).collect();
-        OomReport {
-            name: self.name_of(invoker),
-            pid: invoker,
-            cpu: self.system.this_cpu.0 as u32,
-            gfp: "0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO)".into(),
-            oom_score_adj: self.credentials(invoker).map_or(0, |it| it.oom_score_adj),
-            total: node.clone(),
-            nodes: vec![node],
-            swapcache: swap.cached_total(),
-            swap: [swap.slots_free(), swap.slots_total()],
-            ram: [memory.frames_total(), 0, 0],
-            tasks,
-            kill: victim.map(|pid| OomKill { message, task: self.oom_task(pid) }),
-            ..OomReport::default()
-        }
-    }
-
-    fn oom_task(&self, pid: u32) -> OomTask {
-        let Some(process) = self.processes.get(&pid) else { return OomTask::default() };
-        let counters = self.system.mms.shown(process.mm);
-        let space = &self.spaces[&process.mm];
-        OomTask {
-            pid,
-            uid: process.credentials.uid,
-            tgid: pid,
-            total_vm: space.vmas().pages(),
-            rss: [counters.anon, counters.file, counters.shmem],
-            pgtables_bytes: space.page_table().tables().saturating_sub(1) << FRAME_SHIFT,
-            swapents: counters.swap,
-            oom_score_adj: process.credentials.oom_score_adj,
-            name: self.name_of(pid),
-        }
     }
 
     /// What `/proc/PID/comm` says.

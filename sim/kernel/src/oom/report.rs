@@ -97,8 +97,10 @@ pub struct OomReport {
     pub pagecache: u64,
     /// In the swap cache.
     pub swapcache: u64,
-    /// Free swap and all of it; `None` without swap support.
+    /// Free swap and all of it.
     pub swap: [u64; 2],
+    /// KiB of the huge pages that a pool may hold, the largest first. The pool of each is empty.
+    pub huge_page_kib: Vec<u64>,
     /// RAM, of it highmem, of it reserved.
     pub ram: [u64; 3],
     /// The living, unless vm.oom_dump_tasks is 0.
@@ -163,6 +165,14 @@ impl fmt::Display for OomReport {
         for (number, node) in self.nodes.iter().enumerate() {
             for zone in &node.zones {
                 zone.fmt_blocks(f, number)?;
+            }
+        }
+        for number in 0..self.nodes.len() {
+            for kib in &self.huge_page_kib {
+                writeln!(
+                    f,
+                    "Node {number} hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size={kib}kB"
+                )?;
             }
         }
         writeln!(f, "{} total pagecache pages", self.pagecache)?;
@@ -339,6 +349,8 @@ Node 0 DMA32 free:1716kB boost:2048kB min:3764kB low:4192kB high:4620kB reserved
 lowmem_reserve[]: 0 0 0 0 0
 Node 0 DMA: 1*4kB (U) 0*8kB 0*16kB 2*32kB (UM) 1*64kB (U) 0*128kB 1*256kB (U) 1*512kB (U) 0*1024kB 0*2048kB 0*4096kB = 900kB
 Node 0 DMA32: 1*4kB (E) 2*8kB (ME) 0*16kB 1*32kB (E) 2*64kB (E) 2*128kB (E) 3*256kB (ME) 1*512kB (M) 0*1024kB 0*2048kB 0*4096kB = 1716kB
+Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=1048576kB
+Node 0 hugepages_total=0 hugepages_free=0 hugepages_surp=0 hugepages_size=2048kB
 16136 total pagecache pages
 523 pages in swap cache
 Free swap  = 0kB
@@ -440,6 +452,7 @@ Out of memory: Killed process 79 (init) total-vm:154840kB, anon-rss:88044kB, fil
             pagecache: 16_136,
             swapcache: 523,
             swap: [0, 16_384],
+            huge_page_kib: vec![1 << 20, 2 << 10],
             ram: [65_400, 0, 9498],
             tasks: vec![
                 victim.clone(),

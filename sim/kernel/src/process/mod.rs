@@ -5,6 +5,7 @@
 //! executes a program or ends. An address space goes with the last process that uses it.
 
 pub(crate) mod signal;
+pub(crate) mod stacks;
 pub(crate) mod state;
 
 use crate::cpu::Task;
@@ -12,6 +13,7 @@ use crate::errno::CallStop;
 use crate::kernel::Kernel;
 use crate::mm_id::MmId;
 use crate::oom::OomEnd;
+use crate::reclaim::Gfp;
 use crate::space::{AddressSpace, Layout};
 use crate::{Bound, Credentials, Death, Faults, OutOfMemory, Signal};
 use pagewalk_arch::{CpuId, Platform};
@@ -55,6 +57,9 @@ impl Kernel {
         let Some(first) = self.running(CpuId::BOOT) else { return };
         if let Some(process) = self.processes.remove(&first) {
             self.processes.insert(pid, process);
+            if let Some(stacks) = &mut self.system.stacks {
+                stacks.rename(first, pid);
+            }
             self.system.cpus[CpuId::BOOT.0].task = Some(Task { pid, thread: pid });
         }
     }
@@ -92,6 +97,7 @@ impl Kernel {
         self.names.remove(&pid);
         self.ended.remove(&pid);
         self.thread_of.remove(&pid);
+        self.sync_stacks_of(pid);
     }
 
     /// There was no memory for `pid` to begin with.
@@ -126,12 +132,16 @@ impl Kernel {
         if self.process_or_new(parent).is_none() || self.processes.contains_key(&child) {
             return;
         }
+        if kind != CloneKind::Process {
+            self.make_room_for_a_stack(platform);
+        }
         let maker = self.processes[&parent];
         match kind {
             CloneKind::Thread => {
                 self.system.stats.threads_created += 1;
                 self.processes.entry(parent).and_modify(|process| process.threads += 1);
                 self.thread_of.insert(child, parent);
+                self.sync_stacks_of(parent);
             }
             CloneKind::Borrower => {
                 self.system.stats.forks += 1;
@@ -152,6 +162,7 @@ impl Kernel {
         parent: u32,
         child: u32,
     ) -> Result<(), CallStop> {
+        self.make_room_for_a_stack(platform);
         let maker = self.processes[&parent];
         self.system.stats.forks += 1;
         let id = self.next_mm();
@@ -194,6 +205,7 @@ impl Kernel {
         self.thread_of.retain(|_, group| *group != pid);
         let faults = self.processes.get(&pid).map_or_else(Faults::default, |process| process.faults);
         self.processes.insert(pid, Process { faults, credentials, ..Process::new(id) });
+        self.sync_stacks_of(pid);
         self.spaces.insert(id, space);
         self.free_if_unused(platform, old);
         if let Some(cpu) = stays {
@@ -208,6 +220,8 @@ impl Kernel {
         process.threads -= 1;
         if process.threads == 0 {
             self.exit(platform, pid);
+        } else {
+            self.sync_stacks_of(pid);
         }
     }
 
@@ -227,6 +241,7 @@ impl Kernel {
             self.run_nobody(platform, cpu);
         }
         self.free_if_unused(platform, process.mm);
+        self.sync_stacks_of(pid);
         true
     }
 
@@ -279,6 +294,24 @@ impl Kernel {
         }
     }
 
+    /// A thread is about to begin. Where no frames can be had for its stack it goes without.
+    fn make_room_for_a_stack(&mut self, platform: &mut dyn Platform) {
+        let cpu = self.system.this_cpu.0;
+        let frames = self.system.stacks.as_ref().map_or(0, |stacks| stacks.frames_needed(cpu));
+        if frames > 0 {
+            let _ = self.system.make_room(platform, frames, Gfp::Kernel);
+        }
+    }
+
+    /// The threads of `pid` are others than before: each has a stack.
+    pub(crate) fn sync_stacks_of(&mut self, pid: u32) {
+        let threads = self.processes.get(&pid).map_or(0, |process| process.threads as usize);
+        let cpu = self.system.this_cpu.0;
+        if let Some(stacks) = &mut self.system.stacks {
+            stacks.set(&mut self.system.memory, cpu, pid, threads);
+        }
+    }
+
     fn free_if_unused(&mut self, platform: &mut dyn Platform, mm: MmId) {
         if self.processes.values().all(|process| process.mm != mm) {
             self.free_address_space(platform, mm);
@@ -293,6 +326,7 @@ impl Kernel {
         if let Some(space) = self.spaces.remove(&mm) {
             space.destroy(&mut self.system, platform);
         }
+        self.system.swap.remove_space(mm);
         if let Some(objects) = &mut self.system.slab {
             objects.release_space(&mut self.system.memory, mm);
         }

@@ -7,12 +7,14 @@
 use super::scan::Scan;
 use super::{CLUSTER_PAGES, Gfp, PRIORITY_FIRST};
 use crate::OutOfMemory;
-use crate::frame::{LruList, Mark};
+use crate::frame::{LruList, Mark, PAGEBLOCK_ORDER};
 use crate::system::System;
 use pagewalk_arch::Platform;
 
 /// kswapd gives up after so many runs that took nothing: `MAX_RECLAIM_RETRIES`.
 const FAILURES_MAX: u32 = 16;
+/// For a boost, kswapd looks at no more than 1 in 2¹⁰ pages.
+const BOOST_PRIORITY_LEAST: u32 = PRIORITY_FIRST - 2;
 
 impl System {
     /// Sees to it that `frames` frames can be had, by reclaim where it must.
@@ -26,24 +28,28 @@ impl System {
         frames: u64,
         _gfp: Gfp,
     ) -> Result<(), OutOfMemory> {
-        if self.memory.is_above(Mark::Low, frames) {
+        let is_boosted = self.memory.zones().iter().any(|zone| zone.boost() > 0);
+        if !is_boosted && self.memory.is_above(Mark::Low, frames) {
             return Ok(());
         }
         self.wake_kswapd(platform);
-        let mut failures = 0;
+        let (mut failures, mut rounds) = (0, 0);
         while !self.memory.is_above(Mark::Min, frames) {
+            rounds += 1;
+            // Each takes a page or ends a transfer, or fails: there cannot be more of those than twice the frames.
+            let is_stuck = rounds > 2 * self.memory.frames_total();
             self.events.allocstall += 1;
-            if self.reclaim_directly(platform, frames.max(CLUSTER_PAGES)) > 0 {
+            if !is_stuck && self.reclaim_directly(platform, frames.max(CLUSTER_PAGES)) > 0 {
                 failures = 0;
                 continue;
             }
-            if self.flush_for_reclaim(platform, true) {
+            if !is_stuck && self.flush_for_reclaim(platform, true) {
                 continue;
             }
             // What waits on CPUs' lists may be what is missing.
             self.memory.drain();
             failures += 1;
-            if failures > FAILURES_MAX || !self.could_suffice(frames) {
+            if is_stuck || failures > FAILURES_MAX || !self.could_suffice(frames) {
                 let has_marks = self.memory.min_total() > 0;
                 return if has_marks && !self.memory.is_above(Mark::Min, 1) {
                     Err(OutOfMemory)
@@ -64,19 +70,46 @@ impl System {
         reclaimable + self.memory.frames_free() > self.memory.min_total() + frames
     }
 
+    /// Whether kswapd has given up: `all_unreclaimable?` of the killer's report.
+    pub(crate) fn reclaim_is_hopeless(&self) -> bool {
+        self.reclaim.failures >= FAILURES_MAX
+    }
+
+    /// kswapd, from its waking to where it sleeps again: `balance_pgdat`. Where watermarks are raised because types of
+    /// blocks were mixed, but even so enough is free, it makes up for that with what can go without being written; where not
+    /// enough is free, by reaching the raised marks. Either way they sink to where they were.
     fn wake_kswapd(&mut self, platform: &mut dyn Platform) {
-        let is_hopeless = self.reclaim.failures >= FAILURES_MAX;
-        if is_hopeless || self.memory.high_total() == 0 || self.memory.is_balanced() {
+        let boosts = self.memory.boosts();
+        let boost: u64 = boosts.iter().sum();
+        let is_needless = self.memory.is_balanced() && boost == 0;
+        if self.reclaim_is_hopeless() || self.memory.high_total() == 0 || is_needless {
             return;
         }
         self.events.pageoutrun += 1;
         self.sync_file_objects();
         self.memory.set_under_reclaim(true);
+        self.balance(platform, boost);
+        self.complete_swap_writes(0);
+        self.memory.set_under_reclaim(false);
+        self.reclaim.activations_seen = self.activations();
+        if boost > 0 {
+            self.memory.unboost(&boosts);
+            self.wake_kcompactd(platform, PAGEBLOCK_ORDER);
+        }
+    }
+
+    fn balance(&mut self, platform: &mut dyn Platform, mut boost: u64) {
         let mut scan = Scan::new(0, true);
         loop {
-            if self.memory.is_balanced() {
+            let is_balanced = self.memory.is_balanced();
+            if !is_balanced && boost > 0 {
+                boost = 0;
+                scan.priority = PRIORITY_FIRST;
+            }
+            if is_balanced && boost == 0 {
                 break;
             }
+            scan.may_swap = boost == 0;
             if self.swap.slots_total() > 0 && self.inactive_is_low(true) {
                 self.shrink_active(platform, LruList::ActiveAnon, CLUSTER_PAGES);
             }
@@ -85,16 +118,18 @@ impl System {
             self.shrink_node(platform, &mut scan);
             self.flush_for_reclaim(platform, false);
             let (scanned, reclaimed) = (scan.scanned - before.0, scan.reclaimed - before.1);
-            if scanned < scan.wanted || reclaimed == 0 {
+            let is_gentle = boost > 0 && scan.priority == BOOST_PRIORITY_LEAST;
+            boost = boost.saturating_sub(reclaimed);
+            if boost > 0 && reclaimed == 0 {
+                break;
+            }
+            if (scanned < scan.wanted && !is_gentle) || reclaimed == 0 {
                 if scan.priority == 1 {
                     break;
                 }
                 scan.priority -= 1;
             }
         }
-        self.complete_swap_writes(0);
-        self.memory.set_under_reclaim(false);
-        self.reclaim.activations_seen = self.activations();
         if scan.reclaimed == 0 {
             self.reclaim.failures += 1;
         } else {

@@ -4,12 +4,13 @@
 //! reverse mappings of frames. `System::make_room` alone reclaims: it is called where nothing is held that a page which
 //! goes could be, and what is then taken from memory is there.
 //!
-//! `active` says what counts as used; `balance` is kswapd, and what whoever asks must do itself; `scan` says how much of
-//! which list is looked at; `shrink` looks; `unmap` takes pages from those who map them; `migrate` moves them;
+//! `active` says what counts as used; `lazy` is what MADV_FREE leaves to be taken; `balance` is kswapd, and what whoever
+//! asks must do itself; `scan` says how much of which list is looked at; `shrink` looks; `unmap` takes pages from those who map them; `migrate` moves them;
 //! `workingset` knows how soon they came back.
 
 mod active;
 mod balance;
+mod lazy;
 mod migrate;
 mod scan;
 mod shrink;

@@ -21,6 +21,8 @@ pub(super) struct Scan {
     pub(super) reclaimed: u64,
     /// kswapd asks, not somebody who wants memory.
     pub(super) is_kswapd: bool,
+    /// Anonymous pages may be taken.
+    pub(super) may_swap: bool,
     /// Active anonymous pages may be made inactive, and those of files.
     may_deactivate: [bool; 2],
     cache_trim_mode: bool,
@@ -52,6 +54,7 @@ impl Scan {
             scanned: 0,
             reclaimed: 0,
             is_kswapd,
+            may_swap: true,
             may_deactivate: [false; 2],
             cache_trim_mode: false,
             file_is_tiny: false,
@@ -88,7 +91,7 @@ impl System {
 
     fn targets(&self, scan: &Scan) -> Targets {
         let swappiness = self.sysctl.swappiness;
-        let balance = if self.swap.slots_free() == 0 {
+        let balance = if !scan.may_swap || self.swap.slots_free() == 0 {
             Balance::File
         } else if scan.priority == 0 && swappiness > 0 {
             Balance::Equal
@@ -110,7 +113,7 @@ impl System {
             let kind = if list.is_anon() { ANON } else { FILE };
             match balance {
                 Balance::Equal => pages,
-                Balance::Fraction => (pages * parts[kind]).div_ceil(parts[ANON] + parts[FILE]),
+                Balance::Fraction => pages * parts[kind] / (parts[ANON] + parts[FILE]),
                 Balance::Anon => pages * u64::from(kind == ANON),
                 Balance::File => pages * u64::from(kind == FILE),
             }
@@ -153,6 +156,7 @@ impl System {
                 left[which] = (targets[which] * (100 - percentage) / 100).saturating_sub(done);
             }
         }
+        self.send_swap_writes();
         if self.swap.slots_total() > 0 && self.inactive_is_low(true) {
             self.shrink_active(platform, LruList::ActiveAnon, CLUSTER_PAGES);
         }

@@ -5,7 +5,7 @@
 
 use super::CLUSTER_PAGES;
 use super::scan::Scan;
-use super::unmap::Fences;
+use super::unmap::{Fences, References};
 use crate::Pfn;
 use crate::frame::{FolioFlags, LruList};
 use crate::system::System;
@@ -24,10 +24,20 @@ enum Fate {
     Write,
 }
 
+/// What speaks for a page that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Regard {
+    /// That it was used.
+    References,
+    /// Nothing: the advice was to take it.
+    Nothing,
+}
+
 impl System {
     /// Looks at `pages` pages of an active list and makes inactive what was not used. Executable pages of files that were
     /// used stay.
     pub(super) fn shrink_active(&mut self, platform: &mut dyn Platform, list: LruList, pages: u64) {
+        self.drain_lazily_freed();
         for frame in self.isolate(list, pages) {
             self.events.pgrefill += 1;
             if self.cull(frame) {
@@ -51,6 +61,7 @@ impl System {
         pages: u64,
         scan: &mut Scan,
     ) {
+        self.drain_lazily_freed();
         self.complete_swap_writes(self.swap_writes_under_way(list));
         self.settle();
         let isolated = self.isolate(list, pages);
@@ -59,7 +70,7 @@ impl System {
         let events = &mut self.events;
         *(if scan.is_kswapd { &mut events.pgscan_kswapd } else { &mut events.pgscan_direct }) += count;
         *(if list.is_anon() { &mut events.pgscan_anon } else { &mut events.pgscan_file }) += count;
-        let (taken, written) = self.shrink(platform, isolated);
+        let (taken, written) = self.shrink(platform, isolated, Regard::References);
         scan.reclaimed += taken;
         let events = &mut self.events;
         *(if scan.is_kswapd { &mut events.pgsteal_kswapd } else { &mut events.pgsteal_direct }) += taken;
@@ -77,21 +88,22 @@ impl System {
                 self.take_references(platform, frame);
                 self.memory.unset(frame, FolioFlags::REFERENCED | FolioFlags::ACTIVE);
             }
-            taken += self.shrink(platform, isolated).0;
+            taken += self.shrink(platform, isolated, Regard::Nothing).0;
+            self.send_swap_writes();
             self.complete_swap_writes(0);
         }
         taken
     }
 
     /// Decides the fate of pages that are on no list: how many were taken, and how many written.
-    fn shrink(&mut self, platform: &mut dyn Platform, isolated: Vec<Pfn>) -> (u64, u64) {
+    fn shrink(&mut self, platform: &mut dyn Platform, isolated: Vec<Pfn>, regard: Regard) -> (u64, u64) {
         let mut fences = Fences::default();
         let mut fates = Vec::with_capacity(isolated.len());
         for frame in isolated {
             if self.cull(frame) {
                 continue;
             }
-            fates.push((frame, self.fate(platform, frame, &mut fences)));
+            fates.push((frame, self.fate(platform, frame, regard, &mut fences)));
         }
         // Nothing is written or freed that a CPU could still write to.
         self.fence(platform, fences);
@@ -109,7 +121,8 @@ impl System {
                 Fate::Write => {
                     written += 1;
                     self.events.nr_vmscan_write += 1;
-                    self.write_out(frame);
+                    self.write_to_swap(frame);
+                    self.send_full_request(written);
                 }
                 Fate::Take => {
                     taken += 1;
@@ -126,7 +139,7 @@ impl System {
         (taken, written)
     }
 
-    fn fate(&mut self, platform: &mut dyn Platform, frame: Pfn, fences: &mut Fences) -> Fate {
+    fn fate(&mut self, platform: &mut dyn Platform, frame: Pfn, regard: Regard, fences: &mut Fences) -> Fate {
         let flags = self.memory.flags(frame);
         if flags.contains(FolioFlags::WRITEBACK) {
             self.memory.set(frame, FolioFlags::RECLAIM);
@@ -139,7 +152,10 @@ impl System {
             return Fate::Keep;
         }
         let is_file = !flags.contains(FolioFlags::SWAPBACKED);
-        let used = self.take_references(platform, frame);
+        let used = match regard {
+            Regard::References => self.take_references(platform, frame),
+            Regard::Nothing => References::default(),
+        };
         let was_marked = flags.contains(FolioFlags::REFERENCED);
         self.memory.unset(frame, FolioFlags::REFERENCED);
         if used.entries > 0 {
@@ -167,6 +183,10 @@ impl System {
                 return Fate::Activate;
             }
             return if only_if_clean { Fate::Keep } else { Fate::Write };
+        }
+        // The cache and who looks at it have it. Whoever else does holds on to it.
+        if !is_anonymous && !has_slot && self.memory.references(frame) > 2 {
+            return Fate::Activate;
         }
         Fate::Take
     }
@@ -208,10 +228,6 @@ impl System {
             self.put_back(frame);
         }
         is_locked
-    }
-
-    fn write_out(&mut self, frame: Pfn) {
-        self.write_to_swap(frame);
     }
 
     /// The last that held an isolated page lets it go.

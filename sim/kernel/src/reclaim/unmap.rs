@@ -6,6 +6,7 @@ use crate::system::System;
 use crate::table::{Entry, EntryLayout, Swapped, read_entry, write_entry};
 use crate::{MmId, Pfn, Pte, Vpn};
 use pagewalk_arch::Platform;
+use smallvec::SmallVec;
 
 /// How a page was used since it was last looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl System {
     }
 
     /// Every mapping of `frame`.
-    fn mappings_of(&self, platform: &dyn Platform, frame: Pfn) -> Vec<(Place, Pte)> {
+    fn mappings_of(&self, platform: &dyn Platform, frame: Pfn) -> SmallVec<[(Place, Pte); 2]> {
         let layout = self.layout();
         let mapping = |place: Place| {
             let entry = read_entry(&layout, platform, place.slot(), 0);
@@ -59,17 +60,22 @@ impl System {
         for (place, pte) in self.mappings_of(platform, frame) {
             found.executable |= pte.rights.execute;
             if pte.accessed {
+                let (mm, page) = self.page_at(place);
+                self.note_touched(mm, page);
                 found.entries += 1;
                 let layout = self.layout();
                 let young = Entry::of(Pte { accessed: false, ..pte });
                 write_entry(platform, &mut self.memory, &layout, place.slot(), young);
                 if self.config.flush_young {
-                    let (mm, page) = self.page_at(place);
                     fences.add(mm, page);
                 }
             }
         }
         self.fence(platform, fences);
+        if self.memory.has(frame, FolioFlags::YOUNG) {
+            self.memory.unset(frame, FolioFlags::YOUNG);
+            found.entries += 1;
+        }
         found
     }
 
@@ -102,10 +108,19 @@ impl System {
             };
             self.mms.note_resident(mm);
             *self.mms.get_mut(mm).of(&self.memory, frame) -= 1;
-            self.mms.get_mut(mm).swap += u64::from(entry != Entry::Absent);
+            if entry != Entry::Absent {
+                let counters = self.mms.get_mut(mm);
+                if counters.swap == 0 {
+                    self.swap.add_space(mm);
+                }
+                counters.swap += 1;
+            }
             write_entry(platform, &mut self.memory, &layout, place.slot(), entry);
             if pte.is_valid() {
                 fences.add(mm, page);
+            }
+            if pte.accessed {
+                self.note_touched(mm, page);
             }
             if pte.dirty {
                 self.memory.set(frame, FolioFlags::DIRTY);
@@ -124,9 +139,7 @@ impl System {
         due.dedup();
         for of_one in due.chunk_by(|a, b| a.0 == b.0) {
             if of_one.len() as u64 <= self.config.flush_ceiling_pages {
-                for &(mm, page) in of_one {
-                    self.flush_page(platform, mm, page);
-                }
+                self.flush_pages(platform, of_one[0].0, of_one.iter().map(|&(_, page)| page));
             } else {
                 self.flush_address_space(platform, of_one[0].0);
             }

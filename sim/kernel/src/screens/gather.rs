@@ -7,8 +7,9 @@ use super::{
     MemInfo, PageTypeInfo, Ps, SlabCache, SlabInfo, SwapArea, Swaps, Usage, VmStat, ZoneInfo, ZoneInfos,
     ZonePageTypes,
 };
-use crate::frame::LruList;
+use crate::frame::{LruList, Mark};
 use crate::kernel::Kernel;
+use crate::process::stacks::Stacks;
 use crate::table::Found;
 use crate::{
     AddressSpace, Backing, FolioFlags, FrameUse, Mapped, Maps, MigrateType, PAGEBLOCK_ORDER, TaskState,
@@ -34,8 +35,8 @@ impl Kernel {
         };
         for (pfn, _) in memory.folios() {
             let owner = match memory.usage(pfn) {
-                Some(FrameUse::Anonymous) => &mut usage.anonymous,
-                Some(FrameUse::File) => &mut usage.file,
+                Some(FrameUse::File) if !memory.has(pfn, FolioFlags::SWAPCACHE) => &mut usage.file,
+                Some(FrameUse::Anonymous | FrameUse::File) => &mut usage.anonymous,
                 Some(FrameUse::PageTable { .. }) => &mut usage.page_tables,
                 Some(FrameUse::Slab) => &mut usage.slab,
                 Some(FrameUse::ZeroPage | FrameUse::Kernel) | None => &mut usage.kernel,
@@ -54,6 +55,11 @@ impl Kernel {
         self.spaces.values().map(of).sum()
     }
 
+    /// KiB of threads' stacks in the kernel: KernelStack.
+    fn kernel_stack_kib(&self) -> u64 {
+        self.system.stacks.as_ref().map_or(0, Stacks::kib)
+    }
+
     /// `/proc/meminfo`.
     pub fn mem_info(&self) -> MemInfo {
         let (system, usage) = (&self.system, self.usage());
@@ -62,9 +68,6 @@ impl Kernel {
         let [inactive_anon, active_anon, inactive_file, active_file, unevictable] = LruList::ALL.map(lru);
         let file_lru = memory.lru_len(LruList::InactiveFile) + memory.lru_len(LruList::ActiveFile);
         let reclaimable = self.slab().map_or(0, |slab| slab.frames().0);
-        let is_shmem = |memory: &crate::PhysicalMemory, pfn| {
-            memory.usage(pfn) == Some(FrameUse::File) && memory.has(pfn, FolioFlags::SWAPBACKED)
-        };
         let count = |holds: &dyn Fn(crate::Pfn) -> bool| {
             kib(memory.folios().filter(|&(pfn, _)| holds(pfn)).count() as u64)
         };
@@ -72,7 +75,8 @@ impl Kernel {
             total: kib(usage.total),
             free: kib(usage.free),
             available: kib(memory.frames_available(file_lru, reclaimable)),
-            cached: kib(usage.file),
+            buffers: kib(system.cache.buffers()),
+            cached: kib(usage.file - system.cache.buffers()),
             swap_cached: kib(system.swap.cached_total()),
             active: active_anon + active_file,
             inactive: inactive_anon + inactive_file,
@@ -88,12 +92,13 @@ impl Kernel {
             writeback: count(&|pfn| memory.has(pfn, FolioFlags::WRITEBACK)),
             anon_pages: kib(memory.anon_mapped()),
             mapped: kib(memory.file_mapped()),
-            shmem: count(&|pfn| is_shmem(memory, pfn)),
+            shmem: kib(system.cache.counts.shmem),
             k_reclaimable: kib(reclaimable),
             slab: kib(usage.slab),
             s_reclaimable: kib(reclaimable),
             s_unreclaim: kib(usage.slab - reclaimable),
             page_tables: kib(self.page_table_pages()),
+            kernel_stack: self.kernel_stack_kib(),
             commit_limit: kib(self.commit_limit_pages()),
             committed_as: kib(self.committed_pages()),
             vmalloc_total: if system.spec.va_register_bits == 64 { 34_359_738_367 } else { 122_880 },
@@ -143,10 +148,15 @@ impl Kernel {
     /// `/proc/zoneinfo`.
     pub fn zone_infos(&self) -> ZoneInfos {
         let memory = &self.system.memory;
-        let zone = |zone: &crate::Zone| {
-            let (layout, marks, free) = (zone.layout(), zone.marks(), zone.frames_free());
+        let zone = |(zone, gauges): (&crate::Zone, crate::ZoneGauges)| {
+            let (layout, free) = (zone.layout(), zone.frames_free());
             let mut counters = VmStat::default();
             counters.set("nr_free_pages", free);
+            for (list, pages) in LruList::ALL.into_iter().zip(gauges.lru) {
+                counters.set(zone_counter(list), pages);
+            }
+            counters.set("nr_zone_write_pending", gauges.dirty + gauges.writeback);
+            counters.set("nr_mlock", gauges.mlocked);
             let list = |pcp: &crate::PerCpuPages| [pcp.count(), pcp.high(), pcp.batch()];
             let mut pagesets: Vec<_> = zone.per_cpu().iter().map(list).collect();
             pagesets.resize(self.system.cpus.len(), [0; 3]);
@@ -155,7 +165,7 @@ impl Kernel {
                 name: zone.kind().name(),
                 free,
                 boost: zone.boost(),
-                watermarks: [marks.min, marks.low, marks.high],
+                watermarks: [Mark::Min, Mark::Low, Mark::High].map(|mark| zone.mark(mark)),
                 spanned: layout.spanned.end - layout.spanned.start,
                 present: layout.present,
                 managed: zone.managed(),
@@ -166,7 +176,8 @@ impl Kernel {
                 ..ZoneInfo::default()
             }
         };
-        ZoneInfos { zones: memory.zones().iter().map(zone).collect(), nodes: vec![self.vm_stat()] }
+        let zones = memory.zones().iter().zip(memory.zone_gauges()).map(zone).collect();
+        ZoneInfos { zones, nodes: vec![self.vm_stat()] }
     }
 
     /// `/proc/pagetypeinfo`.
@@ -372,6 +383,17 @@ impl Kernel {
         by_sharers[usize::from(is_dirty)] += 1;
         sizes.pss_dirty += if is_dirty { pss } else { 0 };
         sizes.locked += if vma.has(VmFlags::LOCKED) { pss } else { 0 };
+    }
+}
+
+/// The counter of a zone's pages on `list`.
+const fn zone_counter(list: LruList) -> &'static str {
+    match list {
+        LruList::InactiveAnon => "nr_zone_inactive_anon",
+        LruList::ActiveAnon => "nr_zone_active_anon",
+        LruList::InactiveFile => "nr_zone_inactive_file",
+        LruList::ActiveFile => "nr_zone_active_file",
+        LruList::Unevictable => "nr_zone_unevictable",
     }
 }
 

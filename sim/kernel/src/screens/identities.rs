@@ -15,7 +15,7 @@ pub struct Usage {
     pub per_cpu: u64,
     /// In use.
     pub in_use: u64,
-    /// Of these, anonymous memory.
+    /// Of these, anonymous memory, and what has left the page cache for the swap cache.
     pub anonymous: u64,
     /// Of these, page cache and shared memory.
     pub file: u64,

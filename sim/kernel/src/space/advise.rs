@@ -221,7 +221,8 @@ impl AddressSpace {
     }
 
     /// MADV_FREE: anonymous pages may be taken until they are written again, which D will tell: both bits are cleared.
-    /// A page that others map too is left alone; one in swap is gone.
+    /// A page that others map too is left alone where it is itself marked as dirty or has a slot, since it is not only
+    /// this entry then that says so; one in swap is gone. Linux's `madvise_free_pte_range`.
     fn offer(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
@@ -234,29 +235,30 @@ impl AddressSpace {
                 }
             };
             let frame = mapped.pte.frame;
-            if !system.memory.is_anonymous(frame) || system.memory.mappings(frame) != 1 {
+            if !system.memory.is_anonymous(frame) {
                 continue;
             }
-            if system.memory.has(frame, FolioFlags::SWAPCACHE) && !system.free_swap(frame) {
-                continue;
-            }
-            if system.memory.has(frame, FolioFlags::SWAPBACKED) {
-                let lost =
-                    FolioFlags::SWAPBACKED | FolioFlags::ACTIVE | FolioFlags::REFERENCED | FolioFlags::DIRTY;
-                system.memory.unset(frame, lost);
-                system.events.pglazyfree += 1;
+            let flags = system.memory.flags(frame);
+            if flags.intersects(FolioFlags::SWAPCACHE | FolioFlags::DIRTY) {
+                let has_slot = flags.contains(FolioFlags::SWAPCACHE);
+                if system.memory.mappings(frame) != 1 || (has_slot && !system.free_swap(frame)) {
+                    continue;
+                }
+                system.memory.unset(frame, FolioFlags::DIRTY);
             }
             let clean = Pte { accessed: false, dirty: false, ..mapped.pte };
             if clean != mapped.pte {
                 self.table.set(platform, &mut system.memory, mapped.slot, clean);
                 gather.add(&mapped);
             }
+            system.free_lazily(frame);
         }
         self.flush(system, platform, gather);
     }
 
     /// MADV_COLD: the pages were not used lately, and are not active.
     fn cool(&mut self, system: &mut System, platform: &mut dyn Platform, pages: PageRange) {
+        system.drain_lazily_freed();
         let mut gather = Gather::default();
         let mut leaves = self.table.cursor(pages);
         while let Some(mapped) = leaves.next(platform) {
@@ -278,6 +280,7 @@ impl AddressSpace {
     /// ones of files for good, and so do anonymous ones that were offered and not written since. What must stay in memory
     /// loses its entry at least, if it is a file's.
     fn page_out(&mut self, system: &mut System, platform: &mut dyn Platform, area: &Vma) {
+        system.drain_lazily_freed();
         let mut frames = Vec::new();
         let mut leaves = self.table.cursor(area.pages);
         while let Some(Mapped { pte: Pte { frame, .. }, .. }) = leaves.next(platform) {

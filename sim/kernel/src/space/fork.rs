@@ -119,7 +119,11 @@ impl AddressSpace {
                     self.table.set_swapped(platform, &mut system.memory, parents, shared);
                     child.table.set_swapped(platform, &mut system.memory, slot, shared);
                     system.swap.duplicate(swapped.slot);
-                    system.mms.get_mut(child.id).swap += 1;
+                    let counters = system.mms.get_mut(child.id);
+                    if counters.swap == 0 {
+                        system.swap.fork_space(self.id, child.id);
+                    }
+                    counters.swap += 1;
                     continue;
                 }
             };

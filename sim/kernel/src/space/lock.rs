@@ -106,6 +106,7 @@ impl AddressSpace {
             self.vmas.find(vma.pages.start()).is_some_and(|now| now.has(VmFlags::LOCKED) == is_locking)
         };
         for vma in changing.iter().filter(is_changed) {
+            system.drain_lazily_freed();
             let mut leaves = self.table.cursor(vma.pages);
             while let Some(mapped) = leaves.next(platform) {
                 if is_locking {

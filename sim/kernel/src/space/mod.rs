@@ -138,8 +138,9 @@ impl AddressSpace {
         PageRange::new(Vpn(0), system.user_end())
     }
 
+    /// Whether what no call tells of is inferred. All areas of a program that makes live calls are known.
     fn infers(&self, system: &System) -> bool {
-        system.config.vma_policy == VmaPolicy::Infer
+        system.config.vma_policy == VmaPolicy::Infer && self.limits.is_none()
     }
 
     /// The rights that the entry of a page of `vma` in `frame` may grant now. A private page is writable only where
@@ -224,6 +225,7 @@ impl AddressSpace {
         pages: PageRange,
         gather: &mut Gather,
     ) {
+        system.drain_lazily_freed();
         system.mms.note_resident(self.id);
         if self.table.cursor(pages).first_table(platform).is_some() {
             system.mms.sync(self.id);

@@ -6,7 +6,7 @@ use super::fault::Touch;
 use super::{AddressSpace, FaultStop};
 use crate::errno::{CallStop, Errno};
 use crate::system::System;
-use crate::{PageRange, Pfn, Signal, VmFlags, Vma};
+use crate::{PageRange, Pfn, Pte, Signal, VmFlags, Vma};
 use pagewalk_arch::{AccessKind, Platform};
 
 /// Pages between two looks at whether the user wants the run to end.
@@ -77,9 +77,9 @@ impl AddressSpace {
         kind: AccessKind,
     ) -> Result<(), CallStop> {
         let area = *self.vmas.find(pages.start()).expect("an area holds the pages");
-        let mut touch = Touch::new(area, pages.start(), kind);
+        let mut touch = Touch::by_call(area, pages.start(), kind);
         for page in pages.iter() {
-            touch = Touch::new(touch.area, page, kind);
+            touch = Touch::by_call(touch.area, page, kind);
             if page.0.is_multiple_of(INTERRUPT_PAGES) && system.is_interrupted() {
                 return Err(CallStop::Interrupted);
             }
@@ -122,6 +122,12 @@ impl AddressSpace {
             Ok(_) => {
                 touch.count(system);
                 if let Some(mapped) = self.table.lookup(platform, touch.page) {
+                    // No access follows that would set them, and a fresh entry counts as used.
+                    let dirty = mapped.pte.dirty || touch.kind == AccessKind::Store;
+                    let young = Pte { accessed: true, dirty, ..mapped.pte };
+                    if young != mapped.pte {
+                        self.table.set(platform, &mut system.memory, mapped.slot, young);
+                    }
                     system.touched_by_call(mapped.pte.frame);
                 }
                 Ok(())

@@ -39,6 +39,8 @@ pub(crate) struct Area {
     turns: u64,
     is_on: bool,
     is_writable: bool,
+    /// Where the kernel keeps account of it.
+    pub(super) map: Vec<Pfn>,
 }
 
 impl Area {
@@ -53,6 +55,7 @@ impl Area {
             turns: 0,
             is_on: true,
             is_writable: true,
+            map: Vec::new(),
         }
     }
 

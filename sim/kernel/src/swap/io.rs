@@ -13,9 +13,9 @@ use pagewalk_arch::FRAME_BYTES;
 /// KiB of a page, as `pgpgin` and `pgpgout` count.
 const PAGE_KIB: u64 = FRAME_BYTES >> 10;
 
-/// Pages that a swap device has in its queue: those that Linux 6.1 had written and not yet freed when it paused (6 MiB with a
-/// virtual disk).
-const SWAP_WRITES_QUEUED: u64 = 1536;
+/// Pages of a request to the swap device: the segments that a virtual disk of QEMU takes at once. A pass of reclaim collects
+/// what it writes, and sends it when a request is full, and at its end.
+const REQUEST_PAGES: u64 = 254;
 
 /// A page that came from swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +64,34 @@ impl System {
         self.memory.unset(frame, FolioFlags::DIRTY);
         self.memory.set(frame, FolioFlags::WRITEBACK | FolioFlags::RECLAIM);
         self.swap.writing.push(frame);
+        self.swap.collected += 1;
         self.events.pswpout += 1;
         self.events.nr_written += 1;
         self.events.pgpgout += PAGE_KIB;
     }
 
-    /// Pages whose writing is not done yet when reclaim comes to look at more of `list`: the device is slower than who fills
-    /// its queue, unless the list is so short that reclaim would meet them again.
+    /// Pages whose writing is not done yet when reclaim comes to look at more of `list`: the request that is still being
+    /// collected, unless the list is so short that reclaim would meet them again.
     pub(crate) fn swap_writes_under_way(&self, list: LruList) -> u64 {
-        SWAP_WRITES_QUEUED.min(self.memory.lru_len(list) / 16)
+        self.swap.collected.min(self.memory.lru_len(list) / 16)
+    }
+
+    /// Sends the request that is being collected, if it is full. The last `isolated` pages of it are on no list yet, and
+    /// the device is done before they are: they stay where they are then put, and do not come next.
+    pub(crate) fn send_full_request(&mut self, isolated: u64) {
+        if self.swap.collected < REQUEST_PAGES {
+            return;
+        }
+        self.swap.collected = 0;
+        let listed = self.swap.writing.len().saturating_sub(isolated as usize);
+        for frame in self.swap.writing.split_off(listed) {
+            self.memory.unset(frame, FolioFlags::WRITEBACK | FolioFlags::RECLAIM);
+        }
+    }
+
+    /// The pass of reclaim is over: what it has collected is sent.
+    pub(crate) fn send_swap_writes(&mut self) {
+        self.swap.collected = 0;
     }
 
     /// What was being written is written, but for the last `left`: pages that were to go come next, at the tail of their

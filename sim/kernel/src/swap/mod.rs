@@ -9,10 +9,11 @@ mod on_off;
 mod readahead;
 
 pub(crate) use area::Area;
+pub(crate) use io::SwapIn;
 pub(crate) use readahead::Readahead;
 
-use crate::Pfn;
 use crate::reclaim::Shadow;
+use crate::{MmId, Pfn, PhysicalMemory};
 use std::fmt;
 
 /// A page of a swap area.
@@ -71,6 +72,9 @@ pub enum SwapError {
     /// No more areas.
     #[error("all {} swap areas are in use", SwapSlot::AREAS_MAX)]
     TooMany,
+    /// No frames for what the kernel must know of each slot.
+    #[error("no memory to keep account of a swap area")]
+    NoMemory,
 }
 
 /// All areas.
@@ -80,6 +84,10 @@ pub(crate) struct Swap {
     pub(crate) readahead: Readahead,
     /// Pages whose writing was begun and is done before the next look at them.
     pub(crate) writing: Vec<Pfn>,
+    /// Pages of the request that is being collected.
+    collected: u64,
+    /// Address spaces that ever had a page in swap: Linux's `mmlist`, its head last.
+    spaces: Vec<MmId>,
 }
 
 impl Swap {
@@ -98,6 +106,21 @@ impl Swap {
         }
         self.areas.push(area);
         Ok(self.areas.len() as u8 - 1)
+    }
+
+    /// Every area in use, by number, is to know its slots from `map` on.
+    pub(crate) fn set_map(&mut self, number: u8, map: Vec<Pfn>) {
+        self.areas[usize::from(number)].map = map;
+    }
+    /// Returns the frames in which area `number` is kept account of.
+    pub(crate) fn free_map(&mut self, number: u8, memory: &mut PhysicalMemory) {
+        for frame in std::mem::take(&mut self.areas[usize::from(number)].map) {
+            memory.put(frame);
+        }
+    }
+    /// As [`Self::free_map`], of all areas: the machine is switched off.
+    pub(crate) fn free_maps(&mut self, memory: &mut PhysicalMemory) {
+        (0..self.areas.len() as u8).for_each(|number| self.free_map(number, memory));
     }
 
     /// Every area in use, by number.
@@ -169,6 +192,10 @@ impl Swap {
         place.cached = Some(frame);
         place.shadow.take()
     }
+    /// The page of `slot` has moved to `frame`.
+    pub(crate) fn replace_cached(&mut self, slot: SwapSlot, frame: Pfn) {
+        self.area_mut(slot).slot_mut(slot.offset()).cached = Some(frame);
+    }
     /// No frame holds the page of `slot` any more; `shadow` is left of it.
     pub(crate) fn uncache(&mut self, slot: SwapSlot, shadow: Option<Shadow>) {
         let place = self.area_mut(slot).slot_mut(slot.offset());
@@ -177,9 +204,32 @@ impl Swap {
         self.area_mut(slot).settle(slot.offset());
     }
 
-    /// Slots of all areas, headers not counted: SwapTotal.
+    /// Address spaces that may have pages in swap, in the order in which swapoff goes through them: the latest first, and
+    /// those that came by fork after their parents.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = MmId> {
+        self.spaces.iter().rev().copied()
+    }
+    /// `mm` comes to have its first page in swap.
+    pub(crate) fn add_space(&mut self, mm: MmId) {
+        if !self.spaces.contains(&mm) {
+            self.spaces.push(mm);
+        }
+    }
+    /// `child` gets a copy of entries of `parent` that are in swap.
+    pub(crate) fn fork_space(&mut self, parent: MmId, child: MmId) {
+        if !self.spaces.contains(&child) {
+            let at = self.spaces.iter().position(|&mm| mm == parent);
+            self.spaces.insert(at.unwrap_or(self.spaces.len()), child);
+        }
+    }
+    /// `mm` is gone.
+    pub(crate) fn remove_space(&mut self, mm: MmId) {
+        self.spaces.retain(|&other| other != mm);
+    }
+
+    /// Slots of all areas that are filled, headers not counted: SwapTotal.
     pub(crate) fn slots_total(&self) -> u64 {
-        self.areas().map(|(_, area)| area.slots_total()).sum()
+        self.areas().filter(|(_, area)| area.is_writable()).map(|(_, area)| area.slots_total()).sum()
     }
     /// Slots that nothing holds: SwapFree.
     pub(crate) fn slots_free(&self) -> u64 {

@@ -57,6 +57,14 @@ impl Cursor {
         Self { layout, page: pages.start(), end: pages.end(), level, path: [root; LEVELS_MAX] }
     }
 
+    /// In `table` of the lowest level, which holds the entry of the page at which it stands, the only one of its range.
+    pub(super) fn down_to(mut self, table: Pfn) -> Self {
+        debug_assert!(self.end.0 == self.page.0 + 1, "it cannot go up again");
+        self.level = 0;
+        self.path[0] = table;
+        self
+    }
+
     /// The next mapping that has a page in the range. It may begin below the range or end above it.
     pub fn next(&mut self, platform: &dyn Platform) -> Option<Mapped> {
         loop {

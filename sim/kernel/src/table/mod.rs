@@ -79,6 +79,16 @@ pub struct PageTable {
     mm: MmId,
     /// By level.
     tables: [u64; LEVELS_MAX],
+    /// The lowest table that [`Self::slot`] came to last: the next page that is looked for is mostly in it too.
+    last: Option<LowestTable>,
+}
+
+/// A table of leaf entries, and what it serves.
+#[derive(Clone, Copy, Debug)]
+struct LowestTable {
+    table: Pfn,
+    /// The number of its first page, over that of the pages that such a table serves.
+    part: u64,
 }
 
 impl PageTable {
@@ -93,7 +103,7 @@ impl PageTable {
         memory.set_serves(root, mm, Vpn(0));
         let mut tables = [0; LEVELS_MAX];
         tables[spec.levels() - 1] = 1;
-        Ok(Self { layout: EntryLayout::new(spec), root, mm, tables })
+        Ok(Self { layout: EntryLayout::new(spec), root, mm, tables, last: None })
     }
 
     /// First byte of the root table, as satp or CR3 takes it.
@@ -107,6 +117,25 @@ impl PageTable {
     /// Frames that hold tables, by level from the lowest on; the root is at the highest level of the format.
     pub fn tables_by_level(&self) -> &[u64] {
         &self.tables[..self.spec().levels()]
+    }
+    /// The tables above the two lowest levels, the root first; the root alone where it is the second.
+    pub(crate) fn upper_tables(&self, platform: &dyn Platform) -> Vec<Pfn> {
+        let mut level = self.spec().levels() - 1;
+        let mut upper = vec![self.root];
+        let mut above = upper.clone();
+        while level > 2 {
+            let entries = above.iter().flat_map(|table| {
+                let slots = (0..1u64 << self.spec().index_bits[level])
+                    .map(|index| Vpn(index << self.layout.order(level)))
+                    .map(|page| self.layout.slot(*table, page, level));
+                slots.filter_map(|slot| self.layout.decode(platform.read_pte(slot), level))
+            });
+            let below = |entry| if let Entry::Table(table) = entry { Some(table) } else { None };
+            above = entries.filter_map(below).collect();
+            upper.extend(&above);
+            level -= 1;
+        }
+        upper
     }
     /// How entries are laid out.
     pub fn layout(&self) -> EntryLayout {
@@ -122,14 +151,37 @@ impl PageTable {
         Cursor::new(self.layout, self.root, pages)
     }
 
+    /// A cursor on `page` alone, as far down as is known without a read.
+    fn cursor_on(&self, page: Vpn) -> Cursor {
+        let cursor = self.cursor(PageRange::single(page));
+        match self.last {
+            Some(last) if last.part == self.part(page) => cursor.down_to(last.table),
+            _ => cursor,
+        }
+    }
+
+    fn part(&self, page: Vpn) -> u64 {
+        page.0 >> self.layout.order(1)
+    }
+
+    /// Whether the table that is remembered is the one that a walk comes to.
+    pub(crate) fn remembers_rightly(&self, platform: &dyn Platform) -> bool {
+        self.last.is_none_or(|last| {
+            let page = Vpn(last.part << self.layout.order(1));
+            let mut cursor = self.cursor(PageRange::single(page));
+            cursor.descend(platform);
+            cursor.table() == (last.table, 0)
+        })
+    }
+
     /// The mapping that holds `page`; `None` where there is none.
     pub fn lookup(&self, platform: &dyn Platform, page: Vpn) -> Option<Mapped> {
-        self.cursor(PageRange::single(page)).next(platform)
+        self.cursor_on(page).next(platform)
     }
 
     /// What the entry of `page` says; `None` where there is none.
     pub fn find(&self, platform: &dyn Platform, page: Vpn) -> Option<Found> {
-        self.cursor(PageRange::single(page)).next_used(platform)
+        self.cursor_on(page).next_used(platform)
     }
 
     /// Every mapping of `pages`, upwards.
@@ -193,7 +245,10 @@ impl PageTable {
 
     /// The lowest table on the way to `page` that is there, and its level.
     fn deepest(&self, platform: &dyn Platform, page: Vpn) -> (Pfn, usize) {
-        let mut cursor = self.cursor(PageRange::single(page));
+        let mut cursor = self.cursor_on(page);
+        if let (table, 0) = cursor.table() {
+            return (table, 0);
+        }
         let (_, entry) = cursor.descend(platform);
         let (table, level) = cursor.table();
         assert!(
@@ -221,6 +276,7 @@ impl PageTable {
             self.write(platform, memory, self.layout.slot(table, page, level), value);
             table = below;
         }
+        self.last = Some(LowestTable { table, part: self.part(page) });
         let resident_changed = (1..=level).any(|level| self.layout.is_resident(level));
         Slot { addr: self.layout.slot(table, page, 0), resident_changed }
     }
@@ -276,6 +332,9 @@ impl PageTable {
         let mut released = Released::default();
         if !hole.is_empty() {
             self.release_under(platform, memory, self.spec().levels() - 1, self.root, hole, &mut released);
+        }
+        if released.by_level[0] > 0 {
+            self.last = None;
         }
         for (level, gone) in released.by_level.into_iter().enumerate() {
             self.tables[level] -= gone;

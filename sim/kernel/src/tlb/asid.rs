@@ -11,6 +11,7 @@
 
 use crate::mm_id::MmId;
 use pagewalk_arch::{Asid, CpuId, Isa, TlbFlush};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a switch to an address space needs.
@@ -70,6 +71,9 @@ pub(crate) struct AsidAllocator {
     /// could be met again.
     flush_pending: BTreeSet<CpuId>,
 }
+
+/// Some CPUs: few, which cost no allocation.
+pub(crate) type CpuList = SmallVec<[CpuId; 8]>;
 
 impl AsidAllocator {
     /// Those of a machine of `cpus` CPUs whose MMUs have ASIDs of `bits` bits.
@@ -156,7 +160,7 @@ impl AsidAllocator {
     }
 
     /// The CPUs that may have cached translations of `space`, upwards.
-    pub(crate) fn holders(&self, space: MmId) -> Vec<CpuId> {
+    pub(crate) fn holders(&self, space: MmId) -> CpuList {
         self.holders.get(&space).into_iter().flatten().copied().collect()
     }
 
@@ -213,8 +217,8 @@ mod tests {
             }
             let over = asids.switch_to(BOOT, MmId(4), &[]);
             assert_eq!(over, Switch { asid: Asid(1), flush: Some(TlbFlush::ALL), rollover: true });
-            assert_eq!(asids.holders(MmId(1)), [], "the flush dropped it");
-            assert_eq!(asids.holders(MmId(4)), [BOOT]);
+            assert_eq!(asids.holders(MmId(1))[..], [], "the flush dropped it");
+            assert_eq!(asids.holders(MmId(4))[..], [BOOT]);
             let again = asids.switch_to(BOOT, MmId(1), &[]);
             assert_eq!(again, Switch { asid: Asid(2), flush: None, rollover: false });
             assert_eq!(asids.switch_to(BOOT, MmId(4), &[]).asid, Asid(1), "given since: kept");
@@ -233,9 +237,9 @@ mod tests {
     fn without_asids_every_switch_flushes() {
         let mut riscv = AsidAllocator::new(Isa::RiscV, 0, 1);
         assert_eq!(riscv.switch_to(BOOT, MmId(1), &[]).flush, Some(TlbFlush::ALL));
-        assert_eq!(riscv.holders(MmId(1)), [BOOT]);
+        assert_eq!(riscv.holders(MmId(1))[..], [BOOT]);
         riscv.switch_to(BOOT, MmId(2), &[]);
-        assert_eq!(riscv.holders(MmId(1)), []);
+        assert_eq!(riscv.holders(MmId(1))[..], []);
         let mut x86 = AsidAllocator::new(Isa::X86, 0, 1);
         assert_eq!(x86.switch_to(BOOT, MmId(1), &[]).flush, Some(TlbFlush::ALL_BUT_GLOBAL));
     }
@@ -265,7 +269,7 @@ mod tests {
         assert!(asids.switch_to(BOOT, MmId(4), &[MmId(3)]).rollover);
         let stays = Switch { asid: Asid(1), flush: None, rollover: false };
         assert_eq!(asids.switch_to(OTHER, MmId(3), &[MmId(4)]), stays);
-        assert_eq!(asids.holders(MmId(3)), [OTHER], "the first CPU has dropped it");
+        assert_eq!(asids.holders(MmId(3))[..], [OTHER], "the first CPU has dropped it");
     }
 
     #[test]

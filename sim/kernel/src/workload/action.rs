@@ -67,6 +67,8 @@ pub enum Action {
         who: String,
         /// The trace.
         trace: Option<String>,
+        /// The CPU that it runs on; `None`: by turns.
+        cpu: Option<u32>,
     },
     /// A worker does something.
     Worker {
@@ -74,6 +76,18 @@ pub enum Action {
         who: String,
         /// What.
         command: Command,
+    },
+    /// `WORKER … &`: a worker begins something and is left at work on it.
+    Begin {
+        /// Its name.
+        who: String,
+        /// What.
+        command: Command,
+    },
+    /// `wait`: all that were left at work go on, by turns.
+    Wait {
+        /// For so many accesses; `None`: until they are done.
+        accesses: Option<u64>,
     },
 }
 
@@ -220,6 +234,11 @@ pub enum Command {
         count: u64,
         /// Removed.
         remove: bool,
+    },
+    /// `run`: what the worker's trace recorded is carried out.
+    Run {
+        /// Accesses at most; `None`: to the trace's end.
+        accesses: Option<u64>,
     },
     /// `fork`: the child's name.
     Fork(String),

@@ -118,11 +118,15 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         positionals: &[must("worker", Kind::Name)],
-        options: &[("trace", Kind::Text)],
+        options: &[("trace", Kind::Text), ("cpu", Kind::Size)],
+        ..row("proc", "proc WORKER [trace=FILE] [cpu=N]", Build::Action(proc))
+    },
+    Row {
+        positionals: &[may("number of accesses", Kind::Positive)],
         ..row(
-            "proc",
-            "proc WORKER [trace=FILE]",
-            Build::Action(|a| Ok(Action::Proc { who: a.text(0), trace: a.option("trace") })),
+            "wait",
+            "wait [COUNT]",
+            Build::Action(|a| Ok(Action::Wait { accesses: a.optional(0).map(|_| a.size(0)) })),
         )
     },
 ];
@@ -177,6 +181,10 @@ pub(super) const WORKER_ROWS: &[Row] = &[
             "WORKER pattern REGION sequential|random|zipf EXPONENT|chase|gups|stencil n=COUNT [seed=N] [w]",
             Build::Command(pattern),
         )
+    },
+    Row {
+        positionals: &[must("number of accesses", Kind::Count)],
+        ..row("run", "WORKER run COUNT|all", Build::Command(|a| Ok(Command::Run { accesses: a.count(0) })))
     },
     range("munmap", "WORKER munmap REGION [off= len= step= count=]", |a| on_range(a, RangeVerb::Unmap)),
     range("mlock", "WORKER mlock REGION [off= len= step= count=]", |a| on_range(a, RangeVerb::Lock)),
@@ -336,6 +344,14 @@ fn sysctl(a: &Arguments<'_>) -> Result<Action, ScenarioError> {
         }
         _ => Err(word.error(format!("`{}` assigns nothing: write it as `sysctl vm.NAME=VALUE`", word.text))),
     }
+}
+
+fn proc(a: &Arguments<'_>) -> Result<Action, ScenarioError> {
+    let cpu = match a.option_size("cpu") {
+        None => None,
+        Some(cpu) => Some(u32::try_from(cpu).map_err(|_| a.command.error(format!("there is no CPU {cpu}")))?),
+    };
+    Ok(Action::Proc { who: a.text(0), trace: a.option("trace"), cpu })
 }
 
 fn until(a: &Arguments<'_>) -> Result<Action, ScenarioError> {

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Size,
     /// The same, that is not 0.
     Positive,
+    /// The same, or [`ALL`].
+    Count,
     /// A number with a sign before it.
     Signed,
     /// A number that may have a point in it.
@@ -37,6 +39,8 @@ pub(super) enum Kind {
 
 /// The longest name of a worker or a region.
 pub(super) const NAME_MAX: usize = 15;
+/// The word for a number without end.
+pub(super) const ALL: &str = "all";
 /// Rights with their words.
 pub(super) const PROTECTIONS: [(&str, Protection); 6] = [
     ("none", rights(false, false, false)),
@@ -175,6 +179,10 @@ impl<'a> Arguments<'a> {
         let word = self.word(at);
         T::try_from(self.size(at)).map_err(|_| word.error(format!("{} is too large", word.text)))
     }
+    /// The number in place `at`; `None` without end.
+    pub(super) fn count(&self, at: usize) -> Option<u64> {
+        parse_size(self.word(at).text)
+    }
     /// The number with a sign in place `at`.
     pub(super) fn signed(&self, at: usize) -> Result<i32, ScenarioError> {
         let word = self.word(at);
@@ -231,7 +239,8 @@ impl Kind {
         let fits = match self {
             Kind::Name => is_name(text),
             Kind::Size => parse_size(text).is_some(),
-            Kind::Positive => parse_size(text).is_some_and(|size| size > 0),
+            Kind::Positive => is_positive(text),
+            Kind::Count => text == ALL || is_positive(text),
             Kind::Signed => text.parse::<i64>().is_ok(),
             Kind::Decimal => text.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0),
             Kind::Place => is_name(text) || parse_size(text).is_some(),
@@ -255,6 +264,7 @@ impl Kind {
             Kind::Name => format!("a name of up to {NAME_MAX} letters, digits and underscores"),
             Kind::Size => "a number such as 4096, 64K, 2M, 1G, 3T, 0x1000, or 10p for pages".into(),
             Kind::Positive => "a number above 0 such as 4096, 64K, 2M, 1G, 3T, or 10p for pages".into(),
+            Kind::Count => format!("a number above 0 such as 5000 or 100K or the word {ALL}"),
             Kind::Signed => "a whole number such as 500 or -1000".into(),
             Kind::Decimal => "a number such as 0.9".into(),
             Kind::Place => "the name of a region or an address such as 0x1000".into(),
@@ -265,6 +275,10 @@ impl Kind {
             Kind::Text => "a word".into(),
         }
     }
+}
+
+fn is_positive(text: &str) -> bool {
+    parse_size(text).is_some_and(|size| size > 0)
 }
 
 /// Whether `text` can be the name of a worker or a region.

@@ -1,5 +1,6 @@
 //! The machine that a scenario runs on, as its `machine` lines describe it.
 
+use crate::PcMachine;
 use serde::{Deserialize, Serialize};
 
 /// When transparent huge pages are made.
@@ -47,6 +48,20 @@ pub struct MachineLine {
     pub quantum_accesses: u64,
     /// Each key that was given, as it was written, for the result's `machine`.
     pub given: Vec<(String, String)>,
+}
+
+impl MachineLine {
+    /// What a PC of this description is equipped with.
+    pub fn pc(&self) -> PcMachine {
+        PcMachine {
+            memory_bytes: self.memory_bytes,
+            nodes: self.nodes as u8,
+            cpus: self.cpus as u16,
+            more_disks: u16::from(self.swap_bytes > 0),
+            has_huge_pages: self.huge_pages != HugePages::Never,
+            ..PcMachine::default()
+        }
+    }
 }
 
 impl Default for MachineLine {

@@ -8,6 +8,7 @@
 //! (`grammar`, `commands`), and the row's own way to make a step of them (`action`).
 
 mod action;
+mod actors;
 mod commands;
 mod error;
 mod grammar;

@@ -1,5 +1,6 @@
 //! From lines to a scenario.
 
+use super::actors::{AT_WORK, Actors, left_at_work};
 use super::commands::{ROWS, WORKER_ROWS};
 use super::grammar::{Arguments, Build, Kind, Row, is_name, pick};
 use super::machine::HugePages;
@@ -19,29 +20,50 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, ScenarioError> {
     let lines: Vec<Vec<Word<'_>>> =
         (1..).zip(text.lines()).map(|(number, line)| words(number, line)).filter(|w| !w.is_empty()).collect();
     let mut scenario = Scenario { workers: workers(&lines)?, ..Scenario::default() };
+    let mut memory = None;
+    let mut actors = Actors::default();
     for (number, words) in (1..).zip(&lines) {
         let (first, rest) = (words[0], &words[1..]);
         let text = words.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
         match first.text {
             "about" => scenario.about = text["about".len()..].trim_start().to_owned(),
             "expect" => {}
-            "machine" => machine(&mut scenario.machine, rest)?,
+            "machine" => {
+                machine(&mut scenario.machine, rest)?;
+                memory = rest.iter().find_map(|word| word.value_of("mem")).or(memory);
+            }
             _ => {
-                let action = action(&scenario.workers, first, rest)?;
+                let action = match rest.split_last() {
+                    Some((&mark, rest)) if mark.text == AT_WORK => {
+                        left_at_work(action(&scenario.workers, first, rest)?, mark)?
+                    }
+                    _ => action(&scenario.workers, first, rest)?,
+                };
+                actors.follow(&action, words)?;
                 scenario.steps.push(Step { number, line: first.line, text, action });
             }
         }
     }
-    if let Some((step, cpu)) = scenario.steps.iter().find_map(|step| match step.action {
-        Action::Worker { command: Command::Cpu(cpu), .. } if cpu >= scenario.machine.cpus => {
-            Some((step, cpu))
+    actors.end()?;
+    for step in &scenario.steps {
+        let cpu = match step.action {
+            Action::Worker { command: Command::Cpu(cpu), .. } | Action::Proc { cpu: Some(cpu), .. } => cpu,
+            _ => continue,
+        };
+        if cpu >= scenario.machine.cpus {
+            let problem = format!("there is no CPU {cpu}: the machine has {}", scenario.machine.cpus);
+            return Err(ScenarioError { line: step.line, column: 1, problem });
         }
-        _ => None,
-    }) {
-        let problem = format!("there is no CPU {cpu}: the machine has {}", scenario.machine.cpus);
-        return Err(ScenarioError { line: step.line, column: 1, problem });
     }
-    Ok(scenario)
+    let pc = scenario.machine.pc();
+    match memory.filter(|_| !pc.is_large_enough()) {
+        Some(word) => Err(word.error(format!(
+            "`{}` is less than the kernel of such a machine needs: give it at least {}M",
+            word.text,
+            pc.least_bytes() >> 20
+        ))),
+        None => Ok(scenario),
+    }
 }
 
 /// The names that some line gives to a worker.

@@ -37,21 +37,7 @@ fn steps_are_counted_with_about_and_machine_but_without_comments() {
 
 #[test]
 fn mmap_is_private_writable_and_anonymous_by_default() {
-    let map = MapCommand {
-        region: "r".into(),
-        bytes: 100 << 20,
-        protection: Protection { read: true, write: true, execute: false },
-        shared: false,
-        populate: false,
-        locked: false,
-        noreserve: false,
-        hugetlb: false,
-        grows_down: false,
-        file: None,
-        offset: 0,
-        at: None,
-        align: None,
-    };
+    let map = MapCommand { region: "r".into(), bytes: 100 << 20, ..MapCommand::anonymous() };
     assert_eq!(command("mmap r 100M"), Command::Map(map.clone()));
     let all = command(
         "mmap r 100M shared rx populate locked noreserve hugetlb growsdown file=data/f off=8K at=0x10000 align=2M",
@@ -185,8 +171,35 @@ fn what_everyone_sees_is_read() {
     assert_eq!(action("run /data/tiny"), Action::Run("/data/tiny".into()));
     assert_eq!(
         action("proc A trace=x.lackey"),
-        Action::Proc { who: "A".into(), trace: Some("x.lackey".into()) }
+        Action::Proc { who: "A".into(), trace: Some("x.lackey".into()), cpu: None }
     );
+    let machine = "machine smp=2\nproc A cpu=1\n";
+    assert_eq!(parse(machine).steps[0].action, Action::Proc { who: "A".into(), trace: None, cpu: Some(1) });
+    assert_eq!(action("wait"), Action::Wait { accesses: None });
+    assert_eq!(action("wait 2K"), Action::Wait { accesses: Some(2048) });
+}
+
+#[test]
+fn who_has_a_trace_is_told_to_run_it() {
+    let command = |line: &str| match parse(&format!("proc A trace=t\n{line}")).steps.remove(1).action {
+        Action::Worker { command, .. } => command,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(command("A run 100K"), Command::Run { accesses: Some(100 << 10) });
+    assert_eq!(command("A run all"), Command::Run { accesses: None });
+    assert_eq!(command("A oom_score_adj 5"), Command::OomScoreAdj(5));
+    // A name may come to mean somebody else.
+    parse("proc A trace=t\nkill A\nproc A\nA touch r w\nproc B trace=t\nkill B\nA fork B\nB touch r w\n");
+}
+
+#[test]
+fn what_takes_long_can_be_left_at_work() {
+    let scenario = parse("proc A\nproc B trace=t\nA verify r &\nB run 5 & # so many\nwait\n");
+    let verify = Command::Verify { region: "r".into(), stride: Stride::default() };
+    assert_eq!(scenario.steps[2].action, Action::Begin { who: "A".into(), command: verify });
+    let run = Command::Run { accesses: Some(5) };
+    assert_eq!(scenario.steps[3].action, Action::Begin { who: "B".into(), command: run });
+    assert_eq!(scenario.steps[3].text, "B run 5 &");
 }
 
 /// Each error names its place and says what may stand there.
@@ -208,6 +221,10 @@ fn what_cannot_be_read_is_named_with_its_place() {
         ("proc run", "line 1, column 6: `run` is a command's name"),
         ("proc A-1", "line 1, column 6: `A-1` is no worker: a name of up to 15 letters"),
         ("machine mem=4K", "line 1, column 13: `4K` is no mem: a number from"),
+        (
+            "\nmachine smp=2 mem=32M",
+            "line 2, column 19: `32M` is less than the kernel of such a machine needs",
+        ),
         ("machine thp=often", "line 1, column 13: `often` is no thp: one of never, madvise, always"),
         ("machine cpu=1", "line 1, column 9: `cpu=1` says nothing of a machine"),
         ("sysctl vm.swappiness", "line 1, column 8: `vm.swappiness` assigns nothing"),
@@ -220,6 +237,23 @@ fn what_cannot_be_read_is_named_with_its_place() {
         ("proc A\nA mmap r 1M align=3K", "line 2, column 3: `align` is 3072: a power of two"),
         ("proc A\nA cpu 1", "line 2, column 1: there is no CPU 1: the machine has 1"),
         ("proc A\nA oom_score_adj 99999999999", "line 2, column 17: 99999999999 does not fit 32 bits"),
+        ("proc A\nA fork B &", "line 2, column 10: `&` leaves touch, verify, pattern or run at work"),
+        (
+            "proc A\nA touch r w &\nwait\nA touch r r &",
+            "line 4, column 13: what is left at work here goes on in a",
+        ),
+        ("proc A &\nwait", "line 1, column 8: `&` leaves touch"),
+        ("machine smp=2\nproc A cpu=2", "line 2, column 1: there is no CPU 2: the machine has 2"),
+        ("wait 0", "line 1, column 6: `0` is no number of accesses: a number above 0"),
+        ("proc A\nA run 5", "line 2, column 3: `A` has no trace to run: begin it with `proc A trace=FILE`"),
+        (
+            "proc A trace=t\nA run 0",
+            "line 2, column 7: `0` is no number of accesses: a number above 0 such as",
+        ),
+        (
+            "proc A trace=t\nA touch r w",
+            "line 2, column 3: `A` does what its trace says and cannot be told to touch: choose one of run, oom",
+        ),
         ("snapshot", "line 1, column 1: `snapshot` lacks label, a word: write it as `snapshot LABEL`"),
         ("sync now", "line 1, column 6: `now` has no place here: write it as `sync`"),
     ] {

@@ -279,3 +279,28 @@ fn nothing_is_free_before_the_fence_is_carried_out() {
     at_the_fence(&|machine| machine.map(AT, 0x2000, R));
     at_the_fence(&|machine| machine.call(1, Syscall::Advise { at: VirtAddr(AT), bytes: 0x1000, advice: 4 }));
 }
+
+/// The kernel sees no TLB. Whoever sees both finds a frame that was freed before the last fence for it.
+#[test]
+fn a_freed_frame_that_a_tlb_still_reaches_is_found() {
+    let run = |deaf: Option<CpuId>, unmaps: bool| {
+        let mut machine = Machine::strict(PagingFormat::Sv39);
+        machine.map(AT, 0x4000, RW);
+        (0..4).for_each(|page| _ = machine.store(AT + page * 0x1000));
+        machine.mmu.deaf = deaf;
+        if unmaps {
+            machine.unmap(AT, 0x2000);
+        } else {
+            machine.protect(AT, 0x2000, R);
+        }
+        machine
+    };
+    run(None, true).check();
+    for (unmaps, finding) in [(true, "is free, and a TLB of"), (false, "a fence is missing")] {
+        let machine = run(Some(FIRST), unmaps);
+        machine.kernel.check(&machine.mmu).expect("nothing is wrong with what the kernel knows");
+        let panic = catch_unwind(AssertUnwindSafe(|| machine.check())).expect_err("it is found");
+        let text = panic.downcast_ref::<String>().expect("a message");
+        assert!(text.contains(finding), "{text}");
+    }
+}

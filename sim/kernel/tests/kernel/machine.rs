@@ -154,6 +154,10 @@ impl Machine {
                 "an MMU walks from {root:?}: {usage:?}"
             );
         }
+        for (cpu, frame) in self.mmu.reached() {
+            let usage = self.kernel.memory().usage(frame);
+            assert!(usage.is_some(), "{frame:?} is free, and a TLB of {cpu:?} still reaches it");
+        }
         self.mmu.audit();
     }
 }

@@ -11,6 +11,7 @@ mod files;
 mod hostile;
 mod life;
 mod live;
+mod load;
 mod machine;
 mod memory;
 mod mmu;

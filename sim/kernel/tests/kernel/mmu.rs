@@ -83,6 +83,15 @@ impl ForgetsNothing {
         self.cores.iter().map(|core| Pfn::of(core.context.root))
     }
 
+    /// Frames that some CPU's TLB reaches in the address space that it has loaded.
+    pub fn reached(&self) -> impl Iterator<Item = (CpuId, Pfn)> {
+        self.cores.iter().enumerate().flat_map(|(cpu, core)| {
+            let current = core.context.asid.0;
+            let entries = core.tlb.iter().filter(move |((asid, ..), _)| *asid == current);
+            entries.map(move |(_, leaf)| (CpuId(cpu), Pfn(leaf.frame)))
+        })
+    }
+
     /// Whatever the CPUs have cached of the address spaces that they have loaded agrees with memory.
     pub fn audit(&self) {
         for on in (0..self.cores.len()).map(CpuId) {
@@ -251,6 +260,13 @@ impl ForgetsNothing {
     fn drop_entries(&mut self, flush: &TlbFlush) {
         let this = |asid: u16| flush.asid.is_none_or(|only: Asid| only.0 == asid);
         let core = self.core_mut();
+        if let (Some(va), Some(Asid(asid))) = (flush.va, flush.asid) {
+            // By far the most: no search of all.
+            for side in [0, 1] {
+                core.tlb.remove(&(asid, va.page_number(), side));
+            }
+            return;
+        }
         core.tlb.retain(|&(asid, page, _), _| {
             !(this(asid) && flush.va.is_none_or(|va| va.page_number() == page))
         });

@@ -106,20 +106,67 @@ fn what_fork_shares_is_shared_in_swap_too() {
 }
 
 #[test]
-fn swapoff_brings_everything_back_or_changes_nothing() {
+fn swapoff_brings_everything_back() {
     let mut machine = machine(PagingFormat::La48, 128, 600);
     machine.call(1, Syscall::Map(anonymous(AT, 200 * PAGE, RW)));
     (0..200).for_each(|page| store(&mut machine, page, 9));
-    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Err(Errno::NoMem), "it does not fit");
-    machine.check();
-    (0..200).for_each(|page| assert_eq!(load(&mut machine, page), 9));
     machine.call(1, Syscall::Unmap { at: VirtAddr(AT), bytes: 120 * PAGE });
-    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Ok(()));
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 0), Ok(()));
     machine.check();
     assert_eq!(machine.kernel.counters(1).unwrap().swap, 0);
     (120..200).for_each(|page| assert_eq!(load(&mut machine, page), 9));
-    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 0), Err(Errno::Inval), "it is off");
-    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 7), Err(Errno::Inval), "it never was");
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 0), Err(Errno::Inval), "it is off");
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 7), Err(Errno::Inval), "it never was");
+}
+
+/// Processes 2 and 3 with 60 and 120 pages on a machine of 128 frames; pages hold their process's number.
+fn crowded() -> Machine {
+    let mut machine = machine(PagingFormat::La48, 128, 600);
+    for (pid, pages) in [(2, 60), (3, 120)] {
+        machine.switch(pid);
+        machine.call(pid, Syscall::Map(anonymous(AT, pages * PAGE, RW)));
+        (0..pages).for_each(|page| store(&mut machine, page, pid as u8));
+    }
+    machine
+}
+
+#[test]
+fn swapoff_without_room_kills() {
+    let mut machine = crowded();
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 0), Ok(()));
+    machine.check();
+    let deaths: Vec<_> = machine.kernel.take_deaths().iter().map(|death| death.pid).collect();
+    assert_eq!(deaths, [3], "the largest");
+    assert_eq!(machine.kernel.swap_total(), 0);
+    machine.switch(2);
+    (0..60).for_each(|page| assert_eq!(load(&mut machine, page), 2));
+    let killed = machine.kernel.log().iter().filter(|line| line.contains("Killed process 3")).count();
+    assert_eq!(killed, 1);
+}
+
+#[test]
+fn whoever_turns_swap_off_without_room_goes_first() {
+    let mut machine = crowded();
+    assert_eq!(machine.kernel.set_oom_score_adj(2, -1000), Ok(()), "as long as it asks for little");
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 2, 0), Err(Errno::Intr));
+    machine.check();
+    let deaths: Vec<_> = machine.kernel.take_deaths().iter().map(|death| death.pid).collect();
+    assert_eq!((deaths, machine.kernel.swap_total()), (vec![2], 600), "the area stays");
+    machine.switch(3);
+    (0..120).for_each(|page| assert_eq!(load(&mut machine, page), 3));
+    machine.check();
+}
+
+#[test]
+fn swapoff_keeps_what_was_promised() {
+    let mut machine = machine(PagingFormat::La48, 128, 600);
+    machine.kernel.sysctl("vm.overcommit_ratio", "0").unwrap();
+    machine.kernel.sysctl("vm.overcommit_memory", "2").unwrap();
+    machine.call(1, Syscall::Map(anonymous(AT, 200 * PAGE, RW)));
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 0), Err(Errno::NoMem));
+    machine.call(1, Syscall::Unmap { at: VirtAddr(AT), bytes: 200 * PAGE });
+    machine.kernel.sysctl("vm.overcommit_memory", "1").unwrap();
+    assert_eq!(machine.kernel.swap_off(&mut machine.mmu, 1, 0), Ok(()));
 }
 
 #[test]
@@ -148,7 +195,8 @@ fn locked_pages_stay() {
 
 #[test]
 fn pages_used_often_outlive_pages_used_once() {
-    let mut machine = machine(PagingFormat::La48, 128, 2000);
+    // A part of a list is rounded down, so that lists must not be too short.
+    let mut machine = machine(PagingFormat::La48, 192, 2000);
     machine.call(1, Syscall::Map(anonymous(AT, 1000 * PAGE, RW)));
     (0..10).for_each(|page| store(&mut machine, page, 1));
     for page in 10..1000 {
@@ -271,6 +319,43 @@ fn a_translation_that_is_kept_hides_that_the_page_is_used() {
 }
 
 #[test]
+fn a_process_that_only_grows_is_named_before_memory_is_gone() {
+    let mut machine = machine(PagingFormat::La48, 1400, 400);
+    machine.call(1, Syscall::Clone { child: 2, kind: CloneKind::Process });
+    machine.kernel.set_name(2, "sieve");
+    for pid in [1, 2] {
+        machine.call(pid, Syscall::Map(anonymous(AT, 3000 * PAGE, RW)));
+    }
+    let named =
+        |machine: &Machine| machine.kernel.log().iter().find(|line| line.starts_with("leak:")).cloned();
+    // One works in 300 pages, the other takes another page every 50 accesses.
+    (0..300).for_each(|page| store(&mut machine, page, 1));
+    for page in 0..2000 {
+        machine.switch(1);
+        (0..49).for_each(|step| store(&mut machine, (page * 49 + step) % 300, 1));
+        machine.switch(2);
+        store(&mut machine, page, 1);
+        if let Some(said) = named(&machine) {
+            let left = machine.kernel.memory().frames_free() + machine.kernel.swap_free();
+            assert!(said.starts_with("leak: process 2 (sieve) grows by "), "{said}");
+            assert!(page > left && page < left + 300, "half is gone: {page}, {left} are left");
+            let leak = machine.kernel.leaking()[0];
+            assert!(
+                leak.pid == 2 && (495..=505).contains(&(leak.ns / leak.pages)),
+                "a page in 50 accesses: {leak:?}"
+            );
+            machine.unmap(AT, PAGE * 10);
+            (0..10_000).for_each(|step| store(&mut machine, 500 + step % 100, 1));
+            (0..100).for_each(|page| _ = machine.load(AT + (2500 + page) * PAGE));
+            assert_eq!(machine.kernel.leaking(), [], "it has given something back");
+            assert_eq!(machine.kernel.log().len(), 1);
+            return;
+        }
+    }
+    panic!("2000 pages have not been noticed");
+}
+
+#[test]
 fn a_machine_that_brings_back_what_it_has_just_taken_is_thrashing() {
     let mut machine = machine(PagingFormat::La48, 128, 2000);
     machine.call(1, Syscall::Map(anonymous(AT, 400 * PAGE, RW)));
@@ -294,4 +379,19 @@ fn a_machine_that_brings_back_what_it_has_just_taken_is_thrashing() {
     machine.kernel.sleep(&mut machine.mmu, 2_000_000_000);
     (0..10).for_each(|page| store(&mut machine, page, 1));
     assert!(said(&machine, "is over"), "{:?}", machine.kernel.log());
+}
+
+#[test]
+fn what_is_offered_waits_in_batches_of_fifteen() {
+    let mut machine = machine(PagingFormat::La48, 256, 400);
+    machine.call(1, Syscall::Map(anonymous(AT, 100 * PAGE, RW)));
+    (0..40).for_each(|page| store(&mut machine, page, 7));
+    let free = Syscall::Advise { at: VirtAddr(AT), bytes: 40 * PAGE, advice: 8 };
+    machine.call(1, free);
+    assert_eq!(machine.kernel.events().pglazyfree, 30, "two batches; ten pages wait");
+    assert_eq!(machine.kernel.memory().lru_len(LruList::InactiveFile), 30);
+    machine.call(1, Syscall::Unmap { at: VirtAddr(AT + 35 * PAGE), bytes: 5 * PAGE });
+    assert_eq!(machine.kernel.events().pglazyfree, 40, "whoever unmaps sees to it first");
+    machine.check();
+    assert_eq!(machine.kernel.memory().lru_len(LruList::InactiveFile), 35);
 }

@@ -3,6 +3,7 @@
 //! Every address that is answered is handed on, so that what a program reads and writes is what lies in the frame that the
 //! MMU names.
 
+use super::worker::Worker;
 use super::{Stop, World};
 use crate::run::{BATCH_ACCESSES, MachineError, RunEnd};
 use pagewalk_arch::{Access, AccessKind, Batch, OnFault, PhysAddr};
@@ -30,6 +31,8 @@ impl World<'_> {
         let mut block = Vec::with_capacity(BATCH_ACCESSES);
         let mut outcomes = Vec::with_capacity(BATCH_ACCESSES);
         let mut window = BATCH_ACCESSES;
+        // Back to its CPU after a fault of the access that comes next.
+        let mut has_resumed = false;
         loop {
             block.clear();
             block.extend(accesses.take(BATCH_ACCESSES));
@@ -62,9 +65,11 @@ impl World<'_> {
                 match progress.fault {
                     Some(fault) => {
                         window = AFTER_FAULT;
-                        if let Some(signal) = self.resolve(&rest[0], &fault)? {
+                        let may_resume = translated > 0 || !has_resumed;
+                        has_resumed = true;
+                        if let Some(signal) = self.resolve(&rest[0], &fault, may_resume)? {
                             on(self, &rest[0], Answer::Signal(signal));
-                            rest = &rest[1..];
+                            (rest, has_resumed) = (&rest[1..], false);
                         }
                     }
                     None => {
@@ -76,9 +81,21 @@ impl World<'_> {
         }
     }
 
-    /// Lets the kernel handle a fault. Gives the signal that the access ended in, if it is not to be made again.
-    fn resolve(&mut self, access: &Access, fault: &pagewalk_arch::Outcome) -> Result<Option<Signal>, Stop> {
+    /// Lets the kernel handle a fault. Gives the signal that the access ended in, if it is not to be made again. Whoever was
+    /// taken off its CPU comes back to it where it `may_resume`: once for an access, so that where memory is very short two
+    /// pages cannot take each other's frames for ever.
+    fn resolve(
+        &mut self,
+        access: &Access,
+        fault: &pagewalk_arch::Outcome,
+        may_resume: bool,
+    ) -> Result<Option<Signal>, Stop> {
+        let before = self.times_off_cpu();
         match self.kernel.on_fault(self.platform, self.cpu, access, fault) {
+            FaultResolution::Retry if may_resume && self.times_off_cpu() != before => {
+                self.resume()?;
+                Ok(None)
+            }
             FaultResolution::Retry => Ok(None),
             FaultResolution::Delivered(signal) => {
                 self.counts.signals += 1;
@@ -99,6 +116,25 @@ impl World<'_> {
                 access: *access,
             })),
         }
+    }
+
+    /// What grows where a fault takes the worker off its CPU: it waits, or kswapd goes first.
+    fn times_off_cpu(&self) -> (u64, u64) {
+        let running = self.kernel.running(self.cpu).and_then(|pid| self.kernel.faults(pid));
+        (running.map_or(0, |faults| faults.major), self.kernel.events().pageoutrun)
+    }
+
+    /// A worker comes back to the CPU: the kernel looks whether it was in a restartable sequence, and writes where it is now.
+    pub(super) fn resume(&mut self) -> Result<(), Stop> {
+        let running = self.kernel.running(self.cpu);
+        let is_set_up = |worker: &&Worker| worker.pid.is_some() && worker.pid == running && worker.brk > 0;
+        let rseq = self.workload.image.worker.rseq.filter(|_| self.workers.iter().any(|it| is_set_up(&it)));
+        let Some(rseq) = rseq.filter(|_| !self.is_resuming) else { return Ok(()) };
+        let at = self.layout.address(rseq);
+        self.is_resuming = true;
+        let looked = self.access(at, AccessKind::Load).and_then(|_| self.access(at, AccessKind::Store));
+        self.is_resuming = false;
+        looked.map(|_| ())
     }
 
     /// One access.

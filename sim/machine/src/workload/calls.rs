@@ -3,6 +3,7 @@
 //! Owns what lies between a worker's words and the kernel's calls: negative errnos, pieces of files. Does not own what comes
 //! out: the kernel's live calls decide it. Where the kernel has no such call yet, the answer is ENOSYS.
 
+use super::EINVAL;
 use super::image::{Area, AreaKind};
 use super::layout::Layout;
 use super::progress::WorkloadProgress;
@@ -18,7 +19,6 @@ use pagewalk_trace::{Event, FileSource, Protection, Syscall, SyscallOutcome};
 /// What a call returns: a number, or an errno.
 pub(super) type Return = Result<u64, i64>;
 
-const EINVAL: i64 = Errno::Inval as i64;
 /// What is not modelled.
 pub(super) const ENOSYS: i64 = 38;
 /// Files that the kernel shows to every program.
@@ -32,6 +32,8 @@ pub(super) struct Caller<'m> {
     pub(super) kernel: &'m mut Kernel,
     pub(super) platform: &'m mut dyn Platform,
     pub(super) layout: Layout,
+    /// Where it runs.
+    pub(super) cpu: CpuId,
     pub(super) pid: u32,
     /// Accesses so far, and who watches.
     pub(super) accesses: u64,
@@ -71,7 +73,7 @@ impl Caller<'_> {
         let call = Syscall::Brk { end: VirtAddr(at) };
         let event = Event::Syscall { pid: self.pid, call, outcome: SyscallOutcome::Success, line: 0 };
         // An address that no program can have: there is no heap, and brk(2) returns 0.
-        let _ = self.kernel.on_event(self.platform, CpuId::BOOT, &event);
+        let _ = self.kernel.on_event(self.platform, self.cpu, &event);
     }
 
     fn mmap(&mut self, args: &MmapArgs) -> Return {
@@ -177,8 +179,9 @@ impl Caller<'_> {
         self.kernel.set_oom_score_adj(self.pid, adjustment.into()).map(|()| 0).map_err(number)
     }
 
-    /// Runs on `cpu` from now on.
-    pub(super) fn run_on(&mut self, cpu: CpuId) {
+    /// Runs on its CPU from now on.
+    pub(super) fn run(&mut self) {
+        let cpu = self.cpu;
         if self.kernel.running(cpu) != Some(self.pid) {
             let event = Event::Switch { pid: self.pid, line: 0 };
             self.kernel.on_event(self.platform, cpu, &event).expect("a switch names no address");

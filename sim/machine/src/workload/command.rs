@@ -2,15 +2,12 @@
 
 use super::access::Answer;
 use super::calls::{Caller, ENOSYS, Return};
-use super::pattern::Accesses;
 use super::result::Reply;
-use super::worker::byte_for;
-use super::{Stop, World};
-use pagewalk_arch::{Access, AccessKind, FRAME_BYTES, VirtAddr};
+use super::{EINVAL, Stop, World};
+use pagewalk_arch::{Access, AccessKind, CpuId, FRAME_BYTES, VirtAddr};
 use pagewalk_kernel::workload::{Command, MapCommand, Place, RangeVerb, RemapCommand, Stride};
 use pagewalk_kernel::{SegvCode, Signal};
 
-const EINVAL: i64 = 22;
 const ENOMEM: i64 = 12;
 const SIGSEGV: i32 = 11;
 const SIGBUS: i32 = 7;
@@ -29,12 +26,13 @@ fn details(signal: Signal) -> (i32, u64) {
 impl World<'_> {
     /// The calls of process `pid`.
     pub(super) fn caller(&mut self, pid: u32) -> Caller<'_> {
-        let Self { kernel, platform, layout, progress, .. } = self;
+        let Self { kernel, platform, layout, progress, cpu, .. } = self;
         let accesses = self.counts.accesses;
         Caller {
             kernel,
             platform: &mut **platform,
             layout: *layout,
+            cpu: *cpu,
             pid,
             accesses,
             progress: &mut **progress,
@@ -51,8 +49,15 @@ impl World<'_> {
         let pid = self.pid(at);
         match command {
             Command::Map(map) => Ok(self.map(at, map, reply)),
-            Command::Touch { region, write, stride } => self.touch(at, region, *write, stride),
-            Command::Verify { region, stride } => self.verify(at, region, stride, reply),
+            Command::Touch { .. } | Command::Verify { .. } | Command::Pattern { .. } => {
+                let mut reach = match self.reach(at, command) {
+                    Ok(reach) => reach,
+                    Err(errno) => return Ok(Err(errno)),
+                };
+                self.carry_on(&mut reach, u64::MAX)?;
+                reply.differ = reach.differ;
+                Ok(Ok(reach.count))
+            }
             Command::Range { region, verb, stride } => Ok(self.on_range(at, region, *verb, stride, reply)),
             Command::Remap(remap) => Ok(self.remap(at, remap, reply)),
             Command::Break { bytes, shrink } => Ok(self.change_break(at, *bytes, *shrink, reply)),
@@ -73,22 +78,19 @@ impl World<'_> {
             Command::OomScoreAdj(adjustment) => Ok(self.caller(pid).set_oom_score_adj(*adjustment)),
             Command::Limit { resource, bytes } => Ok(self.caller(pid).limit(*resource, *bytes)),
             Command::SetUid(uid) => Ok(self.caller(pid).set_user(*uid)),
-            Command::Cpu(_) => Ok(Ok(0)),
+            Command::Cpu(cpu) => {
+                self.workers[at].cpu = CpuId(*cpu as usize);
+                self.cpu = self.workers[at].cpu;
+                self.run(pid);
+                Ok(Ok(0))
+            }
             Command::FileSync(file) => Ok(self.caller(pid).sync_file(file)),
             Command::FileDontNeed(file) => Ok(self.caller(pid).file_not_needed(file)),
             Command::ManyFiles { prefix, count, remove } => {
                 Ok(self.caller(pid).many_files(prefix, *count, *remove))
             }
             Command::MemoryPolicy { .. } => Ok(Err(ENOSYS)),
-            Command::Pattern { region, pattern, count, seed, write } => {
-                let (start, bytes) = match self.extent(at, region) {
-                    Ok((start, bytes)) if bytes > 0 => (start, bytes),
-                    _ => return Ok(Err(EINVAL)),
-                };
-                let accesses = Accesses::new(*pattern, start, bytes, *seed, *write);
-                self.pattern(start, *count, accesses)
-            }
-            Command::Fork(_) | Command::Exec | Command::Exit(_) => {
+            Command::Run { .. } | Command::Fork(_) | Command::Exec | Command::Exit(_) => {
                 unreachable!("a worker's life is the steps' own matter")
             }
         }
@@ -96,11 +98,6 @@ impl World<'_> {
 
     fn pid(&self, at: usize) -> u32 {
         self.workers[at].pid.expect("who acts has a process")
-    }
-
-    /// Where a region begins, and its bytes beyond `offset`.
-    fn extent(&self, at: usize, region: &str) -> Result<(u64, u64), i64> {
-        self.workers[at].region(region).map(|region| (region.at, region.bytes)).ok_or(EINVAL)
     }
 
     /// Gives a region its place and says so.
@@ -130,63 +127,6 @@ impl World<'_> {
         }
         let start = self.caller(pid).map(map)?;
         self.name(at, &map.region, start, map.bytes, reply)
-    }
-
-    /// The addresses of a stride of single bytes, by their offsets in the region.
-    fn bytes_of(&self, at: usize, region: &str, stride: &Stride) -> Result<(u64, u64, u64, u64), i64> {
-        let (start, bytes) = self.extent(at, region)?;
-        let step = stride.step.unwrap_or(FRAME_BYTES);
-        let length = stride.bytes.unwrap_or(bytes.saturating_sub(stride.offset));
-        let count = stride.count.unwrap_or(length.div_ceil(step));
-        Ok((start, stride.offset, step, count))
-    }
-
-    fn touch(&mut self, at: usize, region: &str, write: bool, stride: &Stride) -> Result<Return, Stop> {
-        let (start, first, step, count) = match self.bytes_of(at, region, stride) {
-            Ok(found) => found,
-            Err(errno) => return Ok(Err(errno)),
-        };
-        let kind = if write { AccessKind::Store } else { AccessKind::Load };
-        let at = |n: u64| start.wrapping_add(first).wrapping_add(n.wrapping_mul(step));
-        let mut accesses = (0..count).map(|n| Access::user(at(n), kind));
-        self.access_all(&mut accesses, &mut |world, access, answer| {
-            if let (true, Answer::At(pa)) = (write, answer) {
-                world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
-            }
-        })?;
-        Ok(Ok(count))
-    }
-
-    fn pattern(&mut self, start: u64, count: u64, accesses: Accesses) -> Result<Return, Stop> {
-        let mut accesses = accesses.take(usize::try_from(count).unwrap_or(usize::MAX));
-        self.access_all(&mut accesses, &mut |world, access, answer| {
-            if let (AccessKind::Store, Answer::At(pa)) = (access.kind, answer) {
-                world.kernel.store(pa, byte_for(access.va.0.wrapping_sub(start)));
-            }
-        })?;
-        Ok(Ok(count))
-    }
-
-    fn verify(
-        &mut self,
-        at: usize,
-        region: &str,
-        stride: &Stride,
-        reply: &mut Reply,
-    ) -> Result<Return, Stop> {
-        let (start, first, step, count) = match self.bytes_of(at, region, stride) {
-            Ok(found) => found,
-            Err(errno) => return Ok(Err(errno)),
-        };
-        let at = |n: u64| start.wrapping_add(first).wrapping_add(n.wrapping_mul(step));
-        let mut accesses = (0..count).map(|n| Access::user(at(n), AccessKind::Load));
-        let mut differ = 0;
-        self.access_all(&mut accesses, &mut |world, access, answer| {
-            let Answer::At(pa) = answer else { return };
-            differ += u64::from(world.kernel.load(pa) != byte_for(access.va.0.wrapping_sub(start)));
-        })?;
-        reply.differ = Some(differ);
-        Ok(Ok(count))
     }
 
     fn on_range(

@@ -36,6 +36,12 @@ pub struct FreshMachine {
     pub agent: Size,
     /// Bytes of other files on the root file system, all of them cached.
     pub root_files: Size,
+    /// Bytes of its disk that the mounted file system has cached for itself.
+    #[serde(default)]
+    pub buffers: Size,
+    /// Those of them that it holds on to.
+    #[serde(default)]
+    pub pinned_buffers: Size,
 }
 
 /// A program, and what it does of its own.
@@ -65,6 +71,11 @@ pub struct Program {
     pub start: Vec<Doing>,
     /// What it does after that, and again on both sides of a fork.
     pub prefault: Vec<Doing>,
+    /// What it does to answer a command.
+    #[serde(default)]
+    pub answer: Vec<Doing>,
+    /// Where the kernel looks, and then writes on which CPU it is, whenever it comes back to one: rseq(2).
+    pub rseq: Option<Spot>,
 }
 
 /// One area.
@@ -102,7 +113,7 @@ pub enum AreaKind {
 }
 
 /// A number with its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Size(pub u64);
 
@@ -171,6 +182,8 @@ pub enum Doing {
     Write(Spot),
     /// Executes there.
     Execute(Spot),
+    /// The kernel writes there on its behalf, as execve(2) does arguments.
+    Give(Spot),
     /// mlock(2).
     Lock(Spot, u64),
     /// munlock(2).
@@ -194,6 +207,7 @@ impl TryFrom<String> for Doing {
             ["r", at] => Ok(Self::Read(spot(at)?)),
             ["w", at] => Ok(Self::Write(spot(at)?)),
             ["x", at] => Ok(Self::Execute(spot(at)?)),
+            ["give", at] => Ok(Self::Give(spot(at)?)),
             ["lock", at, bytes] => Ok(Self::Lock(spot(at)?, size(bytes)?)),
             ["unlock", at, bytes] => Ok(Self::Unlock(spot(at)?, size(bytes)?)),
             ["protect", at, bytes, rights] => {
@@ -203,7 +217,7 @@ impl TryFrom<String> for Doing {
             ["stack", bytes] => Ok(Self::Stack(size(bytes)?)),
             ["tell", label] => Ok(Self::Tell(label.to_owned())),
             _ => Err(format!(
-                "`{text}` is nothing that a program does: write it as r, w or x ADDRESS, lock or unlock ADDRESS LENGTH, \
+                "`{text}` is nothing that a program does: write it as r, w, x or give ADDRESS, lock or unlock ADDRESS LENGTH, \
                  protect ADDRESS LENGTH RIGHTS, brk LENGTH, stack LENGTH, or tell LABEL"
             )),
         }

@@ -3,6 +3,7 @@
 use super::result::{Died, Reply};
 use super::worker::Worker;
 use super::{Stop, World};
+use pagewalk_arch::CpuId;
 use pagewalk_kernel::Faults;
 use pagewalk_kernel::workload::Command;
 
@@ -32,8 +33,7 @@ impl World<'_> {
 
     /// Lets `pid` run where workers act.
     pub(super) fn run(&mut self, pid: u32) {
-        let cpu = self.cpu;
-        self.caller(pid).run_on(cpu);
+        self.caller(pid).run();
     }
 
     /// Which worker `who` is.
@@ -51,9 +51,6 @@ impl World<'_> {
         if let Some(counters) = self.kernel.counters(pid) {
             worker.resident_max_kb = worker.resident_max_kb.max(counters.resident() << 2);
         }
-        if let Some(space) = self.kernel.address_space(pid) {
-            worker.mapped_max_kb = worker.mapped_max_kb.max(space.vsz_bytes() >> 10);
-        }
     }
 
     /// Lets worker `at` do `work`, and counts the faults that it takes.
@@ -62,6 +59,7 @@ impl World<'_> {
         at: usize,
         work: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> (Result<T, Stop>, Faults) {
+        self.cpu = self.workers[at].cpu;
         self.look_at(at);
         let before = self.workers[at].faults;
         let all_before = self.kernel.stats();
@@ -81,23 +79,33 @@ impl World<'_> {
     }
 
     /// `proc`: a worker, freshly executed.
-    pub(super) fn spawn(&mut self, who: &str) -> Result<(), Stop> {
+    pub(super) fn spawn(&mut self, who: &str, cpu: Option<u32>) -> Result<(), Stop> {
+        let Some(at) = self.new_worker(who, cpu) else { return Ok(()) };
+        let (result, _) = self.acting(at, |world| world.begin(at));
+        self.reply_of_program(at, result)
+    }
+
+    /// The place of the worker `who`, which has a new pid; `None` where it lives already.
+    pub(super) fn new_worker(&mut self, who: &str, cpu: Option<u32>) -> Option<usize> {
         let at = self.index_of(who);
         if self.workers[at].is_alive {
             self.report.errors.push(format!("step {}: {who} runs already", self.step.n));
-            return Ok(());
+            return None;
         }
+        self.drop_jobs_of(at);
+        self.forget_recording(at);
+        let cpu = cpu.map_or_else(|| self.next_cpu(), |cpu| CpuId(cpu as usize));
         let pid = self.next_pid;
         self.next_pid += 1;
         let worker = &mut self.workers[at];
         *worker = Worker {
             pid: Some(pid),
             is_alive: true,
+            cpu,
             regions: std::mem::take(&mut worker.regions),
             ..Worker::new(who)
         };
-        let (result, _) = self.acting(at, |world| world.begin(at));
-        self.reply_of_program(at, result)
+        Some(at)
     }
 
     /// A worker's program from execve(2) to its first command. Gives the faults until it took over.
@@ -139,8 +147,12 @@ impl World<'_> {
     pub(super) fn worker_step(&mut self, who: &str, command: &Command) -> Result<(), Stop> {
         let at = self.index_of(who);
         let name = || Some(who.to_owned());
+        self.finish_jobs_of(at)?;
+        if let Command::Run { accesses } = command {
+            return self.run_recording(at, *accesses);
+        }
         if !self.workers[at].is_alive {
-            self.step.replies.push(Reply { who: name(), dead: Some(""), ..Reply::default() });
+            self.step.replies.push(Reply::dead(who));
             return Ok(());
         }
         match command {
@@ -155,11 +167,22 @@ impl World<'_> {
             }
             _ => {
                 let mut reply = Reply { who: name(), ..Reply::default() };
-                let (result, faults) = self.acting(at, |world| world.command(at, command, &mut reply));
                 let pid = self.workers[at].pid.expect("who lives has a process");
+                let workload = self.workload;
+                let program = &workload.image.worker;
+                // It has waited for the command, and answers it: neither counts in its reply.
+                let mut result = self.acting(at, Self::resume).0;
+                let (mut returned, mut faults) = (Ok(0), Faults::default());
+                if result.is_ok() {
+                    let (commanded, taken) = self.acting(at, |world| world.command(at, command, &mut reply));
+                    faults = taken;
+                    result = commanded.map(|ret| returned = ret).and_then(|()| {
+                        self.acting(at, |world| world.do_own(pid, program, &program.answer)).0
+                    });
+                }
                 match (result, self.check_alive(pid)) {
-                    (Ok(ret), Ok(())) => {
-                        let ret = ret.map_or_else(|errno| -errno, |value| value as i64);
+                    (Ok(()), Ok(())) => {
+                        let ret = returned.map_or_else(|errno| -errno, |value| value as i64);
                         reply.ret = Some(ret);
                         (reply.min, reply.maj) = (Some(faults.minor), Some(faults.major));
                         self.step.replies.push(reply);
@@ -172,7 +195,7 @@ impl World<'_> {
                         Err(Stop::Ended(end))
                     }
                     (result, _) => {
-                        self.step.replies.push(Reply { who: name(), dead: Some(""), ..Reply::default() });
+                        self.step.replies.push(Reply::dead(who));
                         result.map(|_| ())
                     }
                 }
@@ -219,13 +242,16 @@ impl World<'_> {
         if errno != 0 {
             return Ok(());
         }
+        self.drop_jobs_of(child_at);
+        self.forget_recording(child_at);
+        let cpu = self.next_cpu();
         let maker = self.workers[at].clone();
         self.workers[child_at] = Worker {
             name: child.to_owned(),
             pid: Some(child_pid),
+            cpu,
             faults: Faults::default(),
             resident_max_kb: 0,
-            mapped_max_kb: 0,
             ..maker
         };
         let (result, _) = self.acting(child_at, |world| world.do_own(child_pid, program, &program.prefault));
@@ -252,7 +278,7 @@ impl World<'_> {
             world.check_alive(pid)?;
             world.run(pid);
             let worker = &mut world.workers[at];
-            (worker.signal_address, worker.mapped_max_kb) = (0, 0);
+            (worker.signal_address, worker.brk) = (0, 0);
             worker.regions.clear();
             world.begin(at)
         });
@@ -275,6 +301,7 @@ impl World<'_> {
         self.look_at(at);
         let pid = self.workers[at].pid.expect("who lives has a process");
         let _ = self.kernel.sys_kill(self.platform, pid);
+        self.stopped(pid);
         self.died(pid, SIGKILL, 0);
         Ok(())
     }
@@ -289,6 +316,7 @@ impl World<'_> {
         };
         let pid = self.next_pid;
         self.next_pid += 1;
+        self.cpu = CpuId::BOOT;
         self.run(pid);
         let result = self.start_program(pid, name, program);
         let faults = self.kernel.faults(pid).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! A program: mapped as execve(2) maps it, and what it does of its own before it takes commands.
 
 use super::calls::{VDSO, VVAR};
-use super::image::{Doing, Program};
+use super::image::{Doing, Program, Size};
 use super::result::Told;
 use super::{Stop, World};
 use pagewalk_arch::{AccessKind, FRAME_BYTES};
-use pagewalk_kernel::workload::{FileSpan, MapCommand, RangeVerb};
+use pagewalk_kernel::workload::{Advice, FileSpan, MapCommand, RangeVerb};
 
 /// Bytes of a program's header: `BINPRM_BUF_SIZE`.
 const HEADER_BYTES: u64 = 256;
@@ -17,6 +17,8 @@ impl World<'_> {
     pub(super) fn begin_machine(&mut self, agent: u32) -> Result<(), Stop> {
         let workload = self.workload;
         let image = &workload.image;
+        let pages = |size: Size| size.0 / FRAME_BYTES;
+        self.kernel.mount(pages(image.machine.buffers), pages(image.machine.pinned_buffers));
         let programs = image.programs.iter().chain([&image.worker]);
         let files = programs.map(|program| (program.path.as_str(), program.bytes.0));
         let others = [("modules", image.machine.root_files.0), (VDSO, FRAME_BYTES), (VVAR, FRAME_BYTES)];
@@ -72,6 +74,10 @@ impl World<'_> {
                 }
                 Doing::Execute(at) => {
                     self.access(address(at), AccessKind::Fetch)?;
+                }
+                Doing::Give(at) => {
+                    let (advice, at) = (RangeVerb::Advise(Advice::PopulateWrite), address(at));
+                    let _ = self.caller(pid).on_range(advice, at, FRAME_BYTES);
                 }
                 Doing::Lock(at, bytes) => {
                     let at = address(at);

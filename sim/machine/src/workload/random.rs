@@ -1,4 +1,5 @@
-//! Random scenarios: processes, mappings, files, pressure, forks and kills, as text from a seed.
+//! Random scenarios: processes, mappings, files, pressure, forks and kills, a recorded program, steps that are left at work,
+//! one CPU or two, as text from a seed.
 //!
 //! Owns what is likely. A scenario is text, so that one that shows something can be kept as a file, and made smaller by
 //! leaving lines out ([`shrink`]).
@@ -28,6 +29,8 @@ impl Default for Shape {
 }
 
 const WORKERS: [&str; 4] = ["A", "B", "C", "D"];
+/// Who does what the bundled trace recorded.
+const RECORDED: &str = "T";
 const REGIONS: [&str; 5] = ["p", "q", "r", "s", "t"];
 const FILES: [&str; 3] = ["data/f", "data/g", "tmp/t"];
 const ADVICE: [&str; 10] = [
@@ -46,6 +49,8 @@ const ADVICE: [&str; 10] = [
 struct Generator {
     random: SplitMix64,
     shape: Shape,
+    /// CPUs of the machine.
+    cpus: u32,
     text: String,
     /// Regions that were mapped, as far as the generator knows: a worker may have died since.
     mapped: Vec<(&'static str, &'static str)>,
@@ -87,10 +92,17 @@ impl Generator {
         }
     }
 
-    /// The next lines.
+    /// The next lines. What takes long may be left at work.
     fn lines(&mut self) -> String {
+        let lines = self.steps();
+        let verb = lines.split(' ').nth(1).unwrap_or_default();
+        let takes_long = ["touch", "verify", "pattern", "run"].contains(&verb) && !lines.contains('\n');
+        if takes_long && self.below(6) == 0 { lines + " &" } else { lines }
+    }
+
+    fn steps(&mut self) -> String {
         let (who, region) = self.whose();
-        match self.below(42) {
+        match self.below(47) {
             0 => format!("proc {who}"),
             1..=5 => {
                 let (who, region) = (self.pick(&WORKERS), self.pick(&REGIONS));
@@ -173,7 +185,15 @@ impl Generator {
                 }
             }
             38 => self.pick(&["sync", "drop_caches 1", "compact", "swapoff", "swapon"]).to_owned(),
-            _ => format!("{who} oom_score_adj {}", self.below(1001)),
+            39 => format!("{who} oom_score_adj {}", self.below(1001)),
+            42..=43 => format!("{RECORDED} run {}", 1 + self.below(3000)),
+            44 => "wait".to_owned(),
+            45 => format!("wait {}", 1 + self.below(2000)),
+            _ => match self.below(4) {
+                0 => format!("proc {RECORDED} trace=bundled"),
+                1 => format!("kill {RECORDED}"),
+                _ => format!("{who} cpu {}", self.below(self.cpus)),
+            },
         }
     }
 
@@ -199,10 +219,18 @@ impl Generator {
 
 /// The text of the scenario of `seed`.
 pub fn scenario(seed: u64, shape: &Shape) -> String {
-    let mut generator =
-        Generator { random: SplitMix64(seed), shape: *shape, text: String::new(), mapped: Vec::new() };
+    let mut generator = Generator {
+        random: SplitMix64(seed),
+        shape: *shape,
+        cpus: 1,
+        text: String::new(),
+        mapped: Vec::new(),
+    };
     let Shape { memory_mib, swap_mib, .. } = shape;
     let _ = writeln!(generator.text, "about random, seed {seed}\nmachine mem={memory_mib}M swap={swap_mib}M");
+    generator.cpus = 1 + generator.below(2);
+    let (cpus, quantum) = (generator.cpus, 10 + generator.below(500));
+    let _ = writeln!(generator.text, "machine smp={cpus} quantum={quantum}\nproc {RECORDED} trace=bundled");
     for who in WORKERS {
         let _ = writeln!(generator.text, "proc {who}");
     }
@@ -214,7 +242,7 @@ pub fn scenario(seed: u64, shape: &Shape) -> String {
             let _ = writeln!(generator.text, "snapshot s{at}");
         }
     }
-    generator.text.push_str("snapshot end\n");
+    generator.text.push_str("wait\nsnapshot end\n");
     generator.text
 }
 

@@ -106,9 +106,19 @@ pub struct Reply {
     /// The most that was resident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maxrss_kb: Option<u64>,
+    /// The step that is replied to, where that was left at work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_step: Option<u32>,
     /// Who was asked lives no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead: Option<&'static str>,
+}
+
+impl Reply {
+    /// Of one who lives no more.
+    pub(super) fn dead(who: &str) -> Self {
+        Self { who: Some(who.to_owned()), dead: Some(""), ..Self::default() }
+    }
 }
 
 /// A process that ended.

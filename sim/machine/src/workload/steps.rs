@@ -2,17 +2,19 @@
 
 use super::calls::ENOSYS;
 use super::command::segfault_line;
+use super::job::AtWork;
 use super::layout::Layout;
 use super::life::SIGKILL;
 use super::progress::WorkloadProgress;
+use super::recording::RecordedFiles;
 use super::result::{Reply, StepReport, WorkloadReport};
 use super::unmodelled;
 use super::worker::Worker;
 use super::{AGENT_PID, NS_PER_MS, Stop, Workload, World};
 use crate::run::{MachineError, RunCounts, RunEnd};
 use pagewalk_arch::{CpuId, Platform, VirtAddr};
-use pagewalk_kernel::workload::{Action, HugePages};
-use pagewalk_kernel::{Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, PcMachine, Signal, VmaPolicy};
+use pagewalk_kernel::workload::Action;
+use pagewalk_kernel::{Kernel, KernelConfig, OOM_SCORE_ADJ_MIN, Signal};
 use pagewalk_trace::Event;
 use std::collections::BTreeMap;
 
@@ -47,22 +49,8 @@ impl Workload {
     /// The kernel's settings for this scenario, `settings` being the others.
     pub fn kernel_config(&self, settings: KernelConfig) -> KernelConfig {
         let memory_bytes = self.scenario.machine.memory_bytes;
-        let machine = &self.scenario.machine;
-        let pc = PcMachine {
-            memory_bytes,
-            nodes: machine.nodes as u8,
-            cpus: machine.cpus as u16,
-            more_disks: u16::from(machine.swap_bytes > 0),
-            has_huge_pages: machine.huge_pages != HugePages::Never,
-            ..PcMachine::default()
-        };
-        KernelConfig {
-            memory_bytes,
-            pc: Some(pc),
-            vma_policy: VmaPolicy::Strict,
-            files_are_warm: false,
-            ..settings
-        }
+        let pc = Some(self.scenario.machine.pc());
+        KernelConfig { memory_bytes, pc, files_are_warm: false, ..settings }
     }
 
     /// Boots `kernel` on `platform` and carries the scenario out.
@@ -88,16 +76,23 @@ impl Workload {
             workers,
             cpu: CpuId::BOOT,
             next_pid: self.image.machine.first_pid,
+            next_cpu: 0,
+            at_work: AtWork::new(self.scenario.machine.quantum_accesses),
+            recordings: BTreeMap::new(),
+            recorded_files: RecordedFiles::default(),
+            deaths: Vec::new(),
             counts: RunCounts::default(),
             report,
             step: StepReport::default(),
             last_vmstat: None,
             swap: None,
             log_read: 0,
+            is_resuming: false,
             limit,
             progress,
         };
         let end = world.steps();
+        world.gather_losses();
         (world.report, world.counts, end)
     }
 }
@@ -172,7 +167,10 @@ impl World<'_> {
                 self.report.snapshots.insert(label.clone(), snapshot);
                 return Ok(());
             }
-            Action::Proc { who, trace: None } => return self.spawn(who),
+            Action::Proc { who, trace: None, cpu } => return self.spawn(who, *cpu),
+            Action::Proc { who, trace: Some(trace), cpu } => return self.spawn_recording(who, trace, *cpu),
+            Action::Begin { who, command } => return self.begin_job(who, command),
+            Action::Wait { accesses } => return self.wait_for_jobs(*accesses),
             Action::Worker { who, command } => return self.worker_step(who, command),
             Action::Kill(who) => return self.kill(who),
             Action::Compare(first, second) => return self.compare(first, second),
@@ -210,7 +208,7 @@ impl World<'_> {
             }
             other => other,
         };
-        debug_assert!(matches!(left, Action::Sysfs { .. } | Action::Proc { .. }), "it has been noted");
+        debug_assert!(matches!(left, Action::Sysfs { .. }), "it has been noted");
         self.step.replies.push(Reply { ret: Some(-ENOSYS), ..Reply::default() });
         Ok(())
     }
@@ -219,19 +217,25 @@ impl World<'_> {
     fn collect(&mut self) {
         let log = self.kernel.log();
         self.report.oom.extend(log[self.log_read..].iter().filter(|line| is_kept(line)).cloned());
-        let named = log[self.log_read..].iter().filter(|line| line.starts_with("thrashing"));
+        let named = log[self.log_read..].iter().filter(|line| Kernel::is_finding(line));
         let n = self.step.n;
         self.report.notes.extend(named.map(|line| format!("step {n}: {line}")));
         self.log_read = log.len();
         if let Some(panic) = self.kernel.panicked() {
             self.report.panic = Some(panic.trim_start_matches("Kernel panic - not syncing: ").to_owned());
         }
-        for death in self.kernel.take_deaths() {
+        self.deaths.extend(self.kernel.take_deaths());
+        for death in std::mem::take(&mut self.deaths) {
             let signal = death.signal.number().unwrap_or(SIGKILL);
             if let Signal::Segv { address, .. } = death.signal {
-                let command = &self.workload.image.worker.command;
+                let recorded = |at: &usize| self.workers[*at].pid == Some(death.pid);
+                let command = match self.recordings.keys().copied().find(recorded) {
+                    Some(at) => &self.workers[at].name,
+                    None => &self.workload.image.worker.command,
+                };
                 self.report.oom.push(segfault_line(command, death.pid, VirtAddr(address.0)));
             }
+            self.stopped(death.pid);
             self.died(death.pid, signal, 0);
         }
     }

@@ -3,15 +3,15 @@
 
 use super::calls::Return;
 use super::result::{Compared, Reply};
-use super::{AGENT_PID, NS_PER_MS, Stop, World};
+use super::{AGENT_PID, EINVAL, NS_PER_MS, Stop, World};
 use pagewalk_arch::{FRAME_BYTES, VirtAddr};
 use pagewalk_kernel::workload::{Bound, FileSpan, RegionOf};
-use pagewalk_kernel::{Errno, SysctlEffect, Vpn};
+use pagewalk_kernel::{Errno, SwapError, SysctlEffect, Vpn};
 
 const ENOENT: i64 = 2;
 const EIO: i64 = 5;
+const ENOMEM: i64 = 12;
 const EBUSY: i64 = 16;
-const EINVAL: i64 = 22;
 /// Between two looks at a counter.
 const POLL_MS: u64 = 100;
 /// The agent's buffer for files.
@@ -57,7 +57,7 @@ impl World<'_> {
                 }
                 Err(error) => {
                     self.report.notes.push(format!("swap: {error}"));
-                    Err(EINVAL)
+                    Err(if error == SwapError::NoMemory { ENOMEM } else { EINVAL })
                 }
             },
         };
@@ -69,7 +69,7 @@ impl World<'_> {
         let result = match self.swap {
             None if self.workload.scenario.machine.swap_bytes == 0 => Err(ENOENT),
             None => Err(EINVAL),
-            Some(area) => match self.kernel.swap_off(self.platform, area) {
+            Some(area) => match self.kernel.swap_off(self.platform, AGENT_PID, area) {
                 Ok(()) => {
                     self.swap = None;
                     Ok(0)

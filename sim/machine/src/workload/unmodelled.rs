@@ -31,15 +31,6 @@ fn of_file(path: &str) -> Option<&'static str> {
 pub(super) fn of_machine(machine: &MachineLine) -> Vec<String> {
     let given = |key: &str| machine.given.iter().find(|(given, _)| given == key).map(|(_, value)| value);
     let mut all = Vec::new();
-    if machine.cpus > 1 {
-        all.push(format!(
-            "smp={}: zones have the lists of as many CPUs, but all workers run on CPU 0",
-            machine.cpus
-        ));
-    }
-    if let Some(quantum) = given("quantum") {
-        all.push(format!("quantum={quantum}: workers act one after the other, as the steps say"));
-    }
     if machine.huge_pages != HugePages::Never {
         all.push(format!("thp={}: {HUGE_PAGES}", machine.huge_pages.name()));
     }
@@ -55,15 +46,11 @@ pub(super) fn of_step(machine: &MachineLine, action: &Action) -> Option<&'static
         Action::Sysfs { path, .. } => Some(of_file(path).unwrap_or(OTHER_FILES)),
         Action::Cat(path) | Action::Until { path, .. } => of_file(path),
         Action::Sysctl { name, .. } if name.ends_with("hugepages") => Some(POOL),
-        Action::Proc { trace: Some(_), .. } => {
-            Some("a recorded trace beside workers: `pagewalk run TRACE` runs one alone")
-        }
         Action::Worker { command, .. } => match command {
             Command::MemoryPolicy { .. } => {
                 Some("memory policies: a page comes from the nearest node that has one")
             }
             Command::Map(map) if map.hugetlb => Some(POOL),
-            Command::Cpu(cpu) if *cpu > 0 => Some("workers on other CPUs than 0"),
             Command::Range { verb: RangeVerb::Advise(advice), .. } => match advice {
                 Advice::Collapse => Some(HUGE_PAGES),
                 Advice::HugePage if machine.huge_pages != HugePages::Never => Some(HUGE_PAGES),
@@ -112,16 +99,14 @@ mod tests {
 
     #[test]
     fn what_is_modelled_is_not_noted() {
-        let text = "machine mem=512M swap=64M numa=2 thp=never\nsysctl vm.swappiness=10\nproc A\nA mmap r 1M\n\
-                    A madvise r hugepage\nA madvise r free\nA cpu 0\ncat /proc/meminfo\n";
+        let text = "machine mem=512M swap=64M numa=2 smp=2 quantum=50 thp=never\nsysctl vm.swappiness=10\nproc A\nA mmap r 1M\n\
+                    A madvise r hugepage\nA madvise r free\nA cpu 1\ncat /proc/meminfo\n";
         assert_eq!(noted(text), Vec::<String>::new());
     }
 
     #[test]
     fn each_of_the_rest_is_noted() {
         for (text, expected) in [
-            ("machine smp=2", "smp=2"),
-            ("machine quantum=50", "quantum=50"),
             ("machine thp=always", "thp=always"),
             ("machine append=nokaslr", "append=nokaslr"),
             ("sysfs /sys/kernel/mm/lru_gen/enabled 7", "the multi-generational LRU"),
@@ -135,7 +120,6 @@ mod tests {
             ("proc A\nA mmap r 2M hugetlb", "huge pages of the pool"),
             ("proc A\nA madvise r collapse", "transparent huge pages"),
             ("proc A\nA mempolicy bind 1", "memory policies"),
-            ("proc A trace=t.lackey", "a recorded trace"),
         ] {
             let notes = noted(text);
             assert!(notes.len() == 1 && notes[0].starts_with(expected), "{text}: {notes:?}");

@@ -1,6 +1,6 @@
 //! A worker: who it is, what it remembers, how it stands.
 
-use pagewalk_arch::FRAME_BYTES;
+use pagewalk_arch::{CpuId, FRAME_BYTES};
 use pagewalk_kernel::Faults;
 
 /// Regions that a worker can name.
@@ -26,6 +26,8 @@ pub(super) struct Worker {
     /// The last process that it was; `None` before the first.
     pub(super) pid: Option<u32>,
     pub(super) is_alive: bool,
+    /// Where it runs.
+    pub(super) cpu: CpuId,
     /// In the order in which they got their names. A region keeps its extent, whatever is unmapped of it.
     pub(super) regions: Vec<Region>,
     /// Where the last signal was; kept until the next.
@@ -34,8 +36,6 @@ pub(super) struct Worker {
     pub(super) faults: Faults,
     /// The most that was resident, in KiB, as far as it was seen.
     pub(super) resident_max_kb: u64,
-    /// The most that was mapped, in KiB.
-    pub(super) mapped_max_kb: u64,
     /// Where the break is.
     pub(super) brk: u64,
 }

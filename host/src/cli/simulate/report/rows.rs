@@ -86,6 +86,16 @@ pub(super) const ROWS: &[Row] = &[
     count!("tlb.flushes", |run| run.outcome.mmu.flushes),
     // Look-ups repeated because an older access faulted in the same cycle.
     count!("tlb.squashed", |run| run.outcome.mmu.squashed),
+    // In the JSON with all that the kernel counts.
+    told("switches", |run| {
+        let kernel = &run.outcome.kernel;
+        let shootdowns = match run.session.cpus() {
+            1 => String::new(),
+            cpus => format!("; {} shootdowns among {cpus} CPUs", grouped(kernel.shootdowns)),
+        };
+        let is_told = run.report.is_some();
+        is_told.then(|| format!("{} to another address space{shootdowns}", grouped(kernel.context_switches)))
+    }),
     count!("pte_reads", |run| run.outcome.mmu.pte_reads)
         .column("PTE reads", 10, |run| grouped(run.outcome.mmu.pte_reads)),
     // Entries changed by the walker.

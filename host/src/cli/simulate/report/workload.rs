@@ -25,13 +25,15 @@ pub fn table(report: &WorkloadReport) -> String {
 }
 
 fn step_lines(out: &mut String, step: &StepReport) {
-    let mut replies = step.replies.iter();
-    let head = replies.next().map(reply).unwrap_or_default();
-    let line = format!("{:>5} {:LINE_WIDTH$} {head}", step.n, step.line);
+    // What was left at work by other steps has lines of its own.
+    let head = step.replies.iter().position(|reply| reply.of_step.is_none());
+    let answer = head.map(|head| reply(&step.replies[head])).unwrap_or_default();
+    let line = format!("{:>5} {:LINE_WIDTH$} {answer}", step.n, step.line);
     let _ = writeln!(out, "{}", line.trim_end());
-    for more in replies {
+    for (_, more) in step.replies.iter().enumerate().filter(|&(place, _)| Some(place) != head) {
         let who = more.who.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "{:>5} {:LINE_WIDTH$} {}", "", format!("  {who}"), reply(more));
+        let whose = more.of_step.map_or_else(|| format!("  {who}"), |of| format!("  {who} of step {of}"));
+        let _ = writeln!(out, "{:>5} {whose:LINE_WIDTH$} {}", "", reply(more));
     }
     for told in &step.tiny {
         let _ = writeln!(out, "{:>5}   {:42} {:>12} {:>9} {:>7}", "", told.at, "", told.min, told.maj);

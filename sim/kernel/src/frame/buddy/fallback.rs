@@ -100,6 +100,15 @@ impl Buddy {
         claims
     }
 
+    /// The page block of `frame`, with what is free of it, is of type `kind` from now on.
+    pub fn set_type(&mut self, frame: u64, kind: MigrateType) {
+        let (slot, offset) = (self.slot(frame), frame % CHUNK_FRAMES);
+        if self.chunk(slot).is_some() {
+            self.move_free(slot, offset / PAGEBLOCK_FRAMES * PAGEBLOCK_FRAMES, kind);
+            self.chunk_mut(slot).set_pageblock(offset, kind);
+        }
+    }
+
     /// Moves the free blocks of a page block to the lists of `kind`, and says how many frames they are.
     fn move_free(&mut self, slot: Slot, offset: u64, kind: MigrateType) -> u64 {
         let Some(chunk) = self.chunk(slot) else { return 0 };

@@ -32,7 +32,7 @@ impl AddressSpace {
         }
         let rights = self.rights_now(system, &touch.area, after.frame, after.dirty);
         after.rights = self.table.layout().granted(rights);
-        after = with_ad(system, after, touch.kind);
+        after = with_ad(system, after, touch);
         if after == before.pte {
             return Ok(false);
         }

@@ -106,7 +106,7 @@ impl AddressSpace {
             let rights = self.rights_now(system, &area, frame, false);
             // Linux makes entries that count as used.
             let around = Pte { accessed: true, ..Pte::new(frame, rights) };
-            let own = with_ad(system, Pte::new(frame, rights), touch.kind);
+            let own = with_ad(system, Pte::new(frame, rights), touch);
             system.memory.get(frame);
             self.install(system, platform, slot, if near == page { own } else { around });
             touch.lock(system, frame);

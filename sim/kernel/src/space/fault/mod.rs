@@ -51,11 +51,18 @@ pub(super) struct Touch {
     pub(super) waited: bool,
     /// It let go of the address space, to send for pages or to wait for one, and came back: `VM_FAULT_RETRY`.
     pub(super) retried: bool,
+    /// A call wants the page, and no access will follow.
+    pub(super) by_call: bool,
 }
 
 impl Touch {
     pub(super) fn new(area: Vma, page: Vpn, kind: AccessKind) -> Self {
-        Self { area, page, kind, waited: false, retried: false }
+        Self { area, page, kind, waited: false, retried: false, by_call: false }
+    }
+
+    /// As [`Self::new`], for a call.
+    pub(super) fn by_call(area: Vma, page: Vpn, kind: AccessKind) -> Self {
+        Self { by_call: true, ..Self::new(area, page, kind) }
     }
 
     /// `frame` is mapped now: it is locked where its area is.
@@ -65,11 +72,12 @@ impl Touch {
         }
     }
 
-    /// The fault is over: `mm_account_fault`.
+    /// The fault is over: `mm_account_fault`. A call that had to wait begins anew, and what it began with is forgotten: it
+    /// finds the page there.
     pub(super) fn count(&self, system: &mut System) {
         let counts_retry = system.rules.counts_retries && self.retried;
         system.events.pgfault += u64::from(counts_retry);
-        let is_major = self.waited || counts_retry;
+        let is_major = !self.by_call && (self.waited || counts_retry);
         let stats = &mut system.stats;
         *(if is_major { &mut stats.page_faults_major } else { &mut stats.page_faults_minor }) += 1;
     }
@@ -241,17 +249,18 @@ impl AddressSpace {
         let writes = touch.kind == AccessKind::Store;
         let rights = self.rights_now(system, &touch.area, frame, writes);
         let is_told = writes && system.wants_write_faults(&touch.area);
-        let pte = with_ad(system, Pte { dirty: is_told, ..Pte::new(frame, rights) }, touch.kind);
+        let pte = with_ad(system, Pte { dirty: is_told, ..Pte::new(frame, rights) }, touch);
         self.install(system, platform, slot, pte);
         touch.lock(system, frame);
         Ok(())
     }
 }
 
-/// `pte` as an access of `kind` leaves it where software sets A and D.
-fn with_ad(system: &System, pte: Pte, kind: AccessKind) -> Pte {
-    if system.config.ad_mode == AdMode::Hardware {
+/// `pte` as `touch` leaves it. Linux's new entries count as used; here the access that comes next says so, where hardware
+/// sets A and D and there is one.
+fn with_ad(system: &System, pte: Pte, touch: &Touch) -> Pte {
+    if system.config.ad_mode == AdMode::Hardware && !touch.by_call {
         return pte;
     }
-    Pte { accessed: true, dirty: pte.dirty || kind == AccessKind::Store, ..pte }
+    Pte { accessed: true, dirty: pte.dirty || touch.kind == AccessKind::Store, ..pte }
 }

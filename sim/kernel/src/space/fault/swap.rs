@@ -38,7 +38,7 @@ impl AddressSpace {
         }
         let asked = touch.area.attributes.protection;
         let rights = Protection { write: asked.write && is_write && exclusive, ..asked };
-        let pte = with_ad(system, Pte::new(frame, rights), touch.kind);
+        let pte = with_ad(system, Pte::new(frame, rights), touch);
         self.install(system, platform, slot, pte);
         touch.lock(system, frame);
         if is_write && !exclusive {

@@ -14,7 +14,7 @@ pub(super) fn fill(kernel: &Kernel, snapshot: &mut SnapshotReport) {
     snapshot.vmstat = nonzero(kernel.vm_stat().iter());
     for zone in kernel.memory().zones() {
         let free = zone.buddy().blocks_free().to_vec();
-        snapshot.buddy.push(BuddyReport { node: 0, zone: zone.kind().name().into(), free });
+        snapshot.buddy.push(BuddyReport { node: zone.node() as u32, zone: zone.kind().name().into(), free });
     }
     for zone in kernel.zone_infos().zones.iter().filter(|zone| zone.managed > 0) {
         let mut row: BTreeMap<String, Value> = BTreeMap::new();

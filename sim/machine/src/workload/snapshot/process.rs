@@ -68,10 +68,12 @@ impl World<'_> {
             shown.map(|(vma, area)| self.area(space, vma, area)).collect()
         });
         let regions = worker.regions.iter();
+        let is_recorded = self.recordings.keys().any(|&at| self.workers[at].pid == Some(pid));
+        let code_max = if is_recorded { status.vm_exe } else { self.workload.image.worker.code.1.0 >> 10 };
         LivingReport {
             min_flt: worker.faults.minor,
             maj_flt: worker.faults.major,
-            status_kb: status_lines(&status, self.workload.image.worker.code.1.0 >> 10),
+            status_kb: status_lines(&status, code_max),
             oom_score: self.kernel.oom_score(pid).into(),
             oom_score_adj: self.kernel.credentials(pid).map_or(0, |who| who.oom_score_adj.into()),
             smaps_kb: nonzero(smaps_lines(&total.sizes)),
