@@ -69,6 +69,8 @@ pub(super) struct Scan {
     /// How the first process ended, when that is known.
     pub root: (u32, Option<ExitStatus>),
     pub counts: Counts,
+    /// Since the last access, a thread was killed as its process leaves or executes.
+    killing: bool,
 }
 
 impl Scan {
@@ -86,6 +88,7 @@ impl Scan {
             lives,
             root: (root, None),
             counts,
+            killing: false,
         }
     }
 
@@ -219,6 +222,7 @@ impl Scan {
         if lines == 0 {
             return Ok(());
         }
+        self.killing = false;
         self.reading.note_accesses();
         self.counts.accesses += lines;
         self.write(text, out)
@@ -230,6 +234,11 @@ impl Scan {
             return Line { drop: true, ..Line::default() };
         }
         let is_message = text.starts_with(b"==") || text.starts_with(b"--");
+        let torn = torn_kill(text);
+        self.killing |= torn == Some(Torn::Words);
+        if !is_message && (torn == Some(Torn::Words) || torn == Some(Torn::Rest) && self.killing) {
+            return Line { drop: true, ..Line::default() };
+        }
         if is_message {
             self.note_message(text);
             if !is_part_of_trace(text) {
@@ -335,5 +344,94 @@ impl Scan {
                 self.counts.given_up.push((pid, text));
             }
         }
+    }
+}
+
+/// How a line looks like the end of a message of threads that are killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Torn {
+    /// It has words that no other line ends with.
+    Words,
+    /// It is the number at the end or hardly more, which other lines may end with, too.
+    Rest,
+}
+
+/// Threads that are killed as their process leaves or executes a program say so without Valgrind's lock: two of them
+/// tear each other's messages, whose ends then stand on lines of their own. A whole message is an end, too.
+fn torn_kill(text: &[u8]) -> Option<Torn> {
+    /// Each with `#` in the place of a number.
+    const MESSAGES: [&str; 5] = [
+        "--#-- sigvgkill for lwp # tid #",
+        "--#-- get_thread_out_of_syscall zaps tid # lwp #",
+        "--#-- poll_signals: not polling as thread # is exitreason VgSrc_ExitThread",
+        "--#-- poll_signals: not polling as thread # is exitreason VgSrc_ExitProcess",
+        "--#-- poll_signals: not polling as thread # is exitreason VgSrc_FatalSig",
+    ];
+    // No message is much longer than its form; a trace's lines can be.
+    let text = text.trim_ascii_end();
+    if text.len() > 128 {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?.trim_start_matches('\0');
+    let mut form = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_ascii_digit() {
+            form.push(c);
+        } else if !form.ends_with('#') {
+            form.push('#');
+        }
+    }
+    if form.is_empty() || !MESSAGES.iter().any(|message| message.ends_with(&form)) {
+        return None;
+    }
+    Some(if form.len() >= "tid #".len() { Torn::Words } else { Torn::Rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torn_messages_of_killed_threads_are_known_and_nothing_else() {
+        for line in [
+            "--4723-- sigvgkill for lwp 4724 tid 2",
+            "4723-- sigvgkill for lwp 4724 tid 2",
+            "\0vgkill for lwp 4721 tid 3",
+            "tid 3",
+            "zaps tid 3 lwp 5441",
+            "polling as thread 2 is exitreason VgSrc_ExitProcess",
+        ] {
+            assert_eq!(torn_kill(line.as_bytes()), Some(Torn::Words), "{line:?}");
+        }
+        for line in ["2", " 3", "4723", "d 2", "Sig"] {
+            assert_eq!(torn_kill(line.as_bytes()), Some(Torn::Rest), "{line:?}");
+        }
+        for line in [
+            "",
+            " S 1ffe,8",
+            ",8",
+            "fe,8",
+            "--> Success(0x0)",
+            "SYSCALL[7,1](60)",
+            "x tid 3",
+            "tid 3 x",
+            "0x2",
+        ] {
+            assert_eq!(torn_kill(line.as_bytes()), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_alone_is_a_loss_unless_threads_are_being_killed() {
+        let mut scan = Scan::new(7, Identifier::new(false));
+        let mut log = Vec::new();
+        assert!(scan.line(b"2").drop);
+        assert_eq!(scan.counts.unknown, 1);
+        scan.line(b"--7-- sigvgkill for lwp 8 tid 2");
+        assert!(scan.line(b"2").drop);
+        assert_eq!(scan.counts.unknown, 1);
+        scan.accesses(b" L 1000,8\n", 1, &mut log).unwrap();
+        assert!(scan.line(b"2").drop);
+        assert_eq!(scan.counts.unknown, 2);
     }
 }
